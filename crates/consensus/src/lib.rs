@@ -1,0 +1,230 @@
+//! The order: a vote machine with no idea what a record is.
+//!
+//! What it offers: [`Engine`], which is given [`Input`]s and returns [`Action`]s. Inside is Tendermint (Buchman, Kwon,
+//! Milosevic, *The latest gossip on BFT consensus*, 2018), through the Malachite core; nothing else in the project names
+//! it, so it can be replaced in one crate.
+//!
+//! Invariants: the outputs are a function of the inputs; every message that could commit us is preceded, in the list, by
+//! the [`Entry`] that makes us remember it; replaying the entries of a height gives back the same messages and signs
+//! nothing new.
+//!
+//! It knows neither what a block holds nor what time it is. Whoever receives a block judges it and says so.
+
+mod malachite;
+
+use core::fmt;
+use malachite::Core;
+use serde::{Deserialize, Serialize};
+use types::{
+    BlockId, Certificate, ChainId, Committee, Height, Round, SecretKey, Signature,
+    codec::Wire,
+    vote::{Message, Proposal, Vote},
+};
+
+/// Who votes: the key, if this node has a seat, and the chain.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The chain.
+    pub chain: ChainId,
+    /// The consensus key.
+    pub secret: SecretKey,
+}
+
+/// A height, and who decides it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The height.
+    pub height: Height,
+    /// Its committee.
+    pub committee: Committee,
+}
+
+/// What the engine is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The height before is decided and kept; go on to this one.
+    Start(Start),
+    /// Somebody said this. Signatures are checked inside, once.
+    Message(Message),
+    /// The block we were asked for.
+    Propose {
+        /// The height it was asked for.
+        height: Height,
+        /// The round it was asked for.
+        round: Round,
+        /// The block.
+        block: BlockId,
+    },
+    /// A block is here, and this is what execution says of it.
+    Judged {
+        /// Its height.
+        height: Height,
+        /// The round it came in.
+        round: Round,
+        /// The block.
+        block: BlockId,
+        /// Whether it may be agreed on.
+        valid: bool,
+    },
+    /// A timer ran out.
+    Elapsed(Timer),
+}
+
+/// What the engine wants done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Remember this before anything after it in the list is done.
+    Journal(Entry),
+    /// Say this to every validator.
+    Broadcast(Message),
+    /// Wake me after the time this timer takes.
+    Set(Timer),
+    /// Forget this timer.
+    Cancel(Timer),
+    /// Forget every timer.
+    CancelAll,
+    /// A round begins, with this seat to propose.
+    Round {
+        /// The height.
+        height: Height,
+        /// The round.
+        round: Round,
+        /// The seat that proposes.
+        proposer: u16,
+    },
+    /// It is our turn: answer with [`Input::Propose`].
+    Propose {
+        /// For this height.
+        height: Height,
+        /// In this round.
+        round: Round,
+    },
+    /// Send this block to everyone again: it is proposed again.
+    Restream(BlockId),
+    /// A quorum agreed.
+    Decide(Certificate),
+    /// Somebody said two things.
+    Accuse(Evidence),
+}
+
+/// What is journalled, to be replayed after a restart within the height.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entry {
+    /// A message, ours or another's, that was accepted.
+    Message(Message),
+    /// A block that was judged.
+    Judged {
+        /// Its height.
+        height: Height,
+        /// The round it came in.
+        round: Round,
+        /// The block.
+        block: BlockId,
+        /// The verdict.
+        valid: bool,
+    },
+    /// A timer that ran out.
+    Elapsed {
+        /// The height it ran out in.
+        height: Height,
+        /// The timer.
+        timer: Timer,
+    },
+}
+
+impl Wire for Entry {
+    const BYTES_MAX: usize = Message::BYTES_MAX + 8;
+}
+
+impl Entry {
+    /// The height it belongs to.
+    #[must_use]
+    pub const fn height(&self) -> Height {
+        match self {
+            Self::Message(message) => message.height(),
+            Self::Judged { height, .. } | Self::Elapsed { height, .. } => *height,
+        }
+    }
+}
+
+/// What is waited for, and in which round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Timer {
+    /// What is waited for.
+    pub kind: TimerKind,
+    /// The round.
+    pub round: Round,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TimerKind {
+    /// A proposal.
+    Propose,
+    /// A quorum of prevotes for one thing.
+    Prevote,
+    /// A quorum of precommits for one thing.
+    Precommit,
+    /// Anything: say our last votes again.
+    Rebroadcast,
+}
+
+/// Two messages of one validator that no honest one sends. Whoever has both signatures can check them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Evidence {
+    /// Two votes in one step.
+    Votes([(Vote, Signature); 2]),
+    /// Two proposals in one round.
+    Proposals([(Proposal, Signature); 2]),
+}
+
+/// The machine refused to go on: its own record contradicts it, or it was driven wrongly.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("consensus cannot go on: {0}")]
+pub struct Stuck(pub String);
+
+/// One validator's part in deciding one height after another.
+pub struct Engine {
+    core: Core,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (height, round) = self.at();
+        f.debug_struct("Engine")
+            .field("height", &height)
+            .field("round", &round)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// The engine at `start`, having been told again everything it journalled within that height.
+    ///
+    /// The actions are to be performed like any others: they send again what was sent, and go on from there.
+    ///
+    /// # Errors
+    /// When the journal contradicts itself: to go on could be to vote twice.
+    pub fn restore(
+        identity: Identity,
+        start: Start,
+        journal: &[Entry],
+    ) -> Result<(Self, Vec<Action>), Stuck> {
+        let (core, actions) = Core::restore(identity, start, journal)?;
+        Ok((Self { core }, actions))
+    }
+
+    /// What follows from one input.
+    ///
+    /// # Errors
+    /// When the machine cannot go on. The caller must stop voting.
+    pub fn step(&mut self, input: Input) -> Result<Vec<Action>, Stuck> {
+        self.core.step(input)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn at(&self) -> (Height, Round) {
+        self.core.at()
+    }
+}

@@ -1,0 +1,872 @@
+//! The Malachite core, driven by hand: every effect it yields is answered by name.
+
+use crate::{Action, Entry, Evidence, Identity, Input, Start, Stuck, Timer, TimerKind};
+use arc_malachitebft_core_consensus as core_consensus;
+use arc_malachitebft_core_types as core_types;
+use core::fmt;
+use core_consensus::{
+    ConsensusMsg, Effect, LivenessMsg, LocallyProposedValue, MisbehaviorEvidence, Params,
+    ProposedValue, Resumable as _, Resume, SignedConsensusMsg, ValuePayload, VoteExtensionError,
+    r#gen::{CoResult, Gen},
+    handle,
+};
+use core_types::{
+    CertificateError, CommitCertificate, CommitSignature, Context, NilOrVal, PolkaCertificate,
+    PolkaSignature, RoundCertificate, RoundCertificateType, RoundSignature, SignedMessage,
+    ThresholdParams, Timeout, TimeoutKind, Validity, ValueOrigin, VoteExtensionPolicy, VoteType,
+};
+use types::{
+    BlockId, Certificate, ChainId, Committee, Height, PublicKey, Round, SecretKey, Signature,
+    vote::{Message, Proposal, Step, Vote},
+};
+
+/// The largest number of future heights whose messages are kept, and of messages kept for each.
+const FUTURE_HEIGHTS: usize = 3;
+const FUTURE_MESSAGES: usize = 512;
+
+type State = core_consensus::State<Chain>;
+type CoreInput = core_consensus::Input<Chain>;
+
+/// Malachite's view of our nouns.
+#[derive(Clone, Debug)]
+struct Chain;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct At(u64);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl core_types::Height for At {
+    const ZERO: Self = Self(0);
+    const INITIAL: Self = Self(1);
+
+    fn increment_by(&self, n: u64) -> Self {
+        Self(self.0 + n)
+    }
+
+    fn decrement_by(&self, n: u64) -> Option<Self> {
+        self.0.checked_sub(n).map(Self)
+    }
+
+    fn as_u64(&self) -> u64 {
+        self.0
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seat(u16);
+
+impl fmt::Display for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl core_types::Address for Seat {}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Value(BlockId);
+
+impl core_types::Value for Value {
+    type Id = BlockId;
+
+    fn id(&self) -> BlockId {
+        self.0
+    }
+}
+
+/// A vote or proposal of ours, under the names Malachite asks for it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct CoreVote {
+    vote: Vote,
+    seat: Seat,
+    value: NilOrVal<BlockId>,
+}
+
+impl CoreVote {
+    fn new(
+        height: At,
+        round: core_types::Round,
+        step: Step,
+        value: NilOrVal<BlockId>,
+        seat: Seat,
+    ) -> Self {
+        let block = match value {
+            NilOrVal::Nil => None,
+            NilOrVal::Val(block) => Some(block),
+        };
+        let vote =
+            Vote { height: Height(height.0), round: our_round(round), step, block, seat: seat.0 };
+        Self { vote, seat, value }
+    }
+
+    fn of(vote: Vote) -> Self {
+        let value = vote.block.map_or(NilOrVal::Nil, NilOrVal::Val);
+        Self { vote, seat: Seat(vote.seat), value }
+    }
+}
+
+impl core_types::Vote<Chain> for CoreVote {
+    fn height(&self) -> At {
+        At(self.vote.height.0)
+    }
+
+    fn round(&self) -> core_types::Round {
+        core_round(self.vote.round)
+    }
+
+    fn value(&self) -> &NilOrVal<BlockId> {
+        &self.value
+    }
+
+    fn take_value(self) -> NilOrVal<BlockId> {
+        self.value
+    }
+
+    fn vote_type(&self) -> VoteType {
+        match self.vote.step {
+            Step::Prevote => VoteType::Prevote,
+            Step::Precommit => VoteType::Precommit,
+        }
+    }
+
+    fn validator_address(&self) -> &Seat {
+        &self.seat
+    }
+
+    fn extension(&self) -> Option<&core_types::SignedExtension<Chain>> {
+        None
+    }
+
+    fn take_extension(&mut self) -> Option<core_types::SignedExtension<Chain>> {
+        None
+    }
+
+    fn extend(self, _extension: core_types::SignedExtension<Chain>) -> Self {
+        // Extensions are disabled at every height; the core never asks.
+        self
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct CoreProposal {
+    proposal: Proposal,
+    seat: Seat,
+    value: Value,
+}
+
+impl CoreProposal {
+    fn of(proposal: Proposal) -> Self {
+        Self { proposal, seat: Seat(proposal.seat), value: Value(proposal.block) }
+    }
+}
+
+impl core_types::Proposal<Chain> for CoreProposal {
+    fn height(&self) -> At {
+        At(self.proposal.height.0)
+    }
+
+    fn round(&self) -> core_types::Round {
+        core_round(self.proposal.round)
+    }
+
+    fn value(&self) -> &Value {
+        &self.value
+    }
+
+    fn take_value(self) -> Value {
+        self.value
+    }
+
+    fn pol_round(&self) -> core_types::Round {
+        self.proposal.valid_round.map_or(core_types::Round::Nil, core_round)
+    }
+
+    fn validator_address(&self) -> &Seat {
+        &self.seat
+    }
+}
+
+/// Blocks travel whole, in a queue of their own; the core never sees parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct NoPart;
+
+impl core_types::ProposalPart<Chain> for NoPart {
+    fn is_first(&self) -> bool {
+        true
+    }
+
+    fn is_last(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct CoreValidator {
+    seat: Seat,
+    key: PublicKey,
+}
+
+impl core_types::Validator<Chain> for CoreValidator {
+    fn address(&self) -> &Seat {
+        &self.seat
+    }
+
+    fn public_key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    fn voting_power(&self) -> u64 {
+        1
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Validators(Vec<CoreValidator>);
+
+impl Validators {
+    fn of(committee: &Committee) -> Self {
+        Self(
+            committee
+                .seats()
+                .map(|(seat, validator)| CoreValidator { seat: Seat(seat), key: validator.key })
+                .collect(),
+        )
+    }
+}
+
+impl core_types::ValidatorSet<Chain> for Validators {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn total_voting_power(&self) -> u64 {
+        u64::try_from(self.0.len()).expect("a committee is small")
+    }
+
+    fn get_by_address(&self, address: &Seat) -> Option<&CoreValidator> {
+        self.0.get(usize::from(address.0))
+    }
+
+    fn get_by_index(&self, index: usize) -> Option<&CoreValidator> {
+        self.0.get(index)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Scheme;
+
+impl core_types::SigningScheme for Scheme {
+    type DecodingError = types::codec::CodecError;
+    type Signature = Signature;
+    type PublicKey = PublicKey;
+    type PrivateKey = SecretKey;
+
+    fn decode_signature(bytes: &[u8]) -> Result<Signature, Self::DecodingError> {
+        text(bytes)?.parse().map_err(malformed)
+    }
+
+    fn encode_signature(signature: &Signature) -> Vec<u8> {
+        signature.to_string().into_bytes()
+    }
+
+    fn decode_public_key(bytes: &[u8]) -> Result<PublicKey, Self::DecodingError> {
+        text(bytes)?.parse().map_err(malformed)
+    }
+
+    fn encode_public_key(public_key: &PublicKey) -> Vec<u8> {
+        public_key.to_string().into_bytes()
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, types::codec::CodecError> {
+    core::str::from_utf8(bytes).map_err(malformed)
+}
+
+fn malformed(error: impl fmt::Display) -> types::codec::CodecError {
+    types::codec::CodecError::Malformed(error.to_string())
+}
+
+impl Context for Chain {
+    type Address = Seat;
+    type Height = At;
+    type ProposalPart = NoPart;
+    type Proposal = CoreProposal;
+    type Validator = CoreValidator;
+    type ValidatorSet = Validators;
+    type Timeouts = core_types::LinearTimeouts;
+    type Value = Value;
+    type Vote = CoreVote;
+    type Extension = ();
+    type SigningScheme = Scheme;
+
+    /// Everyone in turn; the height moves the turn on, so that a dead seat costs its own heights only.
+    fn select_proposer<'a>(
+        &self,
+        validators: &'a Validators,
+        height: At,
+        round: core_types::Round,
+    ) -> &'a CoreValidator {
+        let size = u64::try_from(validators.0.len()).expect("a committee is small");
+        let turn = (height.0 % size + u64::from(our_round(round).0) % size) % size;
+        &validators.0[usize::try_from(turn).expect("smaller than the committee")]
+    }
+
+    fn new_proposal(
+        &self,
+        height: At,
+        round: core_types::Round,
+        value: Value,
+        pol_round: core_types::Round,
+        address: Seat,
+    ) -> CoreProposal {
+        CoreProposal::of(Proposal {
+            height: Height(height.0),
+            round: our_round(round),
+            block: value.0,
+            valid_round: pol_round.as_u32().map(Round),
+            seat: address.0,
+        })
+    }
+
+    fn new_prevote(
+        &self,
+        height: At,
+        round: core_types::Round,
+        value: NilOrVal<BlockId>,
+        address: Seat,
+    ) -> CoreVote {
+        CoreVote::new(height, round, Step::Prevote, value, address)
+    }
+
+    fn new_precommit(
+        &self,
+        height: At,
+        round: core_types::Round,
+        value: NilOrVal<BlockId>,
+        address: Seat,
+    ) -> CoreVote {
+        CoreVote::new(height, round, Step::Precommit, value, address)
+    }
+}
+
+/// The core, the key it signs with, and the committee it asks about.
+pub(crate) struct Core {
+    state: State,
+    signer: Signer,
+}
+
+struct Signer {
+    chain: ChainId,
+    secret: SecretKey,
+    committee: Committee,
+}
+
+impl Core {
+    pub(crate) fn restore(
+        identity: Identity,
+        start: Start,
+        journal: &[Entry],
+    ) -> Result<(Self, Vec<Action>), Stuck> {
+        let seat = start.committee.index_of(&identity.secret.public());
+        let params = Params {
+            // A node without a seat follows: it checks and decides, and never signs.
+            address: Seat(seat.unwrap_or(u16::MAX)),
+            threshold_params: ThresholdParams::default(),
+            value_payload: ValuePayload::ProposalAndParts,
+            enabled: seat.is_some(),
+        };
+        let (height, validators) = (At(start.height.0), Validators::of(&start.committee));
+        let state = State::new(Chain, height, validators, params, FUTURE_HEIGHTS, FUTURE_MESSAGES);
+        let signer = Signer {
+            chain: identity.chain,
+            secret: identity.secret,
+            committee: start.committee.clone(),
+        };
+        let mut core = Self { state, signer };
+        let inputs: Vec<CoreInput> = journal
+            .iter()
+            .filter(|entry| entry.height() == start.height)
+            .map(|entry| core.replayed(entry))
+            .collect();
+        // The index makes the core reuse a recorded signature, and stop if it would now say something else.
+        core.state.index_wal_entries(&inputs);
+        let mut actions = core.step(Input::Start(start))?;
+        for input in inputs {
+            core.run(input, &mut actions)?;
+        }
+        core.state.reset_entries_index();
+        // What is replayed is in the journal. And a turn that the journal shows we took is not taken again.
+        let (height, round) = core.at();
+        let taken = journal.iter().any(|entry| {
+            matches!(entry, Entry::Message(Message::Proposal(proposal, _))
+                if Some(proposal.seat) == seat && proposal.height == height && proposal.round == round)
+        });
+        actions.retain(|action| match action {
+            Action::Journal(_) => false,
+            Action::Propose { height: h, round: r } => (*h, *r) == (height, round) && !taken,
+            Action::Broadcast(_)
+            | Action::Set(_)
+            | Action::Cancel(_)
+            | Action::CancelAll
+            | Action::Round { .. }
+            | Action::Restream(_)
+            | Action::Decide(_)
+            | Action::Accuse(_) => true,
+        });
+        Ok((core, actions))
+    }
+
+    pub(crate) fn at(&self) -> (Height, Round) {
+        (Height(self.state.height().0), our_round(self.state.round()))
+    }
+
+    pub(crate) fn step(&mut self, input: Input) -> Result<Vec<Action>, Stuck> {
+        let mut actions = Vec::new();
+        let input = match input {
+            Input::Start(start) => {
+                let validators = Validators::of(&start.committee);
+                let seat = start.committee.index_of(&self.signer.secret.public());
+                self.state.params.address = Seat(seat.unwrap_or(u16::MAX));
+                self.state.params.enabled = seat.is_some();
+                self.signer.committee = start.committee;
+                // No target time: then the core never acts on the clock it reads.
+                CoreInput::StartHeight(
+                    At(start.height.0),
+                    validators,
+                    false,
+                    None,
+                    VoteExtensionPolicy::Disabled,
+                )
+            }
+            Input::Message(message) => core_message(message),
+            Input::Propose { height, round, block } => CoreInput::Propose(
+                LocallyProposedValue::new(At(height.0), core_round(round), Value(block)),
+            ),
+            Input::Judged { height, round, block, valid } => {
+                self.judged(height, round, block, valid)
+            }
+            Input::Elapsed(timer) => CoreInput::TimeoutElapsed(core_timer(timer)),
+        };
+        self.run(input, &mut actions)?;
+        Ok(actions)
+    }
+
+    fn replayed(&self, entry: &Entry) -> CoreInput {
+        match entry {
+            Entry::Message(message) => core_message(message.clone()),
+            Entry::Judged { height, round, block, valid } => {
+                self.judged(*height, *round, *block, *valid)
+            }
+            Entry::Elapsed { timer, .. } => CoreInput::TimeoutElapsed(core_timer(*timer)),
+        }
+    }
+
+    fn judged(&self, height: Height, round: Round, block: BlockId, valid: bool) -> CoreInput {
+        let (height, round) = (At(height.0), core_round(round));
+        let value = ProposedValue {
+            height,
+            round,
+            valid_round: core_types::Round::Nil,
+            proposer: *self.state.get_proposer(height, round),
+            value: Value(block),
+            validity: Validity::from_bool(valid),
+        };
+        CoreInput::ProposedValue(value, ValueOrigin::Consensus)
+    }
+
+    fn run(&mut self, input: CoreInput, actions: &mut Vec<Action>) -> Result<(), Stuck> {
+        let mut coroutine = Gen::new(|co| handle(co, &mut self.state, &(), input));
+        let mut next = coroutine.resume_with(Resume::Start);
+        loop {
+            match next {
+                CoResult::Yielded(effect) => {
+                    next = coroutine.resume_with(self.signer.answer(effect, actions));
+                }
+                CoResult::Complete(result) => {
+                    return result.map_err(|error| Stuck(error.to_string()));
+                }
+            }
+        }
+    }
+}
+
+impl Signer {
+    /// The answer to one effect. Signing and checking are done on the spot; all else is left for the shell to do.
+    fn answer(&self, effect: Effect<Chain>, actions: &mut Vec<Action>) -> Resume<Chain> {
+        match effect {
+            Effect::CancelAllTimeouts(r) => {
+                actions.push(Action::CancelAll);
+                r.resume_with(())
+            }
+            Effect::CancelTimeout(timeout, r) => {
+                actions.extend(our_timer(timeout).map(Action::Cancel));
+                r.resume_with(())
+            }
+            Effect::ScheduleTimeout(timeout, r) => {
+                actions.extend(our_timer(timeout).map(Action::Set));
+                r.resume_with(())
+            }
+            Effect::StartRound(height, round, proposer, _role, r) => {
+                let (height, round) = (Height(height.0), our_round(round));
+                actions.push(Action::Round { height, round, proposer: proposer.0 });
+                r.resume_with(())
+            }
+            Effect::PublishConsensusMsg(message, r) => {
+                actions.push(Action::Broadcast(match message {
+                    SignedConsensusMsg::Vote(vote) => {
+                        Message::Vote(vote.message.vote, vote.signature)
+                    }
+                    SignedConsensusMsg::Proposal(proposal) => {
+                        Message::Proposal(proposal.message.proposal, proposal.signature)
+                    }
+                }));
+                r.resume_with(())
+            }
+            Effect::PublishLivenessMsg(message, r) => {
+                actions.push(Action::Broadcast(match message {
+                    LivenessMsg::Vote(vote) => Message::Vote(vote.message.vote, vote.signature),
+                    LivenessMsg::PolkaCertificate(certificate) => our_polka(certificate),
+                    LivenessMsg::SkipRoundCertificate(certificate) => our_round_change(certificate),
+                }));
+                r.resume_with(())
+            }
+            Effect::RepublishVote(vote, r) => {
+                actions.push(Action::Broadcast(Message::Vote(vote.message.vote, vote.signature)));
+                r.resume_with(())
+            }
+            Effect::RepublishRoundCertificate(certificate, r) => {
+                actions.push(Action::Broadcast(our_round_change(certificate)));
+                r.resume_with(())
+            }
+            Effect::GetValue(height, round, _timeout, r) => {
+                actions.push(Action::Propose { height: Height(height.0), round: our_round(round) });
+                r.resume_with(())
+            }
+            Effect::RestreamProposal(_height, _round, _valid_round, _proposer, block, r) => {
+                actions.push(Action::Restream(block));
+                r.resume_with(())
+            }
+            // Certified blocks are applied beside the engine, which is then started at the next height.
+            Effect::CertVerifiedSyncValue(_response, _proposer, r) => r.resume_with(()),
+            Effect::CertRejectedSyncValue(_peer, _height, _error, r) => r.resume_with(()),
+            Effect::Decide(certificate, _extensions, r) => {
+                actions.push(Action::Decide(our_certificate(&certificate)));
+                r.resume_with(())
+            }
+            Effect::Finalize(_certificate, _extensions, evidence, r) => {
+                self.accuse(&evidence, actions);
+                r.resume_with(())
+            }
+            Effect::SignVote(vote, r) => {
+                let signature = vote.vote.sign(&self.chain, &self.secret);
+                r.resume_with(SignedMessage::new(vote, signature))
+            }
+            Effect::SignProposal(proposal, r) => {
+                let signature = proposal.proposal.sign(&self.chain, &self.secret);
+                r.resume_with(SignedMessage::new(proposal, signature))
+            }
+            Effect::VerifySignature(signed, _key, r) => {
+                let valid = match &signed.message {
+                    ConsensusMsg::Vote(vote) => {
+                        vote.vote.check(&self.chain, &self.committee, &signed.signature)
+                    }
+                    ConsensusMsg::Proposal(proposal) => {
+                        proposal.proposal.check(&self.chain, &self.committee, &signed.signature)
+                    }
+                };
+                r.resume_with(valid.is_ok())
+            }
+            Effect::VerifyCommitCertificate(certificate, _validators, _thresholds, r) => {
+                r.resume_with(self.check_commit(&certificate))
+            }
+            Effect::VerifyExtendedCommitCertificate(
+                certificate,
+                _validators,
+                _thresholds,
+                _policy,
+                r,
+            ) => r.resume_with(self.check_commit(&certificate.trim_vote_extensions())),
+            Effect::VerifyPolkaCertificate(certificate, _validators, _thresholds, r) => {
+                r.resume_with(self.check_polka(&certificate))
+            }
+            Effect::VerifyRoundCertificate(certificate, _validators, _thresholds, r) => {
+                r.resume_with(self.check_round(&certificate))
+            }
+            Effect::WalAppend(height, input, r) => {
+                actions.extend(our_entry(height, input).map(Action::Journal));
+                r.resume_with(())
+            }
+            Effect::ExtendVote(_height, _round, _value, _policy, r) => r.resume_with(None),
+            Effect::VerifyVoteExtension(_height, _round, _value, _seat, _extension, _key, r) => {
+                r.resume_with(Err(VoteExtensionError::InvalidVoteExtension))
+            }
+        }
+    }
+
+    fn check_commit(
+        &self,
+        certificate: &CommitCertificate<Chain>,
+    ) -> Result<(), CertificateError<Chain>> {
+        let votes = certificate.commit_signatures.iter().map(|commit| {
+            let value = NilOrVal::Val(certificate.value_id);
+            let vote = CoreVote::new(
+                certificate.height,
+                certificate.round,
+                Step::Precommit,
+                value,
+                commit.address,
+            );
+            let bad = CertificateError::InvalidCommitSignature(commit.clone());
+            (vote.vote, commit.signature, bad)
+        });
+        self.check(votes, self.committee.quorum())
+    }
+
+    fn check_polka(
+        &self,
+        certificate: &PolkaCertificate<Chain>,
+    ) -> Result<(), CertificateError<Chain>> {
+        let votes = certificate.polka_signatures.iter().map(|polka| {
+            let value = NilOrVal::Val(certificate.value_id);
+            let vote = CoreVote::new(
+                certificate.height,
+                certificate.round,
+                Step::Prevote,
+                value,
+                polka.address,
+            );
+            let bad = CertificateError::InvalidPolkaSignature(polka.clone());
+            (vote.vote, polka.signature, bad)
+        });
+        self.check(votes, self.committee.quorum())
+    }
+
+    fn check_round(
+        &self,
+        certificate: &RoundCertificate<Chain>,
+    ) -> Result<(), CertificateError<Chain>> {
+        let needed = match certificate.cert_type {
+            RoundCertificateType::Skip => self.committee.faults() + 1,
+            RoundCertificateType::Precommit => self.committee.quorum(),
+        };
+        for signed in &certificate.round_signatures {
+            if certificate.cert_type == RoundCertificateType::Precommit
+                && signed.vote_type == VoteType::Prevote
+            {
+                return Err(CertificateError::InvalidVoteType(signed.address));
+            }
+        }
+        let votes = certificate.round_signatures.iter().map(|signed| {
+            let step = our_step(signed.vote_type);
+            let vote = CoreVote::new(
+                certificate.height,
+                certificate.round,
+                step,
+                signed.value_id,
+                signed.address,
+            );
+            let bad = CertificateError::InvalidRoundSignature(signed.clone());
+            (vote.vote, signed.signature, bad)
+        });
+        self.check(votes, needed)
+    }
+
+    /// Whether so many different seats signed, and every signature is good.
+    fn check(
+        &self,
+        votes: impl Iterator<Item = (Vote, Signature, CertificateError<Chain>)>,
+        needed: usize,
+    ) -> Result<(), CertificateError<Chain>> {
+        let mut seats = std::collections::BTreeSet::new();
+        for (vote, signature, bad) in votes {
+            if self.committee.seat(vote.seat).is_none() {
+                return Err(CertificateError::UnknownValidator(Seat(vote.seat)));
+            }
+            if !seats.insert(vote.seat) {
+                return Err(CertificateError::DuplicateVote(Seat(vote.seat)));
+            }
+            vote.check(&self.chain, &self.committee, &signature).map_err(|_bad_signature| bad)?;
+        }
+        let count = |number: usize| u64::try_from(number).expect("a committee is small");
+        if seats.len() < needed {
+            return Err(CertificateError::NotEnoughVotingPower {
+                signed: count(seats.len()),
+                total: count(self.committee.size()),
+                expected: count(needed),
+            });
+        }
+        Ok(())
+    }
+
+    fn accuse(&self, evidence: &MisbehaviorEvidence<Chain>, actions: &mut Vec<Action>) {
+        for (seat, _) in self.committee.seats() {
+            for (first, second) in evidence.votes.get(&Seat(seat)).into_iter().flatten() {
+                let pair = [first, second].map(|vote| (vote.message.vote, vote.signature));
+                actions.push(Action::Accuse(Evidence::Votes(pair)));
+            }
+            for (first, second) in evidence.proposals.get(&Seat(seat)).into_iter().flatten() {
+                let pair =
+                    [first, second].map(|proposal| (proposal.message.proposal, proposal.signature));
+                actions.push(Action::Accuse(Evidence::Proposals(pair)));
+            }
+        }
+    }
+}
+
+fn core_round(round: Round) -> core_types::Round {
+    core_types::Round::new(round.0)
+}
+
+/// Rounds are at least 0 everywhere but before the first start, where nothing is sent.
+fn our_round(round: core_types::Round) -> Round {
+    Round(round.as_u32().unwrap_or(0))
+}
+
+const fn our_step(kind: VoteType) -> Step {
+    match kind {
+        VoteType::Prevote => Step::Prevote,
+        VoteType::Precommit => Step::Precommit,
+    }
+}
+
+const fn core_step(step: Step) -> VoteType {
+    match step {
+        Step::Prevote => VoteType::Prevote,
+        Step::Precommit => VoteType::Precommit,
+    }
+}
+
+fn our_timer(timeout: Timeout) -> Option<Timer> {
+    let kind = match timeout.kind {
+        TimeoutKind::Propose => TimerKind::Propose,
+        TimeoutKind::Prevote => TimerKind::Prevote,
+        TimeoutKind::Precommit => TimerKind::Precommit,
+        TimeoutKind::Rebroadcast => TimerKind::Rebroadcast,
+        // Only with a target time, which we never pass.
+        TimeoutKind::FinalizeHeight(_) => return None,
+    };
+    Some(Timer { kind, round: our_round(timeout.round) })
+}
+
+const fn core_timer(timer: Timer) -> Timeout {
+    let round = core_types::Round::new(timer.round.0);
+    match timer.kind {
+        TimerKind::Propose => Timeout::propose(round),
+        TimerKind::Prevote => Timeout::prevote(round),
+        TimerKind::Precommit => Timeout::precommit(round),
+        TimerKind::Rebroadcast => Timeout::rebroadcast(round),
+    }
+}
+
+fn core_message(message: Message) -> CoreInput {
+    match message {
+        Message::Vote(vote, signature) => {
+            CoreInput::Vote(SignedMessage::new(CoreVote::of(vote), signature))
+        }
+        Message::Proposal(proposal, signature) => {
+            CoreInput::Proposal(SignedMessage::new(CoreProposal::of(proposal), signature))
+        }
+        Message::Polka { height, round, block, signatures } => {
+            CoreInput::PolkaCertificate(PolkaCertificate {
+                height: At(height.0),
+                round: core_round(round),
+                value_id: block,
+                polka_signatures: signatures
+                    .into_iter()
+                    .map(|(seat, signature)| PolkaSignature::new(Seat(seat), signature))
+                    .collect(),
+            })
+        }
+        Message::RoundChange { height, round, skip, votes } => {
+            CoreInput::RoundCertificate(RoundCertificate {
+                height: At(height.0),
+                round: core_round(round),
+                cert_type: if skip {
+                    RoundCertificateType::Skip
+                } else {
+                    RoundCertificateType::Precommit
+                },
+                round_signatures: votes
+                    .into_iter()
+                    .map(|(seat, step, block, signature)| {
+                        let value = block.map_or(NilOrVal::Nil, NilOrVal::Val);
+                        RoundSignature::new(core_step(step), value, Seat(seat), signature)
+                    })
+                    .collect(),
+            })
+        }
+    }
+}
+
+fn our_polka(certificate: PolkaCertificate<Chain>) -> Message {
+    Message::Polka {
+        height: Height(certificate.height.0),
+        round: our_round(certificate.round),
+        block: certificate.value_id,
+        signatures: certificate
+            .polka_signatures
+            .into_iter()
+            .map(|p| (p.address.0, p.signature))
+            .collect(),
+    }
+}
+
+fn our_round_change(certificate: RoundCertificate<Chain>) -> Message {
+    Message::RoundChange {
+        height: Height(certificate.height.0),
+        round: our_round(certificate.round),
+        skip: certificate.cert_type == RoundCertificateType::Skip,
+        votes: certificate
+            .round_signatures
+            .into_iter()
+            .map(|signed| {
+                let block = match signed.value_id {
+                    NilOrVal::Nil => None,
+                    NilOrVal::Val(block) => Some(block),
+                };
+                (signed.address.0, our_step(signed.vote_type), block, signed.signature)
+            })
+            .collect(),
+    }
+}
+
+fn our_certificate(certificate: &CommitCertificate<Chain>) -> Certificate {
+    let signed = |commit: &CommitSignature<Chain>| (commit.address.0, commit.signature);
+    let mut signatures: Vec<_> = certificate.commit_signatures.iter().map(signed).collect();
+    signatures.sort_unstable_by_key(|(seat, _)| *seat);
+    Certificate {
+        height: Height(certificate.height.0),
+        round: our_round(certificate.round),
+        block: certificate.value_id,
+        signatures,
+    }
+}
+
+fn our_entry(height: At, input: CoreInput) -> Option<Entry> {
+    Some(match input {
+        CoreInput::Vote(vote) => Entry::Message(Message::Vote(vote.message.vote, vote.signature)),
+        CoreInput::Proposal(proposal) => {
+            Entry::Message(Message::Proposal(proposal.message.proposal, proposal.signature))
+        }
+        CoreInput::PolkaCertificate(certificate) => Entry::Message(our_polka(certificate)),
+        CoreInput::RoundCertificate(certificate) => Entry::Message(our_round_change(certificate)),
+        CoreInput::ProposedValue(value, _origin) => Entry::Judged {
+            height: Height(value.height.0),
+            round: our_round(value.round),
+            block: value.value.0,
+            valid: value.validity.is_valid(),
+        },
+        CoreInput::TimeoutElapsed(timeout) => {
+            Entry::Elapsed { height: Height(height.0), timer: our_timer(timeout)? }
+        }
+        // These are never journalled by the core: they are rebuilt at every start, or become one of the above.
+        CoreInput::StartHeight(..) | CoreInput::Propose(_) | CoreInput::SyncValueResponse(_) => {
+            return None;
+        }
+    })
+}

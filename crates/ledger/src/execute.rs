@@ -1,0 +1,557 @@
+//! A block, executed: from transactions in order to the roots after them.
+
+use crate::{
+    rejection::Rejection,
+    rules::{Rules, View},
+    state::{Column, Commit, State, Write},
+};
+use proof::{log, map};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use types::{
+    Block, BlockId, Certified, Entry, Hash, Header, Height, RecordId, SubjectState, Timestamp,
+    Transaction, TxId, Verified, block,
+    codec::{self, Wire},
+    subject::Link,
+};
+
+/// The end of the chain, as the next block finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// The last block's height; genesis before the first.
+    pub height: Height,
+    /// Its id; zeros for genesis.
+    pub id: BlockId,
+    /// Its time.
+    pub time: Timestamp,
+    /// The state map's root.
+    pub state_root: Hash,
+    /// The history log's right edge.
+    pub log: log::Frontier,
+}
+
+/// Where a transaction was committed, and where each of its records stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The block.
+    pub height: Height,
+    /// Which of the block's transactions it is.
+    pub index: u32,
+    /// The positions of its operations' records; a record that was there before keeps its old one.
+    pub positions: Vec<u64>,
+}
+
+impl Wire for Place {
+    const BYTES_MAX: usize = 64 + 8 * types::transaction::OPERATIONS_MAX;
+}
+
+/// Where a record is: block, transaction in it, operation in that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spot {
+    /// The block.
+    pub height: Height,
+    /// Which of its transactions.
+    pub tx: u32,
+    /// Which of that transaction's operations.
+    pub index: u32,
+}
+
+impl Wire for Spot {
+    const BYTES_MAX: usize = 16;
+}
+
+/// Why a block cannot be agreed on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// A field of the header is not what it must be.
+    #[error("header field {field} is not what it must be")]
+    Header {
+        /// The field.
+        field: &'static str,
+    },
+    /// The block's time is not after its parent's.
+    #[error("block time {time} is not after {parent}")]
+    Early {
+        /// Its time.
+        time: Timestamp,
+        /// Its parent's.
+        parent: Timestamp,
+    },
+    /// The block's time is too far ahead of ours.
+    #[error("block time {time} is ahead of our clock {now}")]
+    Ahead {
+        /// Its time.
+        time: Timestamp,
+        /// Ours.
+        now: Timestamp,
+    },
+    /// More than a block may hold.
+    #[error("the block holds more than genesis allows")]
+    Size,
+    /// A transaction may not be in it.
+    #[error("transaction {index}: {rejection}")]
+    Transaction {
+        /// Which.
+        index: usize,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// Execution here gives other roots: the proposer is wrong, or we are.
+    #[error("the {field} after this block is {ours}, the header says {theirs}")]
+    Diverges {
+        /// Which root.
+        field: &'static str,
+        /// What we compute.
+        ours: Hash,
+        /// What the header says.
+        theirs: Hash,
+    },
+}
+
+/// A block's effects, kept from its execution until it is agreed on.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    block: BlockId,
+    tip: Tip,
+    writes: Vec<Write>,
+    touched: Vec<Hash>,
+}
+
+impl Outcome {
+    /// The end of the chain after the block.
+    #[must_use]
+    pub const fn tip(&self) -> &Tip {
+        &self.tip
+    }
+
+    /// The keys of the subjects it changes.
+    #[must_use]
+    pub fn touched(&self) -> &[Hash] {
+        &self.touched
+    }
+
+    /// The block it is of.
+    #[must_use]
+    pub const fn block(&self) -> BlockId {
+        self.block
+    }
+}
+
+/// Reads the nodes of the log from a state.
+#[derive(Debug)]
+pub(crate) struct Nodes<'a, S>(pub(crate) &'a S);
+
+impl<S: State> log::Nodes for Nodes<'_, S> {
+    fn node(&self, level: u8, index: u64) -> Option<Hash> {
+        self.0
+            .get(Column::Log, &node_key(level, index))
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Hash)
+    }
+}
+
+/// Reads the pages of the map from a state.
+#[derive(Debug)]
+pub(crate) struct Pages<'a, S>(pub(crate) &'a S);
+
+impl<S: State> map::Pages for Pages<'_, S> {
+    fn page(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.0.get(Column::Map, path)
+    }
+}
+
+fn node_key(level: u8, index: u64) -> Vec<u8> {
+    let mut key = vec![level];
+    key.extend_from_slice(&index.to_be_bytes());
+    key
+}
+
+/// The key of a link in a subject's history.
+pub(crate) fn history_key(subject: &Hash, sequence: u64) -> Vec<u8> {
+    let mut key = subject.0.to_vec();
+    key.extend_from_slice(&sequence.to_be_bytes());
+    key
+}
+
+const TIP: &[u8] = b"tip";
+
+/// The end of the chain that `state` holds.
+///
+/// # Panics
+/// When the state does not hold what a commit wrote: it was damaged, and nothing may be built on it.
+#[must_use]
+pub fn tip(rules: &Rules, state: &impl State) -> Tip {
+    let Some(bytes) = state.get(Column::Meta, TIP) else {
+        return Tip {
+            height: Height::GENESIS,
+            id: BlockId::default(),
+            time: rules.genesis_time(),
+            state_root: Hash::ZERO,
+            log: log::Frontier::new(),
+        };
+    };
+    let header =
+        state.get(Column::Headers, &bytes).expect("the tip's header was written with the tip");
+    let header: Header = codec::decode(&header).expect("headers are written canonically");
+    let log = log::Frontier::restore(header.log_size, &Nodes(state))
+        .expect("the log was written with the header");
+    assert_eq!(log.root(), header.log_root, "the log on disk is not the log that was agreed on");
+    Tip {
+        height: header.height,
+        id: header.id(),
+        time: header.time,
+        state_root: header.state_root,
+        log,
+    }
+}
+
+/// What pending operations have made of subjects, over what is committed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overlay {
+    pub(crate) subjects: BTreeMap<Hash, SubjectState>,
+    pub(crate) records: BTreeMap<RecordId, u64>,
+}
+
+struct Layered<'a, S> {
+    state: &'a S,
+    below: &'a Overlay,
+    fresh: BTreeMap<Hash, SubjectState>,
+}
+
+impl<S: State> View for Layered<'_, S> {
+    fn subject(&self, key: &Hash) -> Option<SubjectState> {
+        self.fresh.get(key).or_else(|| self.below.subjects.get(key)).cloned().or_else(|| {
+            let bytes = self.state.get(Column::Subjects, &key.0)?;
+            Some(codec::decode(&bytes).expect("subjects are written canonically"))
+        })
+    }
+}
+
+/// What one transaction would do.
+#[derive(Debug)]
+pub(crate) struct Effects {
+    pub(crate) subjects: BTreeMap<Hash, SubjectState>,
+    /// For each operation its record, its position, and whether it is new.
+    pub(crate) records: Vec<(RecordId, u64, bool)>,
+    links: Vec<(Hash, u64, Link)>,
+}
+
+impl Overlay {
+    pub(crate) fn absorb(&mut self, effects: &Effects) {
+        self.subjects.extend(effects.subjects.iter().map(|(key, state)| (*key, state.clone())));
+        self.records.extend(
+            effects.records.iter().filter(|(.., new)| *new).map(|(record, at, _)| (*record, *at)),
+        );
+    }
+}
+
+/// What `tx` would do if it were committed at height `next`, its first new record at `position`.
+///
+/// The one place where a transaction meets the rules: admission, proposal and validation all come here.
+pub(crate) fn judge(
+    rules: &Rules,
+    state: &impl State,
+    overlay: &Overlay,
+    next: Height,
+    mut position: u64,
+    tx: &Transaction,
+) -> Result<Effects, Rejection> {
+    let id = tx.id();
+    let agency = rules.authorise(&tx.header, next)?;
+    if state.get(Column::Transactions, id.as_bytes()).is_some() {
+        return Err(Rejection::Committed(id));
+    }
+    let mut view = Layered { state, below: overlay, fresh: BTreeMap::new() };
+    let mut seen = BTreeMap::new();
+    let mut records = Vec::with_capacity(tx.operations.len());
+    let mut links = Vec::new();
+    for (index, operation) in tx.operations.iter().enumerate() {
+        let record = operation.record(&agency.code);
+        if let Some(at) =
+            seen.get(&record).copied().or_else(|| find_record(state, overlay, &record))
+        {
+            records.push((record, at, false));
+            continue;
+        }
+        let changes = rules.judge(index, agency, operation, &view)?;
+        view.fresh.extend(changes);
+        for (subject, part) in operation.subjects() {
+            let key = subject.key();
+            let link = Link { position, record, part };
+            let changed =
+                view.fresh.get_mut(&key).expect("the rules return every subject of an operation");
+            links.push((key, changed.records, link));
+            changed.append(&link);
+        }
+        seen.insert(record, position);
+        records.push((record, position, true));
+        position += 1;
+    }
+    if records.iter().all(|(.., new)| !new) {
+        return Err(Rejection::Recorded);
+    }
+    Ok(Effects { subjects: view.fresh, records, links })
+}
+
+fn find_record(state: &impl State, overlay: &Overlay, record: &RecordId) -> Option<u64> {
+    overlay.records.get(record).copied().or_else(|| {
+        let bytes = state.get(Column::Records, record.as_bytes())?;
+        Some(u64::from_be_bytes(bytes.try_into().expect("positions are written as eight bytes")))
+    })
+}
+
+/// A block under execution.
+#[derive(Debug)]
+pub struct Draft<'a, S> {
+    rules: &'a Rules,
+    state: &'a S,
+    tip: &'a Tip,
+    time: Timestamp,
+    overlay: Overlay,
+    log: log::Frontier,
+    writes: Vec<Write>,
+    transactions: Vec<Transaction>,
+    bytes: usize,
+    operations: usize,
+}
+
+impl<'a, S: State> Draft<'a, S> {
+    /// An empty block after `tip`, at `time`.
+    #[must_use]
+    pub fn new(rules: &'a Rules, state: &'a S, tip: &'a Tip, time: Timestamp) -> Self {
+        Self {
+            rules,
+            state,
+            tip,
+            time,
+            overlay: Overlay::default(),
+            log: tip.log.clone(),
+            writes: Vec::new(),
+            transactions: Vec::new(),
+            bytes: 0,
+            operations: 0,
+        }
+    }
+
+    /// Whether a transaction of so many bytes and operations still fits.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize, operations: usize) -> bool {
+        let limits = self.rules.limits();
+        let within = |sum: usize, limit: u32| u32::try_from(sum).is_ok_and(|sum| sum <= limit);
+        within(self.bytes + bytes, limits.block_bytes_max)
+            && within(self.operations + operations, limits.block_operations_max)
+    }
+
+    /// Executes a transaction whose signature has been checked.
+    ///
+    /// # Errors
+    /// The rule it breaks; the draft is as it was.
+    pub fn push(&mut self, tx: &Verified<Transaction>) -> Result<(), Rejection> {
+        let tx = tx.get();
+        let next = self.tip.height.next();
+        let effects = judge(self.rules, self.state, &self.overlay, next, self.log.size(), tx)?;
+        let id = tx.id();
+        let place = Place {
+            height: next,
+            index: count(self.transactions.len()),
+            positions: effects.records.iter().map(|(_, position, _)| *position).collect(),
+        };
+        let mut nodes = Vec::new();
+        for (index, (record, position, new)) in effects.records.iter().enumerate() {
+            if !new {
+                continue;
+            }
+            let (position, record) = (*position, *record);
+            let entry = Entry {
+                position,
+                height: next,
+                time: self.time,
+                tx: id,
+                index: count(index),
+                record,
+            };
+            self.log.append(entry.leaf(), &mut nodes);
+            let spot = Spot { height: next, tx: place.index, index: count(index) };
+            let at = position.to_be_bytes();
+            self.put(Column::Records, record.as_bytes(), at.to_vec());
+            self.put(Column::Positions, &at, codec::encode(&spot));
+            let mut document = tx.operations[index].commitment.document.bytes.to_vec();
+            document.extend_from_slice(&at);
+            self.put(Column::Documents, &document, Vec::new());
+        }
+        for (level, index, node) in nodes {
+            self.put(Column::Log, &node_key(level, index), node.0.to_vec());
+        }
+        for (key, sequence, link) in &effects.links {
+            self.put(Column::History, &history_key(key, *sequence), codec::encode(link));
+        }
+        self.put(Column::Transactions, id.as_bytes(), codec::encode(&place));
+        self.overlay.absorb(&effects);
+        self.bytes += codec::encode(tx).len();
+        self.operations += tx.operations.len();
+        self.transactions.push(tx.clone());
+        Ok(())
+    }
+
+    fn put(&mut self, column: Column, key: &[u8], value: Vec<u8>) {
+        self.writes.push(Write { column, key: key.to_vec(), value: Some(value) });
+    }
+
+    /// The block of what was pushed, and its effects.
+    #[must_use]
+    pub fn finish(mut self, proposer: u16) -> (Block, Outcome) {
+        let digests =
+            self.overlay.subjects.iter().map(|(key, state)| (*key, Some(state.digest()))).collect();
+        let update = map::update(&Pages(self.state), &digests);
+        for (path, page) in update.pages {
+            self.writes.push(Write { column: Column::Map, key: path, value: page });
+        }
+        let subjects = core::mem::take(&mut self.overlay.subjects);
+        let touched = subjects.keys().copied().collect();
+        for (key, state) in &subjects {
+            self.put(Column::Subjects, &key.0, codec::encode(state));
+        }
+        let committee = self.rules.committee().digest();
+        let header = Header {
+            version: block::VERSION,
+            chain: *self.rules.chain(),
+            height: self.tip.height.next(),
+            time: self.time,
+            proposer,
+            parent: self.tip.id,
+            payload: Block::payload(&self.transactions),
+            log_size: self.log.size(),
+            log_root: self.log.root(),
+            state_root: if digests.is_empty() { self.tip.state_root } else { update.root },
+            committee,
+            next_committee: committee,
+        };
+        let at = header.height.0.to_be_bytes();
+        self.put(Column::Headers, &at, codec::encode(&header));
+        self.put(Column::Bodies, &at, codec::encode(&self.transactions));
+        self.put(Column::Meta, TIP, at.to_vec());
+        let id = header.id();
+        let tip = Tip {
+            height: header.height,
+            id,
+            time: header.time,
+            state_root: header.state_root,
+            log: self.log,
+        };
+        let outcome = Outcome { block: id, tip, writes: self.writes, touched };
+        (Block { header, transactions: self.transactions }, outcome)
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).expect("a block holds far fewer than 2^32 of anything")
+}
+
+/// A block of as many of `candidates` as fit, in order, and those that may not be committed, with the reason.
+#[must_use]
+pub fn propose<'t, S: State>(
+    rules: &Rules,
+    state: &S,
+    tip: &Tip,
+    now: Timestamp,
+    proposer: u16,
+    candidates: impl Iterator<Item = (&'t Verified<Transaction>, usize)>,
+) -> (Block, Outcome, Vec<(TxId, Rejection)>) {
+    let time = now.max(tip.time.plus(1));
+    let mut draft = Draft::new(rules, state, tip, time);
+    let mut refused = Vec::new();
+    for (tx, bytes) in candidates {
+        if !draft.has_room(bytes, tx.get().operations.len()) {
+            break;
+        }
+        if let Err(rejection) = draft.push(tx) {
+            refused.push((tx.get().id(), rejection));
+        }
+    }
+    let (block, outcome) = draft.finish(proposer);
+    (block, outcome, refused)
+}
+
+/// Executes a proposed block and compares every field of its header with what it must be.
+///
+/// `known` answers with the transaction if this node has checked that very signature before.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn validate<S: State>(
+    rules: &Rules,
+    state: &S,
+    tip: &Tip,
+    now: Timestamp,
+    block: &Block,
+    known: impl Fn(&Transaction) -> Option<Verified<Transaction>>,
+) -> Result<Outcome, Invalid> {
+    let header = &block.header;
+    if header.time <= tip.time {
+        return Err(Invalid::Early { time: header.time, parent: tip.time });
+    }
+    if header.time > now.plus(rules.clock_ahead_ms()) {
+        return Err(Invalid::Ahead { time: header.time, now });
+    }
+    if rules.committee().seat(header.proposer).is_none() {
+        return Err(Invalid::Header { field: "proposer" });
+    }
+    let mut draft = Draft::new(rules, state, tip, header.time);
+    for (index, tx) in block.transactions.iter().enumerate() {
+        if !draft.has_room(codec::encode(tx).len(), tx.operations.len()) {
+            return Err(Invalid::Size);
+        }
+        let refuse = |rejection| Invalid::Transaction { index, rejection };
+        let verified = match known(tx) {
+            Some(verified) => verified,
+            None => tx.clone().verify(rules.chain()).map_err(|error| refuse(error.into()))?,
+        };
+        draft.push(&verified).map_err(refuse)?;
+    }
+    let (ours, outcome) = draft.finish(header.proposer);
+    let ours = &ours.header;
+    for (field, same) in [
+        ("version", ours.version == header.version),
+        ("chain", ours.chain == header.chain),
+        ("height", ours.height == header.height),
+        ("parent", ours.parent == header.parent),
+        ("payload", ours.payload == header.payload),
+        ("log size", ours.log_size == header.log_size),
+        ("committee", ours.committee == header.committee),
+        ("next committee", ours.next_committee == header.next_committee),
+    ] {
+        if !same {
+            return Err(Invalid::Header { field });
+        }
+    }
+    for (field, ours, theirs) in [
+        ("log root", ours.log_root, header.log_root),
+        ("state root", ours.state_root, header.state_root),
+    ] {
+        if ours != theirs {
+            return Err(Invalid::Diverges { field, ours, theirs });
+        }
+    }
+    debug_assert_eq!(ours.id(), block.id(), "every field was compared");
+    Ok(outcome)
+}
+
+/// All that an agreed block changes.
+///
+/// # Panics
+/// When the outcome is of another block: the caller has mixed up its blocks.
+#[must_use]
+pub fn commit(certified: Certified, outcome: Outcome) -> Commit {
+    assert_eq!(
+        certified.block().id(),
+        outcome.block,
+        "an outcome belongs to the block it was computed from"
+    );
+    let mut writes = outcome.writes;
+    writes.push(Write {
+        column: Column::Certificates,
+        key: certified.height().0.to_be_bytes().to_vec(),
+        value: Some(codec::encode(certified.certificate())),
+    });
+    Commit::new(certified, writes)
+}

@@ -1,0 +1,23 @@
+//! The rules: what is allowed, and what it changes.
+//!
+//! What it offers: [`Rules`] (who may do what), [`propose`] and [`validate`] (a block, executed), [`commit`] (what an
+//! agreed block changes, as writes), [`Pool`] (what waits to be proposed) [`query`] and [`mod@prove`] (what anyone may ask, and the proof of the answer).
+//!
+//! Invariants: nothing is refused at execution that admission lets pass against the same state, and the reverse; the
+//! same block on the same state gives the same roots everywhere; no clock, no randomness, no unordered iteration.
+//!
+//! This crate does not know that blocks are voted on, nor whether state is memory or RocksDB.
+
+pub mod execute;
+pub mod pool;
+pub mod prove;
+pub mod query;
+pub mod rejection;
+pub mod rules;
+pub mod state;
+
+pub use execute::{Draft, Invalid, Outcome, Tip, commit, propose, tip, validate};
+pub use pool::{Pool, PoolLimits};
+pub use rejection::Rejection;
+pub use rules::Rules;
+pub use state::{Column, Commit, Memory, State, Write};

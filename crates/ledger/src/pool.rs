@@ -1,0 +1,221 @@
+//! What waits to be proposed: admitted once, in order, against the state as it will be when its turn comes.
+
+use crate::{
+    execute::{Overlay, Tip, judge},
+    rejection::Rejection,
+    rules::Rules,
+    state::State,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use types::{Hash, Height, PublicKey, Transaction, TxId, Verified, codec};
+
+/// How much may wait. Local to a node: no two need agree.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolLimits {
+    /// Transactions in all.
+    pub transactions_max: usize,
+    /// Their bytes in all.
+    pub bytes_max: usize,
+    /// Transactions of one key.
+    pub per_key_max: usize,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self { transactions_max: 20_000, bytes_max: 64 << 20, per_key_max: 10_000 }
+    }
+}
+
+/// Transactions in the order of their arrival.
+#[derive(Debug, Default)]
+pub struct Pool {
+    limits: PoolLimits,
+    next: u64,
+    bytes: usize,
+    pending: BTreeMap<u64, Pending>,
+    by_id: BTreeMap<TxId, u64>,
+    by_subject: BTreeMap<Hash, BTreeSet<u64>>,
+    by_deadline: BTreeSet<(Height, u64)>,
+    by_key: BTreeMap<PublicKey, usize>,
+    /// What the pending transactions will have made of their subjects, each admitted on top of those before it.
+    overlay: Overlay,
+}
+
+#[derive(Debug)]
+struct Pending {
+    id: TxId,
+    tx: Verified<Transaction>,
+    bytes: usize,
+    subjects: Vec<Hash>,
+}
+
+impl Pool {
+    /// An empty pool.
+    #[must_use]
+    pub fn new(limits: PoolLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// How many transactions wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// The transaction with an id, if it waits here.
+    #[must_use]
+    pub fn get(&self, id: &TxId) -> Option<&Verified<Transaction>> {
+        self.by_id.get(id).and_then(|at| self.pending.get(at)).map(|pending| &pending.tx)
+    }
+
+    /// What waits, first come first, each with its size in bytes.
+    pub fn iter(&self) -> impl Iterator<Item = (&Verified<Transaction>, usize)> {
+        self.pending.values().map(|pending| (&pending.tx, pending.bytes))
+    }
+
+    /// Admits a transaction. One that waits already is admitted again at no cost.
+    ///
+    /// # Errors
+    /// The rule it breaks, in the state after everything that waits; or that there is no room.
+    pub fn admit(
+        &mut self,
+        rules: &Rules,
+        state: &impl State,
+        tip: &Tip,
+        tx: Verified<Transaction>,
+    ) -> Result<TxId, Rejection> {
+        let id = tx.get().id();
+        if self.by_id.contains_key(&id) {
+            return Ok(id);
+        }
+        let bytes = codec::encode(tx.get()).len();
+        if self.pending.len() >= self.limits.transactions_max
+            || self.bytes + bytes > self.limits.bytes_max
+        {
+            return Err(Rejection::Full);
+        }
+        if self
+            .by_key
+            .get(&tx.get().header.key)
+            .is_some_and(|count| *count >= self.limits.per_key_max)
+        {
+            return Err(Rejection::Quota);
+        }
+        let effects =
+            judge(rules, state, &self.overlay, tip.height.next(), u64::MAX >> 1, tx.get())?;
+        self.overlay.absorb(&effects);
+        let subjects = effects.subjects.keys().copied().collect();
+        self.insert(Pending { id, tx, bytes, subjects });
+        Ok(id)
+    }
+
+    /// Takes out what was committed or has expired, and judges again whatever the block may have overtaken.
+    ///
+    /// Returns those that are now refused, with the reason.
+    pub fn settle(
+        &mut self,
+        rules: &Rules,
+        state: &impl State,
+        tip: &Tip,
+        committed: &[TxId],
+        touched: &[Hash],
+    ) -> Vec<(TxId, Rejection)> {
+        let next = tip.height.next();
+        let mut refused = Vec::new();
+        let mut stale: BTreeSet<Hash> = touched.iter().copied().collect();
+        for id in committed {
+            if let Some(at) = self.by_id.get(id).copied() {
+                stale.extend(self.remove(at).subjects);
+            }
+        }
+        while let Some((valid_until, at)) = self.by_deadline.first().copied()
+            && valid_until < next
+        {
+            let expired = self.remove(at);
+            stale.extend(expired.subjects);
+            refused.push((expired.id, Rejection::Expired { valid_until, next }));
+        }
+        // A transaction is affected if it shares a subject with a block or with another affected transaction.
+        let mut affected = BTreeSet::new();
+        let mut work: Vec<Hash> = stale.iter().copied().collect();
+        while let Some(subject) = work.pop() {
+            for at in self.by_subject.get(&subject).into_iter().flatten() {
+                if affected.insert(*at) {
+                    let more = &self.pending[at].subjects;
+                    work.extend(more.iter().filter(|subject| stale.insert(**subject)));
+                }
+            }
+        }
+        for subject in &stale {
+            self.overlay.subjects.remove(subject);
+        }
+        let again: Vec<Pending> = affected.iter().map(|at| self.remove(*at)).collect();
+        for (at, pending) in affected.into_iter().zip(again) {
+            match judge(rules, state, &self.overlay, next, u64::MAX >> 1, pending.tx.get()) {
+                Ok(effects) => {
+                    self.overlay.absorb(&effects);
+                    self.insert_at(at, pending);
+                }
+                Err(rejection) => refused.push((pending.id, rejection)),
+            }
+        }
+        refused
+    }
+
+    /// Drops a transaction that execution refused.
+    pub fn discard(&mut self, id: &TxId) {
+        if let Some(at) = self.by_id.get(id).copied() {
+            self.remove(at);
+        }
+    }
+
+    fn insert(&mut self, pending: Pending) {
+        let at = self.next;
+        self.next += 1;
+        self.insert_at(at, pending);
+    }
+
+    fn insert_at(&mut self, at: u64, pending: Pending) {
+        let header = &pending.tx.get().header;
+        self.bytes += pending.bytes;
+        self.by_id.insert(pending.id, at);
+        self.by_deadline.insert((header.valid_until, at));
+        *self.by_key.entry(header.key).or_default() += 1;
+        for subject in &pending.subjects {
+            self.by_subject.entry(*subject).or_default().insert(at);
+        }
+        self.pending.insert(at, pending);
+    }
+
+    fn remove(&mut self, at: u64) -> Pending {
+        let pending = self.pending.remove(&at).expect("the indexes name what is pending");
+        let header = &pending.tx.get().header;
+        self.bytes -= pending.bytes;
+        self.by_id.remove(&pending.id);
+        self.by_deadline.remove(&(header.valid_until, at));
+        if let Some(count) = self.by_key.get_mut(&header.key) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_key.remove(&header.key);
+            }
+        }
+        for subject in &pending.subjects {
+            if let Some(set) = self.by_subject.get_mut(subject) {
+                set.remove(&at);
+                if set.is_empty() {
+                    self.by_subject.remove(subject);
+                }
+            }
+        }
+        for record in pending.tx.get().records() {
+            self.overlay.records.remove(&record);
+        }
+        pending
+    }
+}

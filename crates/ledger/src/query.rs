@@ -1,0 +1,139 @@
+//! What anyone may ask of a state.
+
+use crate::{
+    execute::{Place, Spot, history_key},
+    state::{Column, State},
+};
+use types::{
+    Block, Certificate, Entry, Header, Height, Operation, RecordId, Subject, SubjectState,
+    Transaction, TxId,
+    codec::{self, Wire},
+    hash::Digest,
+    subject::Link,
+};
+
+/// A record with all that surrounds it.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its leaf in the log.
+    pub entry: Entry,
+    /// The transaction that carried it.
+    pub transaction: Transaction,
+}
+
+impl Found {
+    /// The operation recorded.
+    ///
+    /// # Panics
+    /// Never: the ledger only finds operations that are there.
+    #[must_use]
+    pub fn operation(&self) -> &Operation {
+        &self.transaction.operations[usize::try_from(self.entry.index).expect("an index fits")]
+    }
+}
+
+fn read<T: Wire>(state: &impl State, column: Column, key: &[u8]) -> Option<T> {
+    state
+        .get(column, key)
+        .map(|bytes| codec::decode(&bytes).expect("what a commit writes is canonical"))
+}
+
+/// The height of the last block.
+#[must_use]
+pub fn height(state: &impl State) -> Height {
+    let bytes = state.get(Column::Meta, b"tip").and_then(|bytes| bytes.try_into().ok());
+    Height(bytes.map_or(0, u64::from_be_bytes))
+}
+
+/// The header of a block.
+#[must_use]
+pub fn header(state: &impl State, height: Height) -> Option<Header> {
+    read(state, Column::Headers, &height.0.to_be_bytes())
+}
+
+/// The certificate of a block.
+#[must_use]
+pub fn certificate(state: &impl State, height: Height) -> Option<Certificate> {
+    read(state, Column::Certificates, &height.0.to_be_bytes())
+}
+
+/// A block.
+#[must_use]
+pub fn block(state: &impl State, height: Height) -> Option<Block> {
+    let transactions = read(state, Column::Bodies, &height.0.to_be_bytes())?;
+    Some(Block { header: header(state, height)?, transactions })
+}
+
+/// Where a transaction was committed.
+#[must_use]
+pub fn place(state: &impl State, id: &TxId) -> Option<Place> {
+    read(state, Column::Transactions, id.as_bytes())
+}
+
+/// The position of a record in the log.
+#[must_use]
+pub fn position(state: &impl State, record: &RecordId) -> Option<u64> {
+    let bytes = state.get(Column::Records, record.as_bytes())?;
+    Some(u64::from_be_bytes(bytes.try_into().ok()?))
+}
+
+/// The height of the block that holds a position of the log.
+#[must_use]
+pub fn record_height(state: &impl State, position: u64) -> Option<Height> {
+    read::<Spot>(state, Column::Positions, &position.to_be_bytes()).map(|spot| spot.height)
+}
+
+/// The record at a position of the log.
+#[must_use]
+pub fn record_at(state: &impl State, position: u64) -> Option<Found> {
+    let spot: Spot = read(state, Column::Positions, &position.to_be_bytes())?;
+    let Block { header, mut transactions } = block(state, spot.height)?;
+    let at = usize::try_from(spot.tx).ok().filter(|at| *at < transactions.len())?;
+    let transaction = transactions.swap_remove(at);
+    let operation = transaction.operations.get(usize::try_from(spot.index).ok()?)?;
+    let entry = Entry {
+        position,
+        height: spot.height,
+        time: header.time,
+        tx: transaction.id(),
+        index: spot.index,
+        record: operation.record(&transaction.header.agency),
+    };
+    Some(Found { entry, transaction })
+}
+
+/// A record by its id.
+#[must_use]
+pub fn record(state: &impl State, record: &RecordId) -> Option<Found> {
+    record_at(state, position(state, record)?)
+}
+
+/// The positions of the records that commit to a document, oldest first.
+#[must_use]
+pub fn by_document(state: &impl State, document: &Digest, limit: usize) -> Vec<u64> {
+    let pairs = state.scan(Column::Documents, &document.bytes, &document.bytes, limit);
+    pairs
+        .iter()
+        .filter_map(|(key, _)| Some(u64::from_be_bytes(key.get(32..)?.try_into().ok()?)))
+        .collect()
+}
+
+/// The state of a subject.
+#[must_use]
+pub fn subject(state: &impl State, subject: &Subject) -> Option<SubjectState> {
+    read(state, Column::Subjects, &subject.key().0)
+}
+
+/// The links of a subject's history from sequence number `from` on, oldest first.
+///
+/// # Panics
+/// When the state holds what no commit wrote.
+#[must_use]
+pub fn history(state: &impl State, subject: &Subject, from: u64, limit: usize) -> Vec<Link> {
+    let key = subject.key();
+    let pairs = state.scan(Column::History, &key.0, &history_key(&key, from), limit);
+    pairs
+        .iter()
+        .map(|(_, link)| codec::decode(link).expect("what a commit writes is canonical"))
+        .collect()
+}

@@ -1,0 +1,191 @@
+//! Where the ledger's facts rest: columns of bytes, whoever keeps them.
+
+use std::collections::BTreeMap;
+use types::Certified;
+
+/// The families of keys. Each is a column family of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Column {
+    /// Height (8 bytes, big-endian) → block header.
+    Headers,
+    /// Height → the block's transactions.
+    Bodies,
+    /// Height → certificate.
+    Certificates,
+    /// Transaction id → where it was committed.
+    Transactions,
+    /// Record id → its position in the log.
+    Records,
+    /// Position (8 bytes, big-endian) → where the record is.
+    Positions,
+    /// Subject key → its state.
+    Subjects,
+    /// Subject key and sequence number (8 bytes, big-endian) → link of its history.
+    History,
+    /// Path → page of the state map.
+    Map,
+    /// Level (1 byte) and index (8 bytes, big-endian) → node of the history log.
+    Log,
+    /// Document digest and position (8 bytes, big-endian) → nothing: which records commit to a document.
+    Documents,
+    /// Single values: the tip.
+    Meta,
+}
+
+impl Column {
+    /// Every column.
+    pub const ALL: [Self; 12] = [
+        Self::Headers,
+        Self::Bodies,
+        Self::Certificates,
+        Self::Transactions,
+        Self::Records,
+        Self::Positions,
+        Self::Subjects,
+        Self::History,
+        Self::Map,
+        Self::Log,
+        Self::Documents,
+        Self::Meta,
+    ];
+
+    /// Its name on disk.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Headers => "headers",
+            Self::Bodies => "bodies",
+            Self::Certificates => "certificates",
+            Self::Transactions => "transactions",
+            Self::Records => "records",
+            Self::Positions => "positions",
+            Self::Subjects => "subjects",
+            Self::History => "history",
+            Self::Map => "map",
+            Self::Log => "log",
+            Self::Documents => "documents",
+            Self::Meta => "meta",
+        }
+    }
+}
+
+/// What was committed, to be read. A read that fails is a fault of the machine and does not return.
+pub trait State {
+    /// The value under a key.
+    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>>;
+
+    /// Up to `limit` pairs from `from` (inclusive) on, in key order, as long as the key begins with `prefix`.
+    fn scan(
+        &self,
+        column: Column,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Vec<(Vec<u8>, Vec<u8>)>;
+}
+
+/// One change: the new value, or none to remove the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Where.
+    pub column: Column,
+    /// The key.
+    pub key: Vec<u8>,
+    /// The value.
+    pub value: Option<Vec<u8>>,
+}
+
+/// All that a certified block changes, to be written as a whole or not at all.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    certified: Certified,
+    writes: Vec<Write>,
+}
+
+impl Commit {
+    pub(crate) const fn new(certified: Certified, writes: Vec<Write>) -> Self {
+        Self { certified, writes }
+    }
+
+    /// The block, with its certificate.
+    #[must_use]
+    pub const fn certified(&self) -> &Certified {
+        &self.certified
+    }
+
+    /// The changes, certificate included.
+    #[must_use]
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+}
+
+/// A state in memory: for tests, for the simulator, and as the overlay of a block under execution.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory(BTreeMap<(Column, Vec<u8>), Vec<u8>>);
+
+impl Memory {
+    /// Applies changes.
+    pub fn write(&mut self, writes: &[Write]) {
+        for Write { column, key, value } in writes {
+            match value {
+                Some(value) => self.0.insert((*column, key.clone()), value.clone()),
+                None => self.0.remove(&(*column, key.clone())),
+            };
+        }
+    }
+}
+
+impl State for Memory {
+    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
+        self.0.get(&(column, key.to_vec())).cloned()
+    }
+
+    fn scan(
+        &self,
+        column: Column,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let start = if from > prefix { from } else { prefix };
+        self.0
+            .range((column, start.to_vec())..)
+            .take_while(|((c, key), _)| *c == column && key.starts_with(prefix))
+            .take(limit)
+            .map(|((_, key), value)| (key.clone(), value.clone()))
+            .collect()
+    }
+}
+
+impl<S: State + ?Sized> State for &S {
+    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
+        (**self).get(column, key)
+    }
+
+    fn scan(
+        &self,
+        column: Column,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        (**self).scan(column, prefix, from, limit)
+    }
+}
+
+impl<S: State + ?Sized> State for std::sync::Arc<S> {
+    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
+        (**self).get(column, key)
+    }
+
+    fn scan(
+        &self,
+        column: Column,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        (**self).scan(column, prefix, from, limit)
+    }
+}

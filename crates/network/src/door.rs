@@ -1,0 +1,160 @@
+//! Who may wait for a handshake: addresses of known peers always, all others within limits.
+
+use core::{convert::Infallible, fmt, task};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    net::{IpAddr, Ipv6Addr},
+};
+
+use libp2p::{
+    Multiaddr, PeerId,
+    core::{Endpoint, transport::PortUse},
+    swarm::{
+        ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
+        THandlerOutEvent, ToSwarm, dummy,
+    },
+};
+
+use crate::name;
+
+/// The limits that libp2p's own lack: by address, and with room kept for known peers. Who somebody is shows only after
+/// the handshake, so until then an address has to do.
+pub(crate) struct Door {
+    strangers_max: usize,
+    per_address_max: usize,
+    known: BTreeSet<IpAddr>,
+    waiting: BTreeMap<ConnectionId, IpAddr>,
+}
+
+impl Door {
+    pub(crate) const fn new(strangers_max: usize, per_address_max: usize) -> Self {
+        Self { strangers_max, per_address_max, known: BTreeSet::new(), waiting: BTreeMap::new() }
+    }
+
+    /// Replaces the addresses that are known.
+    pub(crate) fn recognise(&mut self, addresses: impl Iterator<Item = IpAddr>) {
+        self.known = addresses.map(|ip| ip.to_canonical()).collect();
+    }
+
+    fn admit(&mut self, id: ConnectionId, ip: IpAddr) -> Result<(), Crowded> {
+        let ip = ip.to_canonical();
+        if self.known.contains(&ip) {
+            return Ok(());
+        }
+        let origin = origin(ip);
+        let same = self.waiting.values().filter(|&&other| other == origin).count();
+        if self.waiting.len() >= self.strangers_max || same >= self.per_address_max {
+            return Err(Crowded);
+        }
+        self.waiting.insert(id, origin);
+        Ok(())
+    }
+}
+
+/// Whom an address stands for. In IPv6 one host commands a whole /64.
+fn origin(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+/// Too many unfinished handshakes.
+#[derive(Debug)]
+pub(crate) struct Crowded;
+
+impl fmt::Display for Crowded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too many unfinished handshakes")
+    }
+}
+
+impl Error for Crowded {}
+
+impl NetworkBehaviour for Door {
+    type ConnectionHandler = dummy::ConnectionHandler;
+    type ToSwarm = Infallible;
+
+    fn handle_pending_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        _here: &Multiaddr,
+        there: &Multiaddr,
+    ) -> Result<(), ConnectionDenied> {
+        let address = name::socket_address(there).ok_or_else(|| ConnectionDenied::new(Crowded))?;
+        self.admit(connection, address.ip()).map_err(ConnectionDenied::new)
+    }
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        _peer: PeerId,
+        _here: &Multiaddr,
+        _there: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.waiting.remove(&connection);
+        Ok(dummy::ConnectionHandler)
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        _connection: ConnectionId,
+        _peer: PeerId,
+        _address: &Multiaddr,
+        _role: Endpoint,
+        _port: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(dummy::ConnectionHandler)
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        if let FromSwarm::ListenFailure(failure) = event {
+            self.waiting.remove(&failure.connection_id);
+        }
+    }
+
+    fn on_connection_handler_event(
+        &mut self,
+        _peer: PeerId,
+        _connection: ConnectionId,
+        event: THandlerOutEvent<Self>,
+    ) {
+        match event {}
+    }
+
+    fn poll(
+        &mut self,
+        _context: &mut task::Context<'_>,
+    ) -> task::Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        task::Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(addresses: &str, expected: &str) {
+        let mut door = Door::new(4, 2);
+        door.recognise(["192.0.2.1".parse().unwrap()].into_iter());
+        let told: String = addresses
+            .split(' ')
+            .enumerate()
+            .map(|(n, ip)| door.admit(ConnectionId::new_unchecked(n), ip.parse().unwrap()))
+            .map(|admitted| if admitted.is_ok() { '+' } else { '-' })
+            .collect();
+        assert_eq!(told, expected, "{addresses}");
+    }
+
+    #[test]
+    fn strangers_share_what_is_not_kept_for_known_peers() {
+        check("10.0.0.1 10.0.0.1 10.0.0.1 10.0.0.2", "++-+");
+        check("10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5 192.0.2.1", "++++-+");
+        check("192.0.2.1 192.0.2.1 192.0.2.1 ::ffff:192.0.2.1 192.0.2.1", "+++++");
+        check("2001:db8::1 2001:db8::2 2001:db8::3 2001:db8:0:1::1", "++-+");
+    }
+}

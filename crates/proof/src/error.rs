@@ -1,0 +1,313 @@
+//! Why a proof proves nothing: every reason, with a code that never changes.
+
+use crate::{file::PROOF_BYTES_MAX, map::MapError, receipt::CLAIMS_MAX};
+use types::{
+    AgencyCode, CertificateError, ChainId, Hash, Height, PublicKey, RecordId, Subject, Timestamp,
+    TxId, operation::Family,
+};
+
+/// Why a proof proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// Some other kind of file.
+    #[error("this is not a proof")]
+    NotAProof,
+    /// A format that a later verifier may know.
+    #[error("{what} format {found}; this verifier knows {known}: update the verifier")]
+    Version {
+        /// The format of what.
+        what: &'static str,
+        /// The format it has.
+        found: u16,
+        /// The format known.
+        known: u16,
+    },
+    /// More bytes than a proof may have.
+    #[error("{found} bytes; a proof has at most {PROOF_BYTES_MAX}")]
+    TooLong {
+        /// Bytes given.
+        found: usize,
+    },
+    /// The end is missing.
+    #[error("the file ends before the proof does: it was cut off, or a length in it is damaged")]
+    Truncated,
+    /// Damaged.
+    #[error("the file is damaged: {0}")]
+    Malformed(String),
+    /// Readable, but spelled in another way than every encoder spells it.
+    #[error("the file does not spell the proof in the one way there is")]
+    NotCanonical,
+    /// Text armour that is not exactly what the encoder prints.
+    #[error("line {line} of the text armour is damaged")]
+    Armor {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The bytes in the armour are not those that were put there.
+    #[error("the checksum of the text armour does not match: a character was changed on the way")]
+    Checksum,
+    /// Nothing claimed, or too much.
+    #[error("{found} claims; a proof makes 1 to {CLAIMS_MAX}")]
+    Claims {
+        /// Claims made.
+        found: usize,
+    },
+    /// Nothing that it says is untrue, but it is not what was handed out.
+    #[error("the file was changed after it was made")]
+    Seal,
+    /// Of another chain.
+    #[error("made on chain {found}; your trust root is that of {wanted}")]
+    Chain {
+        /// The chain named.
+        found: ChainId,
+        /// The chain that it must be.
+        wanted: ChainId,
+    },
+    /// Certified by people the trust root does not know.
+    #[error("the block names a committee {found} that does not follow from your trust root")]
+    TrustRoot {
+        /// The committee's digest.
+        found: Hash,
+        /// The trust root's.
+        wanted: Hash,
+    },
+    /// The certificate is for another block than the header.
+    #[error("the certificate is for another block than the one in the file")]
+    Header,
+    /// The certificate certifies nothing.
+    #[error("certificate: {0}")]
+    Certificate(CertificateError),
+    /// The transaction's signature is not the key's.
+    #[error("the signature of the record does not verify under the key {key}")]
+    Signature {
+        /// The key named.
+        key: PublicKey,
+    },
+    /// A path of another length than its ends ask for.
+    #[error("a path of {found} hashes where the position asks for {wanted}")]
+    PathLength {
+        /// Hashes given.
+        found: usize,
+        /// Hashes asked for.
+        wanted: usize,
+    },
+    /// The entry does not lead to the certified log.
+    #[error("hashing the entry up its path gives {found}, but the certified log has {wanted}")]
+    PathMismatch {
+        /// What the path leads to.
+        found: Hash,
+        /// What it must lead to.
+        wanted: Hash,
+    },
+    /// The operation does not lead to the signed root.
+    #[error("hashing the operation up its path gives {found}, but {wanted} was signed")]
+    Operation {
+        /// What the path leads to.
+        found: Hash,
+        /// What it must lead to.
+        wanted: Hash,
+    },
+    /// An agency that was never enrolled.
+    #[error("agency {agency} is not enrolled")]
+    Agency {
+        /// The agency named.
+        agency: AgencyCode,
+    },
+    /// A key that is not the agency's.
+    #[error("the key {key} is not one of agency {agency}")]
+    Key {
+        /// The key that signed.
+        key: PublicKey,
+        /// The agency named.
+        agency: AgencyCode,
+    },
+    /// The agency may not make such records at all.
+    #[error("agency {agency} has no role for this family of records")]
+    Role {
+        /// The agency.
+        agency: AgencyCode,
+        /// The family.
+        family: Family,
+    },
+    /// The agency's roles do not reach so far.
+    #[error("the roles of agency {agency} do not cover this record")]
+    Scope {
+        /// The agency.
+        agency: AgencyCode,
+        /// The family.
+        family: Family,
+    },
+    /// The entry is beyond the end of the log.
+    #[error("position {position} in a log of {size}")]
+    Position {
+        /// The position claimed.
+        position: u64,
+        /// The log's certified size.
+        size: u64,
+    },
+    /// The entry names an operation the transaction does not have.
+    #[error("operation {index} of a transaction of {count}")]
+    Index {
+        /// The operation named.
+        index: u32,
+        /// How many there are.
+        count: u32,
+    },
+    /// The entry is of another transaction.
+    #[error("the log's entry is of another transaction, {found}")]
+    EntryTransaction {
+        /// The transaction the entry names.
+        found: TxId,
+        /// The transaction given.
+        wanted: TxId,
+    },
+    /// The entry is of another record.
+    #[error("the log's entry is of another record, {found}")]
+    EntryRecord {
+        /// The record the entry names.
+        found: RecordId,
+        /// The record given.
+        wanted: RecordId,
+    },
+    /// The entry is from a later block, or one that its transaction does not allow.
+    #[error("the entry is of height {found}, later than {limit}")]
+    EntryHeight {
+        /// The entry's height.
+        found: Height,
+        /// The last height it can be of.
+        limit: Height,
+    },
+    /// The entry's time and its height do not fit the block's.
+    #[error("the entry's time {found} does not fit the block's, {block}")]
+    EntryTime {
+        /// The entry's time.
+        found: Timestamp,
+        /// The block's time.
+        block: Timestamp,
+    },
+    /// The state is of another subject than was asked for.
+    #[error("the state is that of {found}")]
+    StateSubject {
+        /// The subject of the state.
+        found: Subject,
+    },
+    /// The path cannot be that of a subject on the ledger.
+    #[error("state: {0}")]
+    StatePath(MapError),
+    /// The state does not lead to the certified map.
+    #[error("hashing the state up its path gives {found}, but the certified map has {wanted}")]
+    State {
+        /// What the path leads to.
+        found: Hash,
+        /// What it must lead to.
+        wanted: Hash,
+    },
+    /// The path cannot be that of an absent subject.
+    #[error("absence: {0}")]
+    AbsencePath(MapError),
+    /// The empty place does not lead to the certified map.
+    #[error(
+        "hashing the empty place up its path gives {found}, but the certified map has {wanted}"
+    )]
+    Absence {
+        /// What the path leads to.
+        found: Hash,
+        /// What it must lead to.
+        wanted: Hash,
+    },
+    /// A history of nothing.
+    #[error("a subject that is absent has no history")]
+    HistoryOfNothing,
+    /// Records left out or added.
+    #[error("{found} records where the state counts {wanted}")]
+    HistoryCount {
+        /// Records shown.
+        found: usize,
+        /// Records counted by the state.
+        wanted: u64,
+    },
+    /// Records that stand before their predecessors, beyond the log, or end elsewhere than the state says.
+    #[error("the record at position {position} does not stand in order")]
+    HistoryOrder {
+        /// The position at fault.
+        position: u64,
+    },
+    /// Other records than the state's.
+    #[error("the records chain to {found}, but the state has {wanted}")]
+    HistoryHead {
+        /// Where they lead.
+        found: Hash,
+        /// Where they must lead.
+        wanted: Hash,
+    },
+    /// The file's own record says otherwise.
+    #[error("the history has another record at position {position} than the file shows there")]
+    HistoryRecord {
+        /// The position.
+        position: u64,
+    },
+}
+
+impl ProofError {
+    /// The code that people quote and programs compare. It never changes.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotAProof | Self::Version { .. } => "V-FORMAT",
+            Self::TooLong { .. }
+            | Self::Truncated
+            | Self::Malformed(_)
+            | Self::NotCanonical
+            | Self::Armor { .. }
+            | Self::Checksum
+            | Self::Claims { .. } => "V-MALFORMED",
+            Self::Seal => "V-SEAL",
+            Self::Chain { .. } => "V-CHAIN",
+            Self::TrustRoot { .. } => "V-TRUST-ROOT",
+            Self::Header => "V-HEADER",
+            Self::Certificate(CertificateError::Signature { .. }) | Self::Signature { .. } => {
+                "V-SIGNATURE"
+            }
+            Self::Certificate(
+                CertificateError::Order { .. }
+                | CertificateError::Seat { .. }
+                | CertificateError::Quorum { .. },
+            ) => "V-QUORUM",
+            Self::PathLength { .. } => "V-PATH-LENGTH",
+            Self::PathMismatch { .. } => "V-PATH-MISMATCH",
+            Self::Operation { .. } => "V-OPERATION",
+            Self::Agency { .. } | Self::Key { .. } => "V-SUBMITTER",
+            Self::Role { .. } | Self::Scope { .. } => "V-AUTHORITY",
+            Self::Position { .. }
+            | Self::Index { .. }
+            | Self::EntryTransaction { .. }
+            | Self::EntryRecord { .. }
+            | Self::EntryHeight { .. }
+            | Self::EntryTime { .. } => "V-ENTRY",
+            Self::StateSubject { .. } | Self::StatePath(_) | Self::State { .. } => "V-STATE",
+            Self::AbsencePath(_) | Self::Absence { .. } => "V-ABSENCE",
+            Self::HistoryOfNothing
+            | Self::HistoryCount { .. }
+            | Self::HistoryOrder { .. }
+            | Self::HistoryHead { .. }
+            | Self::HistoryRecord { .. } => "V-HISTORY",
+        }
+    }
+
+    /// Whether nothing was proven *or disproven*: the file could not be read, or asks for a later verifier.
+    #[must_use]
+    pub const fn is_undecided(&self) -> bool {
+        matches!(
+            self,
+            Self::NotAProof
+                | Self::Version { .. }
+                | Self::TooLong { .. }
+                | Self::Truncated
+                | Self::Malformed(_)
+                | Self::NotCanonical
+                | Self::Armor { .. }
+                | Self::Checksum
+                | Self::Claims { .. }
+        )
+    }
+}

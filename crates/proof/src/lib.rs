@@ -1,0 +1,29 @@
+//! Check without trust: log, map, receipts, trust roots.
+//!
+//! What it offers: [`verify`] (bytes and a [`TrustRoot`] in, a [`Verdict`] out), [`Proof`] and its file ([`encode`],
+//! [`decode`], [`armor`], [`dearmor`]), and the two trees that proofs are cut from: [`log`], which only grows, and [`map`],
+//! which holds the present. The file format is specified in `FORMAT.md` beside this crate.
+//!
+//! Invariants: whatever can be computed is computed and never read from the file; a proof has one spelling in each of its
+//! two carriers; [`Proven`] has one constructor, the check, and nothing deserialises into it.
+//!
+//! This crate never learns who stored a record or how a proof arrived. It reads no clock, opens no file and no socket.
+
+mod armor;
+mod error;
+mod file;
+pub mod log;
+pub mod map;
+mod receipt;
+mod trust;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use armor::{ARMOR_BYTES_MAX, armor, dearmor};
+pub use error::ProofError;
+pub use file::{MAGIC, PROOF_BYTES_MAX, VERSION, decode, encode};
+pub use receipt::{CLAIMS_MAX, Claim, Proof, RecordClaim, StatusClaim};
+pub use trust::TrustRoot;
+pub use verify::{Check, Fact, Outcome, Proven, Refusal, Scope, Step, Verdict, verify};

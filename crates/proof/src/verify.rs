@@ -1,0 +1,587 @@
+//! The check: from bytes and a trust root to what has been proven, step by step.
+
+use crate::{
+    error::ProofError,
+    file,
+    map::MapError,
+    receipt::{Claim, Proof, RecordClaim, StatusClaim},
+    trust::TrustRoot,
+};
+use std::collections::BTreeMap;
+use types::{
+    Agency, AgencyCode, BlockId, ChainId, Hash, Height, PublicKey, RecordId, Role, Round,
+    Signature, Subject, SubjectState, Text, Timestamp, TxId, Validator, block,
+    key::BadSignature,
+    merkle::{self, PathError, climb},
+    operation::{Action, Family, ItemVerb, Operation},
+    subject::Link,
+    transaction::{self, TransactionHeader, operation_leaf},
+};
+
+/// What was found out about a proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Every step, in the order in which people are told: those of each claim, then finality, then trust.
+    pub steps: Vec<Step>,
+    /// The proof, proven; or why not.
+    pub result: Result<Proven<Proof>, Refusal>,
+}
+
+/// A value whose proof was checked. Nothing can be deserialised into it; [`verify`] alone makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven<T>(T);
+
+impl<T> Proven<T> {
+    /// The value.
+    pub const fn get(&self) -> &T {
+        &self.0
+    }
+
+    /// The value, no longer vouched for.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// A proof that proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason that matters most: trust before finality, finality before claims.
+    pub error: ProofError,
+    /// What the file says, if it could be read. None of it is proven.
+    pub claimed: Option<Box<Proof>>,
+}
+
+/// One step of the check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What was checked.
+    pub check: Check,
+    /// Of which claim; none for what all claims rest on.
+    pub claim: Option<usize>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What a step checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// The operation is the one an agency's key signed, and the one the log's entry names.
+    Record,
+    /// The key is that agency's, and the agency may make such records.
+    Authority,
+    /// The entry stands in the certified log.
+    Inclusion,
+    /// The subject stands in the certified map as claimed, or does not stand there.
+    State,
+    /// The records shown are all the records the subject has.
+    History,
+    /// A quorum of the committee agreed on the block.
+    Finality,
+    /// The chain and the committee are those of the trust root.
+    Trust,
+}
+
+impl Check {
+    /// Its name, for programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Authority => "authority",
+            Self::Inclusion => "inclusion",
+            Self::State => "state",
+            Self::History => "history",
+            Self::Finality => "finality",
+            Self::Trust => "trust",
+        }
+    }
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It holds, and this is what it says.
+    Passed(Fact),
+    /// It does not hold.
+    Failed(ProofError),
+    /// It rests on a step that does not hold, so nobody looked.
+    NotEvaluated,
+}
+
+/// What a step that holds says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// Of [`Check::Record`].
+    Record {
+        /// The record.
+        record: RecordId,
+        /// The transaction that carried it.
+        tx: TxId,
+        /// Which of the transaction's operations it is, from 0.
+        index: u32,
+        /// How many the transaction has.
+        count: u32,
+        /// The agency that acted.
+        agency: AgencyCode,
+        /// The key that signed.
+        key: PublicKey,
+    },
+    /// Of [`Check::Authority`].
+    Authority {
+        /// The agency's name.
+        name: Text<96>,
+        /// The family it has a role for.
+        family: Family,
+        /// How much of the role's scope the operation let us check.
+        scope: Scope,
+    },
+    /// Of [`Check::Inclusion`].
+    Inclusion {
+        /// The entry's place in the log, from 0.
+        position: u64,
+        /// The log's size.
+        size: u64,
+        /// Hashes on the way.
+        hashes: usize,
+        /// The log's root.
+        root: Hash,
+        /// The block that brought the record.
+        height: Height,
+        /// That block's time.
+        time: Timestamp,
+    },
+    /// Of [`Check::State`].
+    State {
+        /// The subject.
+        subject: Subject,
+        /// Whether it is on the ledger.
+        present: bool,
+        /// Hashes on the way.
+        hashes: usize,
+        /// The map's root.
+        root: Hash,
+    },
+    /// Of [`Check::History`].
+    History {
+        /// How many records the subject has: all of them, and no others, are listed.
+        records: u64,
+        /// How many of these the same file shows whole.
+        shown: u64,
+    },
+    /// Of [`Check::Finality`].
+    Finality {
+        /// The block.
+        block: BlockId,
+        /// Its height.
+        height: Height,
+        /// Its time.
+        time: Timestamp,
+        /// The round in which it was agreed on.
+        round: Round,
+        /// The seats that signed.
+        signers: Vec<Validator>,
+        /// How many had to.
+        quorum: usize,
+    },
+    /// Of [`Check::Trust`].
+    Trust {
+        /// The network's name.
+        name: Text<64>,
+        /// The chain.
+        chain: ChainId,
+        /// The committee's digest.
+        committee: Hash,
+        /// How many validators it has.
+        validators: usize,
+    },
+}
+
+/// How much of a role's scope an operation lets anyone check who sees only the operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it: the operation names the region, type or lots.
+    Covered,
+    /// The family only: the rest follows from the subject's earlier records, which the validators saw.
+    Family,
+}
+
+/// Checks the proof that `bytes` spell, in either carrier. Takes no longer than the size of the file allows.
+#[must_use]
+pub fn verify(bytes: &[u8], root: &TrustRoot) -> Verdict {
+    let (proof, seal) = match file::read(bytes) {
+        Ok(read) => read,
+        Err(error) => return Verdict::unread(error, None),
+    };
+    let Verdict { steps, result } = proof.verify(root);
+    // What is wrong with what a file says tells more than that it was changed.
+    let result = result.and_then(|proven| match seal {
+        Ok(()) => Ok(proven),
+        Err(error) => Err(Refusal { error, claimed: Some(Box::new(proven.into_inner())) }),
+    });
+    Verdict { steps, result }
+}
+
+impl Verdict {
+    fn unread(error: ProofError, claimed: Option<Box<Proof>>) -> Self {
+        Self { steps: Vec::new(), result: Err(Refusal { error, claimed }) }
+    }
+
+    /// Why the proof proves nothing, if it does not.
+    #[must_use]
+    pub fn error(&self) -> Option<&ProofError> {
+        self.result.as_ref().err().map(|refusal| &refusal.error)
+    }
+
+    /// The proof, if it is proven.
+    #[must_use]
+    pub fn proven(&self) -> Option<&Proven<Proof>> {
+        self.result.as_ref().ok()
+    }
+}
+
+impl Proof {
+    /// Checks the proof. Every step that can be evaluated is, whatever became of the others.
+    #[must_use]
+    pub fn verify(self, root: &TrustRoot) -> Verdict {
+        if let Err(error) = self.count_claims() {
+            return Verdict::unread(error, Some(Box::new(self)));
+        }
+        let steps = Examination { proof: &self, root }.steps();
+        let result = match worst(&steps) {
+            Some(error) => Err(Refusal { error: error.clone(), claimed: Some(Box::new(self)) }),
+            None => Ok(Proven(self)),
+        };
+        Verdict { steps, result }
+    }
+}
+
+/// The failure to tell first: a definite one before an undecided one, what all rests on before what rests on it.
+fn worst(steps: &[Step]) -> Option<&ProofError> {
+    steps
+        .iter()
+        .filter_map(|step| match &step.outcome {
+            Outcome::Failed(error) => Some((error, step)),
+            Outcome::Passed(_) | Outcome::NotEvaluated => None,
+        })
+        .min_by_key(|(error, step)| {
+            let rank = match step.check {
+                Check::Trust => 0,
+                Check::Finality => 1,
+                Check::Record
+                | Check::Authority
+                | Check::Inclusion
+                | Check::State
+                | Check::History => 2,
+            };
+            (error.is_undecided(), rank)
+        })
+        .map(|(error, _)| error)
+}
+
+struct Examination<'a> {
+    proof: &'a Proof,
+    root: &'a TrustRoot,
+}
+
+impl Examination<'_> {
+    fn steps(&self) -> Vec<Step> {
+        let trust = self.trust();
+        let same_chain = self.proof.chain == *self.root.chain();
+        let mut steps = Vec::new();
+        let mut signed = None;
+        let shown = self.shown();
+        for (index, claim) in self.proof.claims.iter().enumerate() {
+            let mut push = |check, outcome| {
+                steps.push(Step { check, claim: Some(index), outcome });
+            };
+            match claim {
+                Claim::Record(claim) => {
+                    push(Check::Record, evaluate(self.record(claim, &mut signed)));
+                    // What an agency may do is written in the genesis of its own chain.
+                    push(
+                        Check::Authority,
+                        if same_chain {
+                            evaluate(self.authority(claim))
+                        } else {
+                            Outcome::NotEvaluated
+                        },
+                    );
+                    push(Check::Inclusion, evaluate(self.inclusion(claim)));
+                }
+                Claim::Status(claim) => {
+                    push(Check::State, evaluate(self.state(claim)));
+                    if let Some(history) = &claim.history {
+                        push(
+                            Check::History,
+                            evaluate(self.history(claim.state.as_ref(), history, &shown)),
+                        );
+                    }
+                }
+            }
+        }
+        // Signatures of people whom the trust root does not know say nothing.
+        let finality =
+            if trust.is_ok() { evaluate(self.finality()) } else { Outcome::NotEvaluated };
+        steps.push(Step { check: Check::Finality, claim: None, outcome: finality });
+        steps.push(Step { check: Check::Trust, claim: None, outcome: evaluate(trust) });
+        steps
+    }
+
+    fn trust(&self) -> Result<Fact, ProofError> {
+        let Proof { chain, header, .. } = self.proof;
+        let wanted = *self.root.chain();
+        for found in [*chain, header.chain] {
+            if found != wanted {
+                return Err(ProofError::Chain { found, wanted });
+            }
+        }
+        let wanted = *self.root.digest();
+        for found in [header.committee, header.next_committee] {
+            if found != wanted {
+                return Err(ProofError::TrustRoot { found, wanted });
+            }
+        }
+        Ok(Fact::Trust {
+            name: self.root.name().clone(),
+            chain: *chain,
+            committee: wanted,
+            validators: self.root.committee().size(),
+        })
+    }
+
+    fn finality(&self) -> Result<Fact, ProofError> {
+        let Proof { chain, header, certificate, .. } = self.proof;
+        let block = header.id();
+        if certificate.block != block || certificate.height != header.height {
+            return Err(ProofError::Header);
+        }
+        version("block header", header.version, block::VERSION)?;
+        let committee = self.root.committee();
+        certificate.verify(chain, committee).map_err(ProofError::Certificate)?;
+        Ok(Fact::Finality {
+            block,
+            height: header.height,
+            time: header.time,
+            round: certificate.round,
+            signers: certificate
+                .signatures
+                .iter()
+                .filter_map(|(seat, _)| committee.seat(*seat).cloned())
+                .collect(),
+            quorum: committee.quorum(),
+        })
+    }
+
+    /// `signed` is the last signature that verified: the claims of one transaction share it.
+    fn record<'c>(
+        &self,
+        claim: &'c RecordClaim,
+        signed: &mut Option<(&'c TransactionHeader, &'c Signature)>,
+    ) -> Result<Fact, ProofError> {
+        let RecordClaim { entry, transaction, signature, operation, operation_path, .. } = claim;
+        if transaction.chain != self.proof.chain {
+            let (found, wanted) = (transaction.chain, self.proof.chain);
+            return Err(ProofError::Chain { found, wanted });
+        }
+        if *signed != Some((transaction, signature)) {
+            let key = transaction.key;
+            transaction.check(signature).map_err(|BadSignature| ProofError::Signature { key })?;
+            *signed = Some((transaction, signature));
+        }
+        version("transaction", transaction.version, transaction::VERSION)?;
+        let (index, count) = (entry.index, transaction.count);
+        let (leaf, wanted) = (operation_leaf(operation), transaction.operations);
+        let found = climb::<merkle::List>(leaf, index.into(), count.into(), operation_path)
+            .map_err(|error| match error {
+                PathError::Index { .. } => ProofError::Index { index, count },
+                PathError::Length { found, wanted } => ProofError::PathLength { found, wanted },
+            })?;
+        if found != wanted {
+            return Err(ProofError::Operation { found, wanted });
+        }
+        let (tx, record) = (transaction.id(), operation.record(&transaction.agency));
+        if entry.tx != tx {
+            return Err(ProofError::EntryTransaction { found: entry.tx, wanted: tx });
+        }
+        if entry.record != record {
+            return Err(ProofError::EntryRecord { found: entry.record, wanted: record });
+        }
+        let (agency, key) = (transaction.agency, transaction.key);
+        Ok(Fact::Record { record, tx, index, count, agency, key })
+    }
+
+    fn authority(&self, claim: &RecordClaim) -> Result<Fact, ProofError> {
+        let TransactionHeader { agency: code, key, .. } = &claim.transaction;
+        let agency =
+            self.root.genesis().agency(code).ok_or(ProofError::Agency { agency: *code })?;
+        if !agency.keys.contains(key) {
+            return Err(ProofError::Key { key: *key, agency: *code });
+        }
+        let (family, scope) = scope(agency, &claim.operation)?;
+        Ok(Fact::Authority { name: agency.name.clone(), family, scope })
+    }
+
+    fn inclusion(&self, claim: &RecordClaim) -> Result<Fact, ProofError> {
+        let RecordClaim { entry, log_path, transaction, .. } = claim;
+        let header = &self.proof.header;
+        let (position, size, wanted) = (entry.position, header.log_size, header.log_root);
+        let found =
+            climb::<merkle::Rfc6962>(entry.leaf(), position, size, log_path).map_err(|error| {
+                match error {
+                    PathError::Index { .. } => ProofError::Position { position, size },
+                    PathError::Length { found, wanted } => ProofError::PathLength { found, wanted },
+                }
+            })?;
+        if found != wanted {
+            return Err(ProofError::PathMismatch { found, wanted });
+        }
+        let limit = header.height.min(transaction.valid_until);
+        if entry.height > limit {
+            return Err(ProofError::EntryHeight { found: entry.height, limit });
+        }
+        // Block times strictly increase, so heights and times compare alike.
+        if entry.height.cmp(&header.height) != entry.time.cmp(&header.time) {
+            return Err(ProofError::EntryTime { found: entry.time, block: header.time });
+        }
+        Ok(Fact::Inclusion {
+            position,
+            size,
+            hashes: log_path.len(),
+            root: found,
+            height: entry.height,
+            time: entry.time,
+        })
+    }
+
+    fn state(&self, claim: &StatusClaim) -> Result<Fact, ProofError> {
+        let StatusClaim { subject, state, path, .. } = claim;
+        let (key, wanted) = (subject.key(), self.proof.header.state_root);
+        let long = |error, or: fn(MapError) -> ProofError| match error {
+            MapError::Length { found } => ProofError::PathLength { found, wanted: 256 },
+            MapError::Other | MapError::Present | MapError::Elsewhere { .. } => or(error),
+        };
+        if let Some(state) = state {
+            if state.subject != *subject {
+                return Err(ProofError::StateSubject { found: state.subject.clone() });
+            }
+            let found = path
+                .root_with(&key, &state.digest())
+                .map_err(|error| long(error, ProofError::StatePath))?;
+            if found != wanted {
+                return Err(ProofError::State { found, wanted });
+            }
+        } else {
+            let found =
+                path.root_without(&key).map_err(|error| long(error, ProofError::AbsencePath))?;
+            if found != wanted {
+                return Err(ProofError::Absence { found, wanted });
+            }
+        }
+        let (subject, present) = (subject.clone(), state.is_some());
+        Ok(Fact::State { subject, present, hashes: path.siblings.len(), root: wanted })
+    }
+
+    fn history(
+        &self,
+        state: Option<&SubjectState>,
+        history: &[Link],
+        shown: &BTreeMap<u64, RecordId>,
+    ) -> Result<Fact, ProofError> {
+        let state = state.ok_or(ProofError::HistoryOfNothing)?;
+        let (found, wanted) = (history.len(), state.records);
+        if u64::try_from(found) != Ok(wanted) {
+            return Err(ProofError::HistoryCount { found, wanted });
+        }
+        let (found, wanted) =
+            (history.iter().fold(Hash::ZERO, |head, link| link.extend(&head)), state.head);
+        if found != wanted {
+            return Err(ProofError::HistoryHead { found, wanted });
+        }
+        // One record can name a subject in two parts, so positions repeat; they never go back.
+        let mut before = 0;
+        for Link { position, .. } in history {
+            if *position < before || *position >= self.proof.header.log_size {
+                return Err(ProofError::HistoryOrder { position: *position });
+            }
+            before = *position;
+        }
+        if !history.is_empty() && before != state.latest {
+            return Err(ProofError::HistoryOrder { position: state.latest });
+        }
+        let mut whole = 0;
+        for Link { position, record, .. } in history {
+            match shown.get(position) {
+                Some(there) if there == record => whole += 1,
+                Some(_) => return Err(ProofError::HistoryRecord { position: *position }),
+                None => {}
+            }
+        }
+        Ok(Fact::History { records: state.records, shown: whole })
+    }
+
+    /// The records that the file shows whole, by their place in the log.
+    fn shown(&self) -> BTreeMap<u64, RecordId> {
+        self.proof
+            .claims
+            .iter()
+            .filter_map(|claim| match claim {
+                Claim::Record(claim) => Some((claim.entry.position, claim.entry.record)),
+                Claim::Status(_) => None,
+            })
+            .collect()
+    }
+}
+
+fn evaluate(result: Result<Fact, ProofError>) -> Outcome {
+    match result {
+        Ok(fact) => Outcome::Passed(fact),
+        Err(error) => Outcome::Failed(error),
+    }
+}
+
+const fn version(what: &'static str, found: u16, known: u16) -> Result<(), ProofError> {
+    if found == known { Ok(()) } else { Err(ProofError::Version { what, found, known }) }
+}
+
+/// Whether an agency's roles reach to an operation, as far as the operation itself can tell.
+fn scope(agency: &Agency, operation: &Operation) -> Result<(Family, Scope), ProofError> {
+    let any = |covers: &dyn Fn(&Role) -> bool| agency.roles.iter().any(covers);
+    let (family, covered) = match &operation.action {
+        // The owner of an item may act on it after its region was given to another.
+        Action::Item(act) => (
+            Family::Item,
+            match (act.verb, any(&|role| role.covers_item(act.region))) {
+                (_, true) => Some(true),
+                (ItemVerb::Publish { .. }, false) => Some(false),
+                (
+                    ItemVerb::Amend { .. }
+                    | ItemVerb::Suspend
+                    | ItemVerb::Resume
+                    | ItemVerb::Cancel,
+                    false,
+                ) => None,
+            },
+        ),
+        // An act on a licence that exists does not repeat what the licence says of itself.
+        Action::Licence(act) => (
+            Family::Licence,
+            act.verb
+                .facts()
+                .map(|facts| any(&|role| role.covers_licence(&facts.kind, facts.region))),
+        ),
+        Action::Trace(event) => (
+            Family::Trace,
+            Some(event.lots.iter().all(|(lot, _)| any(&|role| role.covers_lot(lot)))),
+        ),
+    };
+    let agency_code = agency.code;
+    if !any(&|role| role.family() == family) {
+        return Err(ProofError::Role { agency: agency_code, family });
+    }
+    match covered {
+        Some(true) => Ok((family, Scope::Covered)),
+        Some(false) => Err(ProofError::Scope { agency: agency_code, family }),
+        None => Ok((family, Scope::Family)),
+    }
+}

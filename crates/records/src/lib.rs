@@ -1,0 +1,236 @@
+//! From a document to a commitment: EPCIS 2.0 events, e-licences, service items.
+//!
+//! [`prepare`] reads a document as a system in use produces it, says everything that is wrong with it ([`Fault`]), and gives
+//! the operations an agency may sign ([`Prepared`]). [`matches()`] says later whether a document is the one behind an
+//! operation. The document itself stays with the agency; only digests, identifiers and times leave it.
+//!
+//! Two digests are made of every record. `commitment.document` is of the exact bytes submitted. `commitment.content` is of
+//! the canonical form (RFC 8785) of `{"context": …, "record": …}`: the record, and the `@context` that gives its words
+//! their meaning, `null` where there is none. So a record can be shown without the rest of its file, and the same text
+//! under another context is another content.
+//!
+//! On-ledger identifiers of lots are the strings as written, except that a compact form (`prefix:rest`) whose prefix the
+//! document's own `@context` declares is written out; contexts named by URI are never fetched and declare nothing here.
+//!
+//! This crate never learns that there is a chain, and never reads a clock, a file or a random number.
+
+mod canonical;
+pub mod cbv;
+mod context;
+mod digital_link;
+mod document;
+mod epcis;
+mod fault;
+mod gdst;
+pub mod identifiers;
+mod item;
+mod json;
+mod licence;
+mod native;
+mod privacy;
+mod read;
+mod vocabulary;
+
+pub use document::{CONTEXT_BYTES_MAX, RECORDS_MAX};
+pub use fault::{FAULTS_MAX, Fault};
+pub use json::{DEPTH_MAX, VALUES_MAX};
+pub use privacy::{SALT_DIGITS_MAX, SALT_DIGITS_MIN, hidden_licence};
+
+use crate::{
+    canonical::canonical,
+    document::{Form, Found},
+    fault::{Faults, Place, Problem},
+    json::Value,
+    read::Members,
+};
+use types::{
+    AgencyCode, Digest, Operation, Text, Timestamp, codec,
+    operation::{Action, Commitment, Grade, Provenance},
+};
+
+/// The largest document, bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 8 << 20;
+
+/// How a document was captured: what the operations say of their origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    /// The system that captured it.
+    pub system: Text<64>,
+    /// Its version.
+    pub version: Text<32>,
+    /// When.
+    pub captured_at: Timestamp,
+    /// How sensitive its records are.
+    pub grade: Grade,
+}
+
+/// An operation ready to be signed, and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// The operation.
+    pub operation: Operation,
+    /// Where its record is in the document: a JSON pointer, empty for the whole document.
+    pub at: String,
+    /// One line for people, such as `licence.issue 1.2.156.3005.2…`.
+    pub label: String,
+    /// The acting agency, if the document names one.
+    pub actor: Option<AgencyCode>,
+}
+
+/// Reads a document and prepares an operation for each of its records.
+///
+/// Accepted are EPCIS 2.0 documents and query documents, one event or a list of events with their own `@context`, and native
+/// operations: one object with an `op`, a list of them, or `{"operations": […]}`.
+///
+/// # Errors
+/// Everything that is wrong with the document, up to [`FAULTS_MAX`] faults; nothing is prepared from a document with a fault.
+pub fn prepare(document: &[u8], capture: &Capture) -> Result<Vec<Prepared>, Vec<Fault>> {
+    if document.len() > DOCUMENT_BYTES_MAX {
+        return Err(vec![too_large(document.len()).at(String::new())]);
+    }
+    let value = json::parse(document).map_err(|fault| vec![fault])?;
+    let mut faults = Faults::default();
+    let found = document::records(&value, &mut faults);
+    let document = Digest::blake3(document);
+    let mut contexts = Contexts::default();
+    let mut prepared = Vec::with_capacity(found.len());
+    for found in found {
+        if faults.is_full() {
+            break;
+        }
+        let Some(context) = contexts.text(&found, &mut faults) else { continue };
+        let commitment =
+            Commitment { document, content: content(context, found.record), fields: None };
+        prepared.extend(record(&found, commitment, capture, &mut faults));
+    }
+    faults.or(prepared)
+}
+
+fn too_large(bytes: usize) -> Problem {
+    Problem::new(
+        "E-REC-005",
+        format!("{bytes} bytes; a document has at most {DOCUMENT_BYTES_MAX}: split it"),
+        format!("文档为 {bytes} 字节,上限为 {DOCUMENT_BYTES_MAX} 字节,请拆分"),
+    )
+}
+
+fn record(
+    found: &Found<'_>,
+    commitment: Commitment,
+    capture: &Capture,
+    faults: &mut Faults,
+) -> Option<Prepared> {
+    let place = Place::start(&found.at);
+    let members = Members::of(found.record, &place, faults)?;
+    let (action, effective_from, actor) = match found.form {
+        Form::Event => {
+            let event = epcis::read(&members, found.context, faults)?;
+            let time = event.time;
+            (Action::Trace(event), time, None)
+        }
+        Form::Operation => {
+            let (reading, actor) = native::read(&members, faults)?;
+            (reading.action, reading.effective_from, actor)
+        }
+    };
+    let provenance = Provenance {
+        system: capture.system.clone(),
+        version: capture.version.clone(),
+        captured_at: capture.captured_at,
+    };
+    let label = label(found, &action);
+    let operation =
+        Operation { action, commitment, effective_from, grade: capture.grade, provenance };
+    let bytes = codec::encode(&operation).len();
+    if bytes > types::operation::OPERATION_BYTES_MAX {
+        faults.add(
+            &place,
+            Problem::too_many(
+                "bytes in one operation: name fewer lots",
+                "操作的字节数",
+                types::operation::OPERATION_BYTES_MAX,
+            ),
+        );
+        return None;
+    }
+    Some(Prepared { operation, at: found.at.clone(), label, actor })
+}
+
+/// One line for people. It names only what the ledger names.
+fn label(found: &Found<'_>, action: &Action) -> String {
+    let op = found.record.get("op").and_then(Value::as_str).unwrap_or_default();
+    match action {
+        Action::Item(act) => format!("{op} {}", act.code),
+        Action::Licence(act) => format!("{op} {}", act.licence),
+        Action::Trace(event) => {
+            let step = event.step.as_deref().map(|step| format!(" {step}")).unwrap_or_default();
+            let lots = match event.lots.as_slice() {
+                [] => String::new(),
+                [(lot, _)] => format!(" {lot}"),
+                [(lot, _), rest @ ..] => format!(" {lot} +{}", rest.len()),
+            };
+            format!("{}{step}{lots}", epcis::type_name(event.event))
+        }
+    }
+}
+
+/// The canonical text of the context last seen: all events of a document share one.
+#[derive(Default)]
+struct Contexts<'v>(Option<(&'v Value, String)>);
+
+impl<'v> Contexts<'v> {
+    fn text(&mut self, found: &Found<'v>, faults: &mut Faults) -> Option<&str> {
+        let Some(context) = found.context else { return Some("null") };
+        let same = self.0.as_ref().is_some_and(|(last, _)| core::ptr::eq(*last, context));
+        if !same {
+            self.0 = Some((context, canonical(context)));
+        }
+        let text = self.0.as_ref().map(|(_, text)| text.as_str())?;
+        if text.len() > CONTEXT_BYTES_MAX {
+            faults.add(
+                &Place::start(&found.at),
+                Problem::too_many("bytes of `@context`", "“@context”的字节数", CONTEXT_BYTES_MAX),
+            );
+            return None;
+        }
+        Some(text)
+    }
+}
+
+/// The digest of a record under a context.
+fn content(context: &str, record: &Value) -> Digest {
+    Digest::blake3(format!(r#"{{"context":{context},"record":{}}}"#, canonical(record)).as_bytes())
+}
+
+/// Whether a document stands behind an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// It is the document that was submitted, byte for byte.
+    Exact,
+    /// It is another file with the same record in it, under the same context.
+    Content,
+    /// It is neither.
+    No,
+}
+
+/// Whether a document stands behind an operation's commitment. The document is not checked against any other rule.
+#[must_use]
+pub fn matches(operation: &Operation, document: &[u8]) -> Match {
+    let commitment = &operation.commitment;
+    if document.len() > DOCUMENT_BYTES_MAX {
+        return Match::No;
+    }
+    if Digest::blake3(document) == commitment.document {
+        return Match::Exact;
+    }
+    let Ok(value) = json::parse(document) else { return Match::No };
+    let found = document::records(&value, &mut Faults::default());
+    let mut contexts = Contexts::default();
+    for found in found {
+        let text = contexts.text(&found, &mut Faults::default());
+        if text.is_some_and(|context| content(context, found.record) == commitment.content) {
+            return Match::Content;
+        }
+    }
+    Match::No
+}

@@ -1,0 +1,236 @@
+//! Whole documents through the front door: the samples of this repository, and those of others where they are to be had.
+
+#![cfg(test)]
+
+use records::{Capture, Fault, Match, Prepared, matches, prepare};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use types::{
+    Operation, Text, codec,
+    operation::{Action, Grade},
+};
+
+fn capture() -> Capture {
+    Capture {
+        system: Text::new("test").unwrap(),
+        version: Text::new("1").unwrap(),
+        captured_at: "2026-11-23T00:00:00Z".parse().unwrap(),
+        grade: Grade::Public,
+    }
+}
+
+fn folder(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
+    if !path.exists() {
+        println!("skipped: {} is not here", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+fn files(path: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// Prepares a document that has to be right, and checks what must hold for every document.
+fn accept(name: &str, document: &[u8]) -> Vec<Prepared> {
+    let prepared =
+        prepare(document, &capture()).unwrap_or_else(|faults| panic!("{name}: {faults:#?}"));
+    for one in &prepared {
+        assert_eq!(matches(&one.operation, document), Match::Exact, "{name}");
+        assert!(!one.label.is_empty() && !one.label.contains('\n'));
+        let bytes = codec::encode(&one.operation);
+        let back: Operation = codec::decode(&bytes).unwrap();
+        assert_eq!(back, one.operation, "{name}");
+    }
+    // The same document written otherwise is another file with the same content.
+    let value: serde_json::Value = serde_json::from_slice(document).unwrap();
+    let other = serde_json::to_vec_pretty(&value).unwrap();
+    let other = [&b"\n"[..], &other].concat();
+    for one in &prepared {
+        assert_eq!(matches(&one.operation, &other), Match::Content, "{name}");
+        assert_eq!(matches(&one.operation, b"{}"), Match::No, "{name}");
+    }
+    prepared
+}
+
+fn refuse(document: &str) -> Vec<Fault> {
+    prepare(document.as_bytes(), &capture()).expect_err(document)
+}
+
+#[test]
+fn every_sample_is_right() {
+    let samples = folder("genesis/samples").expect("the samples are part of the repository");
+    let mut labels = Vec::new();
+    for path in files(&samples) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let bytes = fs::read(&path).unwrap();
+        let documents: Vec<&[u8]> = if name.ends_with(".ndjson") {
+            bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect()
+        } else {
+            vec![&bytes]
+        };
+        for document in documents {
+            for one in accept(&name, document) {
+                assert_eq!(one.actor, None, "{name} names an agency of its own");
+                labels.push(one.label);
+            }
+        }
+    }
+    let count = |start: &str| labels.iter().filter(|label| label.starts_with(start)).count();
+    assert_eq!(count("licence.issue"), 21);
+    assert_eq!((count("licence.suspend"), count("licence.resume")), (1, 1));
+    assert_eq!((count("item.publish"), count("item.amend")), (2, 1));
+    assert_eq!(
+        (count("TransformationEvent"), count("AggregationEvent"), count("ObjectEvent")),
+        (3, 3, 14)
+    );
+}
+
+/// A lot on a shop's shelf leads back to the sea, through the lots of the events alone.
+#[test]
+fn the_samples_are_connected() {
+    use types::subject::Part;
+    let samples = folder("genesis/samples").expect("the samples are part of the repository");
+    for (file, from, to) in [
+        (
+            "catch-to-shop.jsonld",
+            "urn:epc:id:sscc:9521002.0001000001",
+            "urn:epc:class:lgtin:9521001.010017.LJ20260512-01",
+        ),
+        (
+            "farm-lot.jsonld",
+            "urn:epc:id:sscc:9521005.0000500001",
+            "urn:epc:class:lgtin:9521006.060011.PC2026-RY8-02",
+        ),
+    ] {
+        let prepared = accept(file, &fs::read(samples.join(file)).unwrap());
+        let mut upstream = std::collections::BTreeSet::from([from.to_owned()]);
+        for one in prepared.iter().rev() {
+            let Action::Trace(event) = &one.operation.action else {
+                panic!("{file} has a record of another family")
+            };
+            let parts = |wanted: &[Part]| -> Vec<String> {
+                event
+                    .lots
+                    .iter()
+                    .filter(|(_, part)| wanted.contains(part))
+                    .map(|(lot, _)| lot.to_string())
+                    .collect()
+            };
+            if parts(&[Part::Output, Part::Parent]).iter().any(|lot| upstream.contains(lot)) {
+                upstream.extend(parts(&[Part::Input, Part::Child]));
+            }
+        }
+        assert!(upstream.contains(to), "{file}: {upstream:?}");
+    }
+}
+
+#[test]
+fn documents_of_others_are_accepted_event_by_event() {
+    let Some(data) = folder("../shared/data/epcis") else { return };
+    let mut paths = files(&data.join("openepcis/documents"));
+    paths.extend(
+        files(&data.join("cbv-hash-vectors"))
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|e| e == "jsonld")),
+    );
+    paths.push(data.join("gdst/gdst_data_withmasterdata.jsonld"));
+    let mut events = 0;
+    for path in paths {
+        let bytes = fs::read(&path).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let list = value["epcisBody"]["eventList"].as_array().unwrap();
+        let prepared = accept(&path.display().to_string(), &bytes);
+        assert_eq!(prepared.len(), list.len(), "{}", path.display());
+        for (index, (one, event)) in prepared.iter().zip(list).enumerate() {
+            assert_eq!(one.at, format!("/epcisBody/eventList/{index}"));
+            // Each event is accepted on its own too, when it brings its context.
+            let mut event = event.clone();
+            event["@context"] = value["@context"].clone();
+            let alone = accept("an event", &serde_json::to_vec(&event).unwrap());
+            let (Action::Trace(a), Action::Trace(b)) =
+                (&alone[0].operation.action, &one.operation.action)
+            else {
+                panic!()
+            };
+            assert_eq!(a, b, "{} {index}", path.display());
+        }
+        events += prepared.len();
+    }
+    assert!(events >= 100, "{events}");
+}
+
+#[test]
+fn faulty_gdst_files_are_refused_by_the_element() {
+    let Some(data) = folder("../shared/data/epcis/gdst") else { return };
+    for (file, want) in [
+        (
+            "gdst_event_missing_product_owner.jsonld",
+            ("E-REC-030", "/epcisBody/eventList/0", "gdst:productOwner"),
+        ),
+        (
+            "gdst_processing_missing_lot_number.jsonld",
+            ("E-REC-030", "/epcisBody/eventList/0/ilmd", "cbvmda:lotNumber"),
+        ),
+        (
+            "gdst_vessel_invalid_imo.jsonld",
+            (
+                "E-REC-031",
+                "/epcisBody/eventList/0/ilmd/cbvmda:vesselCatchInformationList/cbvmda:vesselCatchInformation/0/gdst:imoNumber",
+                "gdst:imoNumber",
+            ),
+        ),
+    ] {
+        let faults = prepare(&fs::read(data.join(file)).unwrap(), &capture()).unwrap_err();
+        assert!(
+            faults
+                .iter()
+                .any(|f| (f.code, f.at.as_str()) == (want.0, want.1) && f.message.contains(want.2)),
+            "{file}: {faults:#?}"
+        );
+    }
+}
+
+#[test]
+fn the_operations_of_others_are_accepted_one_by_one() {
+    let Some(data) = folder("../shared/data/cn") else { return };
+    for file in ["licences.json", "service_items.json", "presentations.json"] {
+        let value: serde_json::Value =
+            serde_json::from_slice(&fs::read(data.join(file)).unwrap()).unwrap();
+        for operation in value["operations"].as_array().unwrap() {
+            let op = operation["op"].as_str().unwrap();
+            let document = serde_json::to_string(operation).unwrap();
+            if matches!(op, "licence.expire" | "item.delegate" | "grant" | "use") {
+                assert_eq!(refuse(&document)[0].code, "E-REC-041", "{op}");
+            } else {
+                let prepared = accept(op, document.as_bytes());
+                assert_eq!(
+                    prepared[0].actor.unwrap().as_str(),
+                    operation["actor"].as_str().unwrap()
+                );
+            }
+        }
+    }
+}
+
+/// Whoever meets a code finds it in the list, and the list has no code that nobody meets.
+#[test]
+fn every_code_is_listed() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let codes = |text: &str| -> std::collections::BTreeSet<String> {
+        text.match_indices("E-REC-")
+            .filter_map(|(at, _)| text.get(at..at + 9))
+            .map(str::to_owned)
+            .collect()
+    };
+    let source: String =
+        files(&here.join("src")).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let rules = source.replace("E-REC-001 …", "");
+    assert_eq!(codes(&rules), codes(&fs::read_to_string(here.join("README.md")).unwrap()));
+}

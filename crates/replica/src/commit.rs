@@ -1,0 +1,96 @@
+//! Step 7 of a record's life: an agreed block becomes a commit, and the commit the new tip.
+
+use crate::{Effect, Progress, Replica, Wake};
+use consensus::Stuck;
+use ledger::{Outcome, State};
+use types::{Block, Certificate, Certified, Height, Timestamp, TxId};
+
+impl<S: State> Replica<S> {
+    /// A quorum agreed on a block we judged.
+    pub(crate) fn decided(
+        &mut self,
+        certificate: Certificate,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Stuck> {
+        let Some(seen) = self.blocks.remove(&certificate.block) else {
+            return Err(Stuck(format!(
+                "block {} was decided here and is not here",
+                certificate.block
+            )));
+        };
+        let certified =
+            Certified::verify(seen.block, certificate, self.rules.chain(), self.rules.committee())
+                .map_err(|error| Stuck(format!("the decided block is not certified: {error}")))?;
+        let outcome = match seen.outcome {
+            Some(outcome) => outcome,
+            None => self.execute(certified.block())?,
+        };
+        self.commit(certified, outcome, effects);
+        Ok(())
+    }
+
+    /// What a certified block does. A quorum found it valid: if we do not, our execution differs from theirs.
+    pub(crate) fn execute(&self, block: &Block) -> Result<Outcome, Stuck> {
+        let known = |tx: &types::Transaction| {
+            self.pool.get(&tx.id()).filter(|mine| mine.get() == tx).cloned()
+        };
+        ledger::validate(&self.rules, &self.state, &self.tip, block.header.time, block, known).map_err(|invalid| {
+            Stuck(format!(
+                "this node's execution differs from the quorum's at height {}: {invalid}; stop and compare versions",
+                block.header.height
+            ))
+        })
+    }
+
+    pub(crate) fn commit(
+        &mut self,
+        certified: Certified,
+        outcome: Outcome,
+        effects: &mut Vec<Effect>,
+    ) {
+        let height = certified.height();
+        self.tip = outcome.tip().clone();
+        self.touched = outcome.touched().to_vec();
+        self.carried = certified.block().transactions.iter().map(types::Transaction::id).collect();
+        self.progress = Progress::Committing(height);
+        // Entries of a height that is decided need not be remembered.
+        self.unwritten.clear();
+        effects.push(Effect::CancelRounds);
+        effects.push(Effect::Cancel(Wake::Idle));
+        effects.push(Effect::Commit(Box::new(ledger::commit(certified, outcome))));
+    }
+
+    /// The shell has written the block: settle the pool, and go on.
+    pub(crate) fn committed(
+        &mut self,
+        now: Timestamp,
+        height: Height,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Stuck> {
+        if self.progress != Progress::Committing(height) {
+            return Err(Stuck(format!(
+                "told that height {height} is written, which was not asked for"
+            )));
+        }
+        let (carried, touched): (Vec<TxId>, _) =
+            (core::mem::take(&mut self.carried), core::mem::take(&mut self.touched));
+        for (id, rejection) in
+            self.pool.settle(&self.rules, &self.state, &self.tip, &carried, &touched)
+        {
+            effects.push(Effect::Refused(id, rejection));
+        }
+        self.blocks.clear();
+        self.said.clear();
+        self.turn = None;
+        self.progress = Progress::Resting;
+        if self.follow(effects)? {
+            return Ok(());
+        }
+        if self.pool.is_empty() {
+            effects.push(Effect::Set(Wake::Idle, self.timing.idle_ms.into()));
+            Ok(())
+        } else {
+            self.begin(now, effects)
+        }
+    }
+}

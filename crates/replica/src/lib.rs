@@ -1,0 +1,353 @@
+//! One validator's mind: events in, effects out.
+//!
+//! What it offers: [`Replica`], which production, simulation, fuzzing and restart all drive through [`Replica::restore`]
+//! and [`Replica::step`]; and [`receive`], the one place where bytes from the network become values.
+//!
+//! The modules are the path of a record: [`admit`], `propose`, `vote`, `commit`, and `catchup` for those who missed it.
+//!
+//! Invariants: the effects are a function of the events; what we say is preceded in the list by what makes us remember
+//! it; a [`ledger::Commit`] is made of a certified block and nothing else.
+//!
+//! It knows no runtime, socket, file or thread, and time only as an argument.
+
+mod admit;
+mod catchup;
+mod commit;
+mod propose;
+mod receive;
+mod vote;
+
+pub use catchup::BLOCKS_PER_ANSWER_BYTES;
+pub use receive::{Offence, Received, receive};
+
+use consensus::{Engine, Evidence, Identity, Start, Stuck, Timer};
+use ledger::{Commit, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip};
+use receive::{Frame, Record};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use types::{
+    Block, BlockId, Certified, Genesis, Hash, Height, PublicKey, Round, SecretKey, Timestamp,
+    Transaction, TxId, Verified, codec,
+    genesis::Timing,
+    net::{Channel, Peer, To},
+    vote::Message,
+};
+
+/// Names a question of the shell, to be given back with the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// What the replica asked to be woken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wake {
+    /// A timer of the height under way.
+    Round(Timer),
+    /// Nothing to record for a while: say that we live.
+    Idle,
+    /// Compare heights with the neighbours.
+    Status,
+    /// Somebody should have answered by now.
+    CatchUp,
+}
+
+/// What happens to a validator.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// An application submits a transaction here.
+    Submitted(Ticket, Verified<Transaction>),
+    /// A neighbour said something.
+    Received(Peer, Received),
+    /// A time asked for has come.
+    Elapsed(Wake),
+    /// The commit asked for is on disk.
+    Committed(Height),
+    /// A neighbour can be spoken to.
+    Connected(Peer),
+    /// It no longer can.
+    Lost(Peer),
+}
+
+/// What a validator wants done.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Append to the journal, and sync it, before anything after it in the list is done.
+    Journal(Vec<Vec<u8>>),
+    /// Write a block and all it changes, as a whole, and sync; then feed [`Event::Committed`].
+    Commit(Box<Commit>),
+    /// Say this.
+    Send(To, Channel, Vec<u8>),
+    /// Wake me in so many milliseconds. A second setting of the same name replaces the first.
+    Set(Wake, u64),
+    /// Do not wake me for this.
+    Cancel(Wake),
+    /// Do not wake me for any round.
+    CancelRounds,
+    /// The answer to a question.
+    Answer(Ticket, Result<TxId, Rejection>),
+    /// A transaction that was accepted here will not be committed.
+    Refused(TxId, Rejection),
+    /// A neighbour broke the protocol.
+    Blame(Peer, Offence),
+    /// Proof that a validator said two things.
+    Accuse(Box<Evidence>),
+}
+
+/// What an operator wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The last block.
+    pub tip: Tip,
+    /// The round of the height under way; none while there is nothing to decide.
+    pub round: Option<Round>,
+    /// The seat whose turn it is.
+    pub proposer: Option<u16>,
+    /// Seats we can reach, ourselves included.
+    pub reachable: BTreeSet<u16>,
+    /// The highest block a neighbour says it has.
+    pub highest: Height,
+    /// Whether we fetch blocks that others have.
+    pub catching_up: bool,
+    /// How many transactions wait.
+    pub pending: usize,
+}
+
+/// One validator's mind.
+///
+/// **The contract.** The shell performs the effects of a step in order and completely before it feeds the next event; if
+/// one fails, the process ends. So the replica never waits for an acknowledgement, and "journal before you speak" is a
+/// property of a list. One effect answers back: after [`Effect::Commit`] the shell feeds [`Event::Committed`], and only
+/// that starts the next height.
+pub struct Replica<S> {
+    state: S,
+    rules: Rules,
+    timing: Timing,
+    seats: BTreeMap<Peer, u16>,
+    seat: Option<u16>,
+    engine: Engine,
+    tip: Tip,
+    pool: Pool,
+    /// Blocks seen at the height under way, and what execution made of them.
+    blocks: BTreeMap<BlockId, Seen>,
+    /// Journal entries not yet handed to the shell: they go before the next thing we say.
+    unwritten: Vec<Vec<u8>>,
+    /// What we said at this height, for those who were not there.
+    said: VecDeque<Message>,
+    progress: Progress,
+    peers: BTreeMap<Peer, Height>,
+    catchup: catchup::CatchUp,
+    turn: Option<(Round, u16)>,
+    /// The transactions and subjects of the block being written.
+    carried: Vec<TxId>,
+    touched: Vec<Hash>,
+}
+
+/// A block at the height under way.
+#[derive(Debug)]
+struct Seen {
+    block: Block,
+    /// None until it is executed, or if it may not be agreed on.
+    outcome: Option<Outcome>,
+    round: Round,
+}
+
+/// Where we are between two blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// Nothing to decide: the engine is not started.
+    Resting,
+    /// The engine decides.
+    Deciding,
+    /// The shell writes a block.
+    Committing(Height),
+}
+
+impl<S> core::fmt::Debug for Replica<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Replica")
+            .field("seat", &self.seat)
+            .field("tip", &self.tip.height)
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How often heights are compared.
+const STATUS_MS: u64 = 1000;
+
+impl<S: State> Replica<S> {
+    /// The replica of the validator with `secret`, over what `state` holds and what `journal` remembers of the height
+    /// after it, and the effects by which it goes on.
+    ///
+    /// # Errors
+    /// When the journal contradicts itself. Then this validator must not vote.
+    pub fn restore(
+        genesis: &Genesis,
+        secret: SecretKey,
+        state: S,
+        journal: &[Vec<u8>],
+        now: Timestamp,
+        limits: PoolLimits,
+    ) -> Result<(Self, Vec<Effect>), Stuck> {
+        let rules = Rules::new(genesis);
+        let tip = ledger::tip(&rules, &state);
+        let height = tip.height.next();
+        let (mut blocks, mut entries) = (BTreeMap::new(), Vec::new());
+        for bytes in journal {
+            let record = codec::decode::<Record>(bytes)
+                .map_err(|error| Stuck(format!("journal: {error}")))?;
+            match record {
+                Record::Block(round, block) if block.header.height == height => {
+                    blocks.insert(block.id(), Seen { block, outcome: None, round });
+                }
+                Record::Entry(entry) if entry.height() == height => entries.push(entry),
+                // What the commit of its height has overtaken.
+                Record::Block(..) | Record::Entry(_) => {}
+            }
+        }
+        let seat = rules.committee().index_of(&secret.public());
+        let seats = genesis.peers().zip(0..).collect();
+        let start = Start { height, committee: rules.committee().clone() };
+        let identity = Identity { chain: *rules.chain(), secret };
+        let (engine, actions) = Engine::restore(identity, start, &entries)?;
+        let mut replica = Self {
+            state,
+            rules,
+            timing: genesis.timing,
+            seats,
+            seat,
+            engine,
+            tip,
+            pool: Pool::new(limits),
+            blocks,
+            unwritten: Vec::new(),
+            said: VecDeque::new(),
+            progress: Progress::Deciding,
+            peers: BTreeMap::new(),
+            catchup: catchup::CatchUp::default(),
+            turn: None,
+            carried: Vec::new(),
+            touched: Vec::new(),
+        };
+        tracing::debug!(height = %height, entries = entries.len(), "restored");
+        let mut effects = vec![Effect::Set(Wake::Status, STATUS_MS)];
+        replica.perform(now, actions, &mut effects)?;
+        Ok((replica, effects))
+    }
+
+    /// What follows from one event. See the contract on the type.
+    ///
+    /// # Errors
+    /// When consensus cannot go on without risking a second vote. The shell must end the process.
+    pub fn step(&mut self, now: Timestamp, event: Event) -> Result<Vec<Effect>, Stuck> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Submitted(ticket, tx) => self.submitted(now, ticket, tx, &mut effects)?,
+            Event::Received(peer, Received::Transactions(txs)) => {
+                self.shared(now, peer, txs, &mut effects)?;
+            }
+            Event::Received(peer, Received::Message(message)) => {
+                self.heard(now, peer, message, &mut effects)?;
+            }
+            Event::Received(peer, Received::Block(round, block)) => {
+                self.offered(now, peer, round, *block, &mut effects)?;
+            }
+            Event::Received(peer, Received::Status(height)) => {
+                self.claimed(peer, height, &mut effects);
+            }
+            Event::Received(peer, Received::Ask(from)) => self.asked(peer, from, &mut effects),
+            Event::Received(peer, Received::Tell(blocks)) => {
+                self.told(peer, blocks, &mut effects)?;
+            }
+            Event::Elapsed(Wake::Round(timer)) => {
+                if self.progress == Progress::Deciding {
+                    let actions = self.engine.step(consensus::Input::Elapsed(timer))?;
+                    self.perform(now, actions, &mut effects)?;
+                }
+            }
+            Event::Elapsed(Wake::Idle) => self.begin(now, &mut effects)?,
+            Event::Elapsed(Wake::Status) => {
+                effects.push(self.status_frame(To::Everyone));
+                effects.push(Effect::Set(Wake::Status, STATUS_MS));
+                self.look_behind(&mut effects);
+            }
+            Event::Elapsed(Wake::CatchUp) => self.overdue(&mut effects),
+            Event::Committed(height) => self.committed(now, height, &mut effects)?,
+            Event::Connected(peer) => self.connected(peer, &mut effects),
+            Event::Lost(peer) => {
+                self.peers.remove(&peer);
+                self.catchup_lost(peer, &mut effects);
+            }
+        }
+        Ok(effects)
+    }
+
+    /// What an operator wants to know.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let reachable = self.peers.keys().filter_map(|peer| self.seats.get(peer).copied());
+        Status {
+            tip: self.tip.clone(),
+            round: (self.progress == Progress::Deciding).then(|| self.engine.at().1),
+            proposer: self.turn.map(|(_, proposer)| proposer),
+            reachable: reachable.chain(self.seat).collect(),
+            highest: self.peers.values().copied().max().unwrap_or_default().max(self.tip.height),
+            catching_up: self.catchup.is_active(),
+            pending: self.pool.len(),
+        }
+    }
+
+    /// Whether a transaction waits to be proposed.
+    #[must_use]
+    pub fn is_pending(&self, id: &TxId) -> bool {
+        self.pool.get(id).is_some()
+    }
+
+    /// The rules it follows.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// What is committed.
+    pub const fn state(&self) -> &S {
+        &self.state
+    }
+
+    /// Its seat, if it has one.
+    pub const fn seat(&self) -> Option<u16> {
+        self.seat
+    }
+
+    fn connected(&mut self, peer: Peer, effects: &mut Vec<Effect>) {
+        self.peers.insert(peer, Height::GENESIS);
+        effects.push(self.status_frame(To::One(peer)));
+        // It missed what we said; a vote unheard can cost a round, a block unseen a height.
+        for seen in self.blocks.values().filter(|seen| seen.outcome.is_some()).take(2) {
+            effects.push(block_frame(To::One(peer), seen.round, &seen.block));
+        }
+        for message in &self.said {
+            effects.push(message_frame(To::One(peer), message));
+        }
+    }
+
+    fn status_frame(&self, to: To) -> Effect {
+        Effect::Send(to, Channel::Votes, codec::encode(&Frame::Status(self.tip.height)))
+    }
+
+    /// Certified blocks that came while another was being written, oldest first.
+    fn next_certified(&mut self) -> Option<Certified> {
+        self.catchup.next()
+    }
+}
+
+fn message_frame(to: To, message: &Message) -> Effect {
+    Effect::Send(to, Channel::Votes, codec::encode(&Frame::Message(message.clone())))
+}
+
+fn block_frame(to: To, round: Round, block: &Block) -> Effect {
+    Effect::Send(to, Channel::Proposals, codec::encode(&(round, block)))
+}
+
+/// The consensus key of a peer's seat, for those who print it.
+#[must_use]
+pub fn seat_key(genesis: &Genesis, seat: u16) -> Option<PublicKey> {
+    genesis.validators.get(usize::from(seat)).map(|seat| seat.consensus_key)
+}

@@ -1,0 +1,46 @@
+//! Step 5 of a record's life: our turn, and the block we make of what waits.
+
+use crate::{Effect, Progress, Replica, Seen, Wake, block_frame};
+use consensus::{Input, Start, Stuck};
+use ledger::State;
+use types::{Height, Round, Timestamp, net::To};
+
+impl<S: State> Replica<S> {
+    /// Starts deciding the next height, unless that is under way.
+    pub(crate) fn begin(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> Result<(), Stuck> {
+        if self.progress != Progress::Resting {
+            return Ok(());
+        }
+        self.progress = Progress::Deciding;
+        effects.push(Effect::Cancel(Wake::Idle));
+        let start =
+            Start { height: self.tip.height.next(), committee: self.rules.committee().clone() };
+        let actions = self.engine.step(Input::Start(start))?;
+        self.perform(now, actions, effects)
+    }
+
+    /// Our block for a round, executed and sent ahead of the signed proposal that names it.
+    pub(crate) fn propose(
+        &mut self,
+        now: Timestamp,
+        height: Height,
+        round: Round,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Stuck> {
+        let Some(seat) = self.seat.filter(|_| height == self.tip.height.next()) else {
+            return Ok(());
+        };
+        let (block, outcome, refused) =
+            ledger::propose(&self.rules, &self.state, &self.tip, now, seat, self.pool.iter());
+        for (id, rejection) in refused {
+            self.pool.discard(&id);
+            effects.push(Effect::Refused(id, rejection));
+        }
+        let id = block.id();
+        effects.push(block_frame(To::Everyone, round, &block));
+        self.remember_block(round, &block);
+        self.blocks.insert(id, Seen { block, outcome: Some(outcome), round });
+        let actions = self.engine.step(Input::Propose { height, round, block: id })?;
+        self.perform(now, actions, effects)
+    }
+}

@@ -1,0 +1,137 @@
+//! Bytes become values, once: what neighbours say, and what we wrote to ourselves.
+
+use consensus::Entry;
+use serde::{Deserialize, Serialize};
+use types::{
+    Block, Certificate, ChainId, Height, Round, Transaction, Verified,
+    block::BLOCK_BYTES_MAX,
+    codec::{self, CodecError, Wire},
+    net::Channel,
+    transaction::{TRANSACTION_BYTES_MAX, TransactionError},
+    vote::Message,
+};
+
+/// What is said in the votes' queue.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Frame {
+    Message(Message),
+    Status(Height),
+}
+
+impl Wire for Frame {
+    const BYTES_MAX: usize = Message::BYTES_MAX + 4;
+}
+
+/// What is said in the sync queue.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum SyncFrame {
+    Ask(Height),
+    Tell(Vec<(Block, Certificate)>),
+}
+
+impl Wire for SyncFrame {
+    const BYTES_MAX: usize = BLOCK_BYTES_MAX;
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct BlockFrame(Round, Block);
+
+impl Wire for BlockFrame {
+    const BYTES_MAX: usize = BLOCK_BYTES_MAX;
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TransactionsFrame(Vec<Transaction>);
+
+impl Wire for TransactionsFrame {
+    const BYTES_MAX: usize = TRANSACTION_BYTES_MAX + 64;
+}
+
+/// What is written to the journal.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Record {
+    Entry(Entry),
+    /// The block we vote for: if every validator restarts, somebody must still have it.
+    Block(Round, Block),
+}
+
+impl Wire for Record {
+    const BYTES_MAX: usize = BLOCK_BYTES_MAX + 64;
+}
+
+/// What a neighbour said, decoded; transactions with their signatures checked.
+#[derive(Clone, Debug)]
+pub enum Received {
+    /// Of the vote under way.
+    Message(Message),
+    /// How far it is, so it says.
+    Status(Height),
+    /// A block under vote, and the round it is offered in.
+    Block(Round, Box<Block>),
+    /// Transactions for the pool.
+    Transactions(Vec<Verified<Transaction>>),
+    /// It wants blocks from this height on.
+    Ask(Height),
+    /// Blocks we wanted, with their certificates, unchecked.
+    Tell(Vec<(Block, Certificate)>),
+}
+
+/// How a neighbour broke the protocol.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Offence {
+    /// Bytes that are no message.
+    #[error("{channel} frame: {error}")]
+    Bytes {
+        /// The queue they came in.
+        channel: &'static str,
+        /// What is wrong.
+        error: CodecError,
+    },
+    /// A transaction that no honest node would pass on.
+    #[error("transaction: {0}")]
+    Transaction(TransactionError),
+    /// A block that does not follow from the chain.
+    #[error("block at height {height}: {reason}")]
+    Block {
+        /// Its height.
+        height: Height,
+        /// What is wrong.
+        reason: String,
+    },
+    /// More blocks in one height than an honest node offers.
+    #[error("too many blocks at one height")]
+    Flood,
+    /// Blocks without the certificates that would make them facts, or not those asked for.
+    #[error("catch-up answer: {0}")]
+    CatchUp(String),
+    /// No answer in time.
+    #[error("no answer to a catch-up question in time")]
+    Silence,
+}
+
+/// What `bytes` in a queue say. Stateless, so it may run on any thread, before [`crate::Replica::step`].
+///
+/// # Errors
+/// The way in which they are not an honest node's bytes.
+pub fn receive(chain: &ChainId, channel: Channel, bytes: &[u8]) -> Result<Received, Offence> {
+    let malformed = |error| Offence::Bytes { channel: channel.name(), error };
+    Ok(match channel {
+        Channel::Votes => match codec::decode(bytes).map_err(malformed)? {
+            Frame::Message(message) => Received::Message(message),
+            Frame::Status(height) => Received::Status(height),
+        },
+        Channel::Proposals => {
+            let BlockFrame(round, block) = codec::decode(bytes).map_err(malformed)?;
+            Received::Block(round, Box::new(block))
+        }
+        Channel::Transactions => {
+            let TransactionsFrame(txs) = codec::decode(bytes).map_err(malformed)?;
+            let verified: Result<_, _> = txs.into_iter().map(|tx| tx.verify(chain)).collect();
+            Received::Transactions(verified.map_err(Offence::Transaction)?)
+        }
+        Channel::Sync => match codec::decode(bytes).map_err(malformed)? {
+            SyncFrame::Ask(from) => Received::Ask(from),
+            SyncFrame::Tell(blocks) => Received::Tell(blocks),
+        },
+    })
+}

@@ -1,0 +1,123 @@
+//! How RocksDB is set up: what it may spend, and what it must never forgive.
+
+use ledger::Column;
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, LogLevel,
+    Options,
+};
+
+/// The column family of the store's own records. RocksDB has it in every database, and no column of the ledger is in it.
+pub(crate) const OWN: &str = rocksdb::DEFAULT_COLUMN_FAMILY_NAME;
+
+/// Blocks, indexes and filters kept in memory, for all columns together.
+const CACHE_BYTES: usize = 128 << 20;
+
+/// Writes kept in memory until they are flushed, for all columns together. With the cache, what the files need and
+/// the allocator's slack, a node stays below 400 MiB.
+const WRITE_BUFFERS_BYTES: usize = 96 << 20;
+
+/// … and for one column.
+const WRITE_BUFFER_BYTES: usize = 32 << 20;
+
+/// The most that a restart has to replay.
+const WAL_BYTES_MAX: u64 = 64 << 20;
+
+/// Descriptors for tables. The process as a whole promises to stay under 512.
+const OPEN_FILES_MAX: i32 = 256;
+
+/// Of the database.
+pub(crate) fn database() -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+
+    // A power cut may tear the last record of the log, which was then never acknowledged; `AbsoluteConsistency` would
+    // refuse to start after one. `PointInTime`, the default, forgives too much: it stops quietly at the first bad
+    // record, and every acknowledged one behind it is gone. This mode accepts a log that ends early and refuses one
+    // that is damaged before its end. One gap remains: a length damaged in the last 32 KiB reads as an early end. The
+    // journal closes it, because it names the commit that it follows (see `journal`).
+    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    // A log that was closed is complete; then the manifest knows its size, and an early end is damage.
+    options.set_track_and_verify_wals_in_manifest(true);
+    options.set_paranoid_checks(true);
+    // A commit asks for its own sync; nothing may linger in our memory before it.
+    options.set_manual_wal_flush(false);
+
+    options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
+    options.set_max_total_wal_size(WAL_BYTES_MAX);
+    options.set_max_open_files(OPEN_FILES_MAX);
+    options.set_max_background_jobs(2);
+    options.set_log_level(LogLevel::Warn);
+    options.set_keep_log_file_num(2);
+    options.set_max_log_file_size(4 << 20);
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    options
+}
+
+/// Of each column family.
+pub(crate) fn families() -> Vec<ColumnFamilyDescriptor> {
+    let cache = Cache::new_lru_cache(CACHE_BYTES);
+    let own = ColumnFamilyDescriptor::new(OWN, family(&table(&cache)));
+    let columns = Column::ALL.into_iter().map(|column| {
+        let mut table = table(&cache);
+        if is_asked_for_the_absent(column) {
+            // Ten bits a key: one look-up in a hundred for an absent key reads the disk.
+            table.set_bloom_filter(10.0, false);
+            table.set_whole_key_filtering(true);
+        }
+        let mut options = family(&table);
+        options.set_compression_type(compression(column));
+        ColumnFamilyDescriptor::new(column.name(), options)
+    });
+    std::iter::once(own).chain(columns).collect()
+}
+
+fn table(cache: &Cache) -> BlockBasedOptions {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    // Inside the cache they are bounded; outside they grow with the ledger.
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_cache_index_and_filter_blocks_with_high_priority(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table
+}
+
+fn family(table: &BlockBasedOptions) -> Options {
+    let mut options = Options::default();
+    options.set_block_based_table_factory(table);
+    options.set_compression_type(DBCompressionType::None);
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+    options.set_max_write_buffer_number(2);
+    options
+}
+
+/// Whether keys are looked up that are often not there: a filter spares the disk.
+const fn is_asked_for_the_absent(column: Column) -> bool {
+    match column {
+        Column::Transactions | Column::Records | Column::Subjects | Column::Map => true,
+        Column::Headers
+        | Column::Bodies
+        | Column::Certificates
+        | Column::Positions
+        | Column::History
+        | Column::Log
+        | Column::Documents
+        | Column::Meta => false,
+    }
+}
+
+/// Text and structure shrink; hashes and signatures do not.
+const fn compression(column: Column) -> DBCompressionType {
+    match column {
+        Column::Headers | Column::Bodies | Column::Subjects | Column::Map => DBCompressionType::Lz4,
+        Column::Certificates
+        | Column::Transactions
+        | Column::Records
+        | Column::Positions
+        | Column::History
+        | Column::Log
+        | Column::Documents
+        | Column::Meta => DBCompressionType::None,
+    }
+}

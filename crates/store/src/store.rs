@@ -1,0 +1,815 @@
+//! A directory that remembers a ledger: a RocksDB of columns, and a journal beside it.
+
+use crate::{
+    fault::{ADVICE_JOURNAL, ADVICE_LEDGER, Fault},
+    journal::Journal,
+    options,
+};
+use core::fmt;
+use ledger::{Column, Commit, State, Write};
+use rocksdb::{ColumnFamily, DB, FlushOptions, ReadOptions, WriteBatch, WriteOptions, properties};
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard},
+};
+use types::{ChainId, Hash};
+
+/// The format of the directory, journal included.
+pub(crate) const FORMAT: u32 = 1;
+
+/// Under this key of our own: the format (4 bytes) and the chain (32 bytes).
+const FORMAT_KEY: &[u8] = b"format";
+
+/// Under this key of our own: how many writes the ledger has taken, which is the journal's epoch.
+const WRITES_KEY: &[u8] = b"writes";
+
+/// A ledger on disk. Reads run beside each other and beside a write; writes wait for one another.
+///
+/// Dropping it closes the files. Nothing is lost by that, nor by being killed; [`Store::flush`] before it makes the
+/// next start quicker.
+pub struct Store {
+    db: DB,
+    path: PathBuf,
+    on_fault: fn(&Fault) -> !,
+    writer: Mutex<Writer>,
+    // Declared last, released last: when another process gets in, RocksDB is closed.
+    _lock: File,
+}
+
+/// What only one thread at a time may do.
+struct Writer {
+    journal: Journal,
+    writes: u64,
+    failed: Option<String>,
+}
+
+impl Writer {
+    /// Remembers a failure. The disk may hold what it refused and lack what it took (a failed sync is not tried again:
+    /// the kernel has marked the pages clean), so only a new start, which reads it back, may write again.
+    fn note(&mut self, result: Result<(), Fault>) -> Result<(), Fault> {
+        result.inspect_err(|fault| self.failed = Some(fault.to_string()))
+    }
+}
+
+/// Opens the store of a chain, or begins one in a directory that is empty or absent. `on_fault` is told of a read that
+/// fails; it ends the process.
+///
+/// # Errors
+/// The directory is in use, is of another chain or format, is damaged, or cannot be read and written.
+pub fn open(path: &Path, chain: &ChainId, on_fault: fn(&Fault) -> !) -> Result<Store, Fault> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(Fault::io("create", path))?;
+    let lock = lock(path)?;
+
+    // The journal is asked first, because RocksDB changes files by being opened.
+    let journal = path.join("journal");
+    let has_journal = Journal::exists(&journal, chain)?;
+    let ledger = path.join("ledger");
+    let open = DB::open_cf_descriptors(&options::database(), &ledger, options::families());
+    let db = open.map_err(Fault::rocksdb("open", &ledger))?;
+
+    let read = |key| db.get(key).map_err(Fault::rocksdb("read", &ledger));
+    if let Some(record) = read(FORMAT_KEY)? {
+        let (format, found) = decode_format(&record)?;
+        check(format, found, chain)?;
+        if !has_journal {
+            let what = "the ledger's journal is missing".to_owned();
+            return Err(Fault::Damaged { what, advice: ADVICE_JOURNAL });
+        }
+    } else {
+        if db.latest_sequence_number() != 0 {
+            return Err(not_a_ledger("the database has no format record"));
+        }
+        // The record says that there was a journal, so the journal is made before it.
+        if !has_journal {
+            Journal::create(&journal, chain)?;
+        }
+        begin(&db, chain).map_err(Fault::rocksdb("write", &ledger))?;
+        sync_names(path).map_err(Fault::io("sync", path))?;
+    }
+    let writes = read(WRITES_KEY)?
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(u64::from_le_bytes)
+        .ok_or_else(|| not_a_ledger("the database does not know how much was written"))?;
+    let journal = Journal::open(&journal, chain, writes)?;
+    let writer = Mutex::new(Writer { journal, writes, failed: None });
+    Ok(Store { db, path: path.to_owned(), on_fault, writer, _lock: lock })
+}
+
+impl Store {
+    /// Writes all that a block changes, or nothing, and returns when it is durable. The journal begins anew.
+    ///
+    /// # Errors
+    /// The disk failed, now or earlier. Whether the block was written is then unknown until the next start.
+    pub fn commit(&self, commit: &Commit) -> Result<(), Fault> {
+        self.write(commit.writes())
+    }
+
+    /// Writes what no block changes: the state that a genesis describes. As a whole, durably, as [`Store::commit`], and
+    /// so the journal begins anew: this is not for writing between two blocks.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn write(&self, writes: &[Write]) -> Result<(), Fault> {
+        let mut writer = self.writer()?;
+        let result = self.put(&mut writer, writes);
+        writer.note(result)
+    }
+
+    fn put(&self, writer: &mut Writer, writes: &[Write]) -> Result<(), Fault> {
+        let epoch = writer.writes + 1;
+        let mut batch = WriteBatch::default();
+        batch.put(WRITES_KEY, epoch.to_le_bytes());
+        for Write { column, key, value } in writes {
+            match value {
+                Some(value) => batch.put_cf(self.family(*column), key, value),
+                None => batch.delete_cf(self.family(*column), key),
+            }
+        }
+        self.db
+            .write_opt(batch, &synced())
+            .map_err(Fault::rocksdb("write", &self.path.join("ledger")))?;
+        writer.writes = epoch;
+        writer.journal.begin(epoch)
+    }
+
+    /// Adds entries to the journal, all or none, and returns when they are durable. They count until the next commit.
+    ///
+    /// # Errors
+    /// The disk failed, now or earlier, or the journal is damaged: a node that cannot know what it said must not speak.
+    pub fn journal(&self, entries: &[Vec<u8>]) -> Result<(), Fault> {
+        let mut writer = self.writer()?;
+        // A refusal is not a failure: blocks may still be committed, until the ledger is past the damage.
+        writer.journal.believed()?;
+        let result = writer.journal.append(entries);
+        writer.note(result)
+    }
+
+    /// The entries since the last commit, oldest first. A commit and the end of the entries before it are one write, so
+    /// none of them is older. Entries that were being added when the power went are absent, all that came in one call.
+    ///
+    /// # Errors
+    /// The journal is damaged before its end, or the ledger has lost commits since it was written; or the disk failed.
+    pub fn replay(&self) -> Result<Vec<Vec<u8>>, Fault> {
+        self.writer()?.journal.replay()
+    }
+
+    /// The ledger as it stands now, whatever is committed later. It keeps old versions from being cleared away, so it is
+    /// for answering one question, not for keeping.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot { view: self.db.snapshot(), store: self }
+    }
+
+    /// Moves what is still in RocksDB's log into its tables, so that the next start has nothing to replay.
+    ///
+    /// # Errors
+    /// The disk failed. What was committed is durable all the same.
+    pub fn flush(&self) -> Result<(), Fault> {
+        let families: Vec<_> = Column::ALL.into_iter().map(|column| self.family(column)).collect();
+        let options = FlushOptions::default();
+        self.db
+            .flush_cfs_opt(&families.iter().collect::<Vec<_>>(), &options)
+            .and_then(|()| self.db.flush_opt(&options))
+            .map_err(Fault::rocksdb("flush", &self.path.join("ledger")))
+    }
+
+    /// What the files of the directory take, bytes. A file that vanishes during the count (RocksDB clears away behind
+    /// itself) counts as nothing.
+    #[must_use]
+    pub fn disk_bytes(&self) -> u64 {
+        [self.path.clone(), self.path.join("ledger")]
+            .into_iter()
+            .filter_map(|directory| fs::read_dir(directory).ok())
+            .flat_map(|entries| entries.filter_map(|entry| entry.ok()?.metadata().ok()))
+            .filter(fs::Metadata::is_file)
+            .map(|metadata| metadata.len())
+            .sum()
+    }
+
+    /// What each column takes, bytes: its tables, and its writes that are not in tables yet.
+    #[must_use]
+    pub fn column_sizes(&self) -> Vec<(&'static str, u64)> {
+        let size = |column| {
+            let family = self.family(column);
+            [properties::LIVE_SST_FILES_SIZE, properties::SIZE_ALL_MEM_TABLES]
+                .into_iter()
+                .filter_map(|name| self.db.property_int_value_cf(family, name).ok()?)
+                .sum()
+        };
+        Column::ALL.into_iter().map(|column| (column.name(), size(column))).collect()
+    }
+
+    fn writer(&self) -> Result<MutexGuard<'_, Writer>, Fault> {
+        let stopped = "a thread stopped in the middle of a write";
+        let writer =
+            self.writer.lock().map_err(|_poisoned| Fault::Failed { first: stopped.to_owned() })?;
+        match &writer.failed {
+            Some(first) => Err(Fault::Failed { first: first.clone() }),
+            None => Ok(writer),
+        }
+    }
+
+    fn family(&self, column: Column) -> &ColumnFamily {
+        self.db.cf_handle(column.name()).expect("every column was opened")
+    }
+
+    /// The value, or the end of the process.
+    fn checked<T>(&self, read: Result<T, rocksdb::Error>) -> T {
+        read.map_err(Fault::rocksdb("read", &self.path.join("ledger")))
+            .unwrap_or_else(|fault| (self.on_fault)(&fault))
+    }
+
+    fn value(&self, column: Column, key: &[u8], options: &ReadOptions) -> Option<Vec<u8>> {
+        self.checked(self.db.get_cf_opt(self.family(column), key, options))
+    }
+
+    fn page(
+        &self,
+        column: Column,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+        mut options: ReadOptions,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        // Without a bound RocksDB steps over what was removed behind the prefix, looking for a next key.
+        if let Some(bound) = after(prefix) {
+            options.set_iterate_upper_bound(bound);
+        }
+        let mut pairs = Vec::new();
+        let mut cursor = self.db.raw_iterator_cf_opt(self.family(column), options);
+        cursor.seek(from.max(prefix));
+        while pairs.len() < limit
+            && let Some((key, value)) = cursor.item()
+            && key.starts_with(prefix)
+        {
+            pairs.push((key.to_vec(), value.to_vec()));
+            cursor.next();
+        }
+        // A cursor that failed looks like one that has come to the end.
+        self.checked(cursor.status());
+        pairs
+    }
+}
+
+impl State for Store {
+    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
+        self.value(column, key, &ReadOptions::default())
+    }
+
+    fn scan(
+        &self,
+        column: Column,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.page(column, prefix, from, limit, ReadOptions::default())
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// The ledger as it stood at one moment. It can be sent to the thread that answers from it.
+pub struct Snapshot<'a> {
+    view: rocksdb::Snapshot<'a>,
+    store: &'a Store,
+}
+
+impl Snapshot<'_> {
+    fn options(&self) -> ReadOptions {
+        let mut options = ReadOptions::default();
+        options.set_snapshot(&self.view);
+        options
+    }
+}
+
+impl State for Snapshot<'_> {
+    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
+        self.store.value(column, key, &self.options())
+    }
+
+    fn scan(
+        &self,
+        column: Column,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.store.page(column, prefix, from, limit, self.options())
+    }
+}
+
+impl fmt::Debug for Snapshot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("store", self.store).finish_non_exhaustive()
+    }
+}
+
+/// Refuses what another chain or another format wrote.
+pub(crate) fn check(format: u32, found: ChainId, expected: &ChainId) -> Result<(), Fault> {
+    if format != FORMAT {
+        return Err(Fault::Format { found: format, known: FORMAT });
+    }
+    if found != *expected {
+        return Err(Fault::Foreign { found, expected: *expected });
+    }
+    Ok(())
+}
+
+/// Takes the directory for this process. The system gives it back, however the process ends.
+fn lock(path: &Path) -> Result<File, Fault> {
+    let name = path.join("lock");
+    let options = &mut OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&name);
+    let file = file.map_err(Fault::io("open", &name))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Fault::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(Fault::io("lock", &name)(error)),
+    }
+}
+
+/// Makes the names durable that lead to a new store: a name is the data of the directory above it.
+fn sync_names(path: &Path) -> io::Result<()> {
+    path.canonicalize()?
+        .ancestors()
+        // Where we may not look, we have made nothing.
+        .map_while(|directory| File::open(directory).ok())
+        .try_for_each(|directory| directory.sync_all())
+}
+
+/// The first write: whose directory this is.
+fn begin(db: &DB, chain: &ChainId) -> Result<(), rocksdb::Error> {
+    let mut batch = WriteBatch::default();
+    batch.put(FORMAT_KEY, [&FORMAT.to_le_bytes()[..], chain.as_bytes()].concat());
+    batch.put(WRITES_KEY, 0u64.to_le_bytes());
+    db.write_opt(batch, &synced())
+}
+
+fn decode_format(record: &[u8]) -> Result<(u32, ChainId), Fault> {
+    let split = || {
+        let (format, rest) = record.split_first_chunk()?;
+        // Only the number is promised to be where it is in every format.
+        let chain = rest.try_into().unwrap_or_default();
+        Some((u32::from_le_bytes(*format), ChainId(Hash(chain))))
+    };
+    split().ok_or_else(|| not_a_ledger("the format record is malformed"))
+}
+
+fn not_a_ledger(what: &str) -> Fault {
+    Fault::Damaged { what: what.to_owned(), advice: ADVICE_LEDGER }
+}
+
+fn synced() -> WriteOptions {
+    let mut options = WriteOptions::default();
+    options.set_sync(true);
+    options
+}
+
+/// The least key that is greater than all that begin with `prefix`, if any is.
+fn after(prefix: &[u8]) -> Option<Vec<u8>> {
+    let kept = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut bound = prefix[..=kept].to_vec();
+    bound[kept] += 1;
+    Some(bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::tests::divert;
+    use ledger::Memory;
+    use proptest::prelude::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    const CHAIN: ChainId = ChainId(Hash([7; 32]));
+
+    fn die(fault: &Fault) -> ! {
+        panic!("{fault}");
+    }
+
+    fn store(path: &Path) -> Store {
+        open(path, &CHAIN, die).unwrap()
+    }
+
+    fn refusal(path: &Path) -> String {
+        open(path, &CHAIN, die).unwrap_err().to_string()
+    }
+
+    fn directory() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn put(column: Column, key: &[u8], value: &[u8]) -> Write {
+        Write { column, key: key.to_vec(), value: Some(value.to_vec()) }
+    }
+
+    fn entries(words: &[&str]) -> Vec<Vec<u8>> {
+        words.iter().map(|word| word.as_bytes().to_vec()).collect()
+    }
+
+    /// What a power cut or a kill would leave at this moment.
+    fn copy(from: &Path) -> tempfile::TempDir {
+        let to = directory();
+        fs::create_dir(to.path().join("ledger")).unwrap();
+        for part in ["", "ledger"] {
+            for entry in fs::read_dir(from.join(part)).unwrap().map(Result::unwrap) {
+                if entry.metadata().unwrap().is_file() {
+                    fs::copy(entry.path(), to.path().join(part).join(entry.file_name())).unwrap();
+                }
+            }
+        }
+        to
+    }
+
+    /// Changes the newest file of RocksDB with this extension.
+    fn change(path: &Path, extension: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let file = fs::read_dir(path.join("ledger"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
+            .max()
+            .unwrap();
+        let mut bytes = fs::read(&file).unwrap();
+        change(&mut bytes);
+        fs::write(&file, bytes).unwrap();
+    }
+
+    #[test]
+    fn what_is_written_is_there_after_a_restart_and_after_a_crash() {
+        let home = directory();
+        let path = home.path().join("a/b");
+        let writes: Vec<_> =
+            Column::ALL.into_iter().map(|c| put(c, b"key", c.name().as_bytes())).collect();
+        let first = store(&path);
+        first.write(&writes).unwrap();
+        first
+            .write(&[
+                put(Column::Meta, b"tip", b"1"),
+                Write { column: Column::Log, key: b"key".to_vec(), value: None },
+            ])
+            .unwrap();
+        let crashed = copy(&path);
+        drop(first);
+        for path in [&path, crashed.path()] {
+            let again = store(path);
+            for column in Column::ALL {
+                let expected = (column != Column::Log).then(|| column.name().as_bytes().to_vec());
+                assert_eq!(again.get(column, b"key"), expected, "{column:?}");
+            }
+            assert_eq!(again.get(Column::Meta, b"tip"), Some(b"1".to_vec()));
+        }
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_write_is_whole_or_absent() {
+        let home = directory();
+        let first = store(home.path());
+        first.write(&[put(Column::Meta, b"tip", b"1")]).unwrap();
+        first
+            .write(&[put(Column::Meta, b"tip", b"2"), put(Column::Bodies, b"2", &[b'x'; 9000])])
+            .unwrap();
+        for cut in [1, 100, 8000, 9000, 9050] {
+            let crashed = copy(home.path());
+            change(crashed.path(), "log", |bytes| bytes.truncate(bytes.len() - cut));
+            let again = store(crashed.path());
+            assert_eq!(again.get(Column::Meta, b"tip"), Some(b"1".to_vec()));
+            assert_eq!(again.get(Column::Bodies, b"2"), None);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_stands_still() {
+        let home = directory();
+        let store = store(home.path());
+        store.write(&[put(Column::Log, b"1", b"a")]).unwrap();
+        let before = store.snapshot();
+        store.write(&[put(Column::Log, b"1", b"b"), put(Column::Log, b"2", b"c")]).unwrap();
+        assert_eq!(before.get(Column::Log, b"1"), Some(b"a".to_vec()));
+        assert_eq!(before.scan(Column::Log, b"", b"", 9).len(), 1);
+        assert_eq!(store.scan(Column::Log, b"", b"", 9).len(), 2);
+        // It goes to the thread that answers.
+        std::thread::scope(|scope| {
+            scope.spawn(move || assert_eq!(before.get(Column::Log, b"2"), None));
+        });
+    }
+
+    #[test]
+    fn a_directory_has_one_process_one_chain_and_one_format() {
+        let home = directory();
+        let first = store(home.path());
+        let fault = open(home.path(), &CHAIN, die).unwrap_err();
+        assert!(matches!(fault, Fault::Locked { .. }), "{fault}");
+        assert_eq!(fault.exit_code(), 5);
+        drop(first);
+
+        let other = ChainId(Hash([8; 32]));
+        let fault = open(home.path(), &other, die).unwrap_err();
+        assert!(matches!(fault, Fault::Foreign { found: CHAIN, expected } if expected == other));
+        // The database says so too, should the journal have been exchanged.
+        fs::remove_file(home.path().join("journal")).unwrap();
+        Journal::create(&home.path().join("journal"), &other).unwrap();
+        let fault = open(home.path(), &other, die).unwrap_err();
+        assert!(matches!(fault, Fault::Foreign { found: CHAIN, .. }), "{fault}");
+
+        Journal::create(&home.path().join("journal"), &CHAIN).unwrap();
+        let first = store(home.path());
+        first.db.put(FORMAT_KEY, [&9u32.to_le_bytes()[..], b"whatever"].concat()).unwrap();
+        drop(first);
+        let fault = open(home.path(), &CHAIN, die).unwrap_err();
+        assert!(matches!(fault, Fault::Format { found: 9, known: FORMAT }), "{fault}");
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused() {
+        let home = directory();
+        let journal = home.path().join("journal");
+        store(home.path()).write(&[]).unwrap();
+        let good = fs::read(&journal).unwrap();
+
+        let mut bad_salt = good.clone();
+        bad_salt[45] ^= 1;
+        let mut newer = good.clone();
+        newer[8] = 2;
+        for (bytes, expected) in [
+            (&b""[..], "header is not that of a journal"),
+            (&b"garbage"[..], "header is not that of a journal"),
+            (&[0xA5; 5000][..], "header is not that of a journal"),
+            (&bad_salt[..], "header is not that of a journal"),
+            (&newer[..], "format 2, this version knows format 1"),
+        ] {
+            fs::write(&journal, bytes).unwrap();
+            assert!(refusal(home.path()).contains(expected), "{}", refusal(home.path()));
+        }
+        fs::remove_file(&journal).unwrap();
+        assert!(refusal(home.path()).contains("journal is missing"));
+        // Without the record that says there was a ledger, the journal alone is a first start cut short.
+        fs::write(&journal, &good).unwrap();
+        fs::remove_dir_all(home.path().join("ledger")).unwrap();
+        assert_eq!(store(home.path()).replay().unwrap(), entries(&[]));
+
+        let strange = directory();
+        let mut options = rocksdb::Options::default();
+        options.create_if_missing(true);
+        DB::open(&options, strange.path().join("ledger")).unwrap().put("a", "b").unwrap();
+        assert!(refusal(strange.path()).contains("no format record"));
+    }
+
+    #[test]
+    fn the_journal_lasts_until_the_next_commit() {
+        let home = directory();
+        let first = store(home.path());
+        assert_eq!(first.replay().unwrap(), entries(&[]));
+        first.journal(&entries(&["a", ""])).unwrap();
+        first.journal(&entries(&[])).unwrap();
+        first.journal(&entries(&["b"])).unwrap();
+        assert_eq!(first.replay().unwrap(), entries(&["a", "", "b"]));
+        let crashed = copy(home.path());
+        let again = store(crashed.path());
+        assert_eq!(again.replay().unwrap(), entries(&["a", "", "b"]));
+        again.journal(&entries(&["c"])).unwrap();
+        assert_eq!(again.replay().unwrap(), entries(&["a", "", "b", "c"]));
+
+        first.write(&[put(Column::Meta, b"tip", b"1")]).unwrap();
+        assert_eq!(first.replay().unwrap(), entries(&[]));
+        assert_eq!(store(copy(home.path()).path()).replay().unwrap(), entries(&[]));
+        first.journal(&entries(&["d"])).unwrap();
+        drop(first);
+        assert_eq!(store(home.path()).replay().unwrap(), entries(&["d"]));
+    }
+
+    #[test]
+    fn a_journal_grows_and_shrinks() {
+        let home = directory();
+        let store = store(home.path());
+        let bytes = || fs::metadata(home.path().join("journal")).unwrap().len() >> 20;
+        assert_eq!(bytes(), 1);
+        let large = vec![vec![b'x'; 3 << 20]];
+        store.journal(&large).unwrap();
+        store.journal(&large).unwrap();
+        assert_eq!(bytes(), 7);
+        store.write(&[]).unwrap();
+        assert_eq!(bytes(), 7);
+        (0..3).for_each(|_| store.journal(&large).unwrap());
+        assert_eq!(store.replay().unwrap().len(), 3);
+        store.write(&[]).unwrap();
+        assert_eq!(bytes(), 1);
+        store.journal(&large).unwrap();
+        drop(store);
+        assert_eq!(open(home.path(), &CHAIN, die).unwrap().replay().unwrap(), large);
+    }
+
+    #[test]
+    fn a_damaged_journal_keeps_us_silent_until_the_ledger_is_past_it() {
+        let home = directory();
+        let first = store(home.path());
+        first.journal(&entries(&["a"])).unwrap();
+        first.journal(&entries(&["b"])).unwrap();
+        drop(first);
+        let journal = home.path().join("journal");
+        let mut bytes = fs::read(&journal).unwrap();
+        bytes[4096 + 24] ^= 1;
+        fs::write(&journal, bytes).unwrap();
+
+        let store = store(home.path());
+        for fault in [store.replay().unwrap_err(), store.journal(&entries(&["c"])).unwrap_err()] {
+            assert!(fault.to_string().contains("damaged before its end"), "{fault}");
+            assert_eq!(fault.exit_code(), 5);
+        }
+        store.write(&[]).unwrap();
+        store.journal(&entries(&["c"])).unwrap();
+        assert_eq!(store.replay().unwrap(), entries(&["c"]));
+    }
+
+    #[test]
+    fn a_ledger_that_lost_commits_is_noticed() {
+        let home = directory();
+        let first = store(home.path());
+        first.write(&[put(Column::Meta, b"tip", b"1")]).unwrap();
+        first.journal(&entries(&["a"])).unwrap();
+        first.write(&[put(Column::Meta, b"tip", b"2")]).unwrap();
+
+        // The journal was not written since: all is as it was before the commit, entries too.
+        let lost = copy(home.path());
+        change(lost.path(), "log", |bytes| bytes.truncate(bytes.len() - 3));
+        let again = store(lost.path());
+        assert_eq!(again.get(Column::Meta, b"tip"), Some(b"1".to_vec()));
+        assert_eq!(again.replay().unwrap(), entries(&["a"]));
+
+        first.journal(&entries(&["b"])).unwrap();
+        let lost = copy(home.path());
+        change(lost.path(), "log", |bytes| bytes.truncate(bytes.len() - 3));
+        let again = store(lost.path());
+        let fault = again.replay().unwrap_err();
+        assert!(fault.to_string().contains("older than the journal"), "{fault}");
+        // Once what was lost has been fetched, "b" counts for nothing only after the commit that it preceded.
+        again.write(&[]).unwrap();
+        assert!(again.journal(&entries(&["c"])).is_err());
+        again.write(&[]).unwrap();
+        again.journal(&entries(&["c"])).unwrap();
+        assert_eq!(again.replay().unwrap(), entries(&["c"]));
+    }
+
+    #[test]
+    fn damage_inside_the_log_of_rocksdb_is_refused() {
+        let home = directory();
+        let first = store(home.path());
+        for tip in [b"1", b"2", b"3"] {
+            first.write(&[put(Column::Meta, b"tip", tip)]).unwrap();
+        }
+        let damaged = copy(home.path());
+        change(damaged.path(), "log", |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        });
+        let fault = open(damaged.path(), &CHAIN, die).unwrap_err();
+        assert!(matches!(fault, Fault::Damaged { .. }), "{fault}");
+    }
+
+    #[test]
+    #[should_panic(expected = "Corruption")]
+    fn a_damaged_table_ends_the_process() {
+        let home = directory();
+        let first = store(home.path());
+        first.write(&[put(Column::Bodies, b"1", &[b'x'; 20_000])]).unwrap();
+        first.flush().unwrap();
+        drop(first);
+        for entry in fs::read_dir(home.path().join("ledger")).unwrap().map(Result::unwrap) {
+            if entry.path().extension().is_some_and(|found| found == "sst") {
+                let mut bytes = fs::read(entry.path()).unwrap();
+                bytes[20] ^= 1;
+                fs::write(entry.path(), bytes).unwrap();
+            }
+        }
+        store(home.path()).get(Column::Bodies, b"1");
+    }
+
+    #[test]
+    fn after_a_failure_nothing_is_written() {
+        let home = directory();
+        let bad = home.path().join("bad");
+        fs::write(&bad, vec![0; 2 << 20]).unwrap();
+        let read_only = || File::open(&bad).unwrap();
+        let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let without_sync = || OpenOptions::new().write(true).open("/dev/null").unwrap();
+        let files: [(&str, &dyn Fn() -> File); 3] =
+            [("a", &read_only), ("b", &full), ("c", &without_sync)];
+        for (name, file) in files {
+            let path = home.path().join(name);
+            let first = store(&path);
+            first.journal(&entries(&["a"])).unwrap();
+            divert(&mut first.writer.lock().unwrap().journal, file());
+            let fault = first.journal(&entries(&["b"])).unwrap_err();
+            assert!(matches!(fault, Fault::Io { .. }), "{fault}");
+            assert_eq!(fault.exit_code(), 74);
+            let writes = [put(Column::Meta, b"tip", b"1")];
+            for fault in [
+                first.journal(&entries(&["c"])).unwrap_err(),
+                first.write(&writes).unwrap_err(),
+                first.replay().unwrap_err(),
+            ] {
+                assert!(matches!(fault, Fault::Failed { .. }), "{fault}");
+                assert_eq!(fault.exit_code(), 74);
+            }
+            assert_eq!(first.get(Column::Meta, b"tip"), None);
+            drop(first);
+            assert_eq!(store(&path).replay().unwrap(), entries(&["a"]));
+        }
+    }
+
+    #[test]
+    fn sizes_are_counted() {
+        let home = directory();
+        let store = store(home.path());
+        store.write(&[put(Column::Bodies, b"1", &[b'x'; 50_000])]).unwrap();
+        let size =
+            |name| store.column_sizes().into_iter().find(|(found, _)| *found == name).unwrap().1;
+        assert_eq!(store.column_sizes().len(), Column::ALL.len());
+        assert!(size("bodies") > size("meta"));
+        store.flush().unwrap();
+        assert!(size("bodies") > 0);
+        assert!(store.disk_bytes() > 1 << 20);
+    }
+
+    #[test]
+    fn a_prefix_ends_where_it_cannot_grow() {
+        for (prefix, expected) in [
+            (&b""[..], None),
+            (b"a", Some(b"b".to_vec())),
+            (b"a\xFF\xFF", Some(b"b".to_vec())),
+            (b"\xFF\xFF", None),
+        ] {
+            assert_eq!(after(prefix), expected);
+        }
+    }
+
+    #[test]
+    fn it_can_be_shared() {
+        const fn shared<T: Send + Sync>() {}
+        shared::<Store>();
+        shared::<Snapshot<'_>>();
+        shared::<Fault>();
+    }
+
+    fn key() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(prop_oneof![Just(0), Just(1), Just(254), Just(255)], 0..4)
+    }
+
+    fn column() -> impl Strategy<Value = Column> {
+        prop_oneof![Just(Column::Bodies), Just(Column::Map), Just(Column::Meta)]
+    }
+
+    fn writes() -> impl Strategy<Value = Vec<Write>> {
+        let write = (column(), key(), proptest::option::weighted(0.7, key()))
+            .prop_map(|(column, key, value)| Write { column, key, value });
+        proptest::collection::vec(write, 0..30)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn it_answers_as_memory_does(
+            batches in proptest::collection::vec(writes(), 1..5),
+            later in writes(),
+            questions in proptest::collection::vec((column(), key(), key(), 0..20usize), 60),
+        ) {
+            let home = directory();
+            let mut memory = Memory::default();
+            let first = store(home.path());
+            for batch in &batches {
+                memory.write(batch);
+                first.write(batch).unwrap();
+                // Half of it in tables, half in memory.
+                if batch.len() % 2 == 0 {
+                    first.flush().unwrap();
+                }
+            }
+            let snapshot = first.snapshot();
+            let then = memory.clone();
+            memory.write(&later);
+            first.write(&later).unwrap();
+            let pairs: [(&dyn State, &Memory); 2] = [(&first, &memory), (&snapshot, &then)];
+            for (column, prefix, from, limit) in &questions {
+                for (found, expected) in pairs {
+                    prop_assert_eq!(found.get(*column, from), expected.get(*column, from));
+                    prop_assert_eq!(
+                        found.scan(*column, prefix, from, *limit),
+                        expected.scan(*column, prefix, from, *limit)
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! What an agency wants recorded: the act, its subject, and a commitment to the document behind it.
+
+use crate::{
+    agency::{AgencyCode, Level, Region},
+    codec::{self, Wire},
+    hash::{Digest, Hash, Purpose, RecordId, hash},
+    subject::{Part, Subject},
+    text::Text,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// The three families of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Service items 政务服务事项.
+    Item,
+    /// E-licences 电子证照.
+    Licence,
+    /// Traceability events 溯源.
+    Trace,
+}
+
+/// One thing an agency did, as the ledger keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// What was done, to what.
+    pub action: Action,
+    /// The document behind it, which stays with the agency.
+    pub commitment: Commitment,
+    /// From when it has effect; may differ from the time of its block.
+    pub effective_from: Timestamp,
+    /// How sensitive the record is, 数据分类分级.
+    pub grade: Grade,
+    /// Where it was captured.
+    pub provenance: Provenance,
+}
+
+/// The largest encoded operation, bytes.
+pub const OPERATION_BYTES_MAX: usize = 256 << 10;
+
+impl Wire for Operation {
+    const BYTES_MAX: usize = OPERATION_BYTES_MAX;
+}
+
+impl Operation {
+    /// The record's name: this operation by this agency, and no other.
+    #[must_use]
+    pub fn record(&self, agency: &AgencyCode) -> RecordId {
+        RecordId(hash(Purpose::Record, &[agency.as_str().as_bytes(), &codec::encode(self)]))
+    }
+
+    /// The subjects it appends to, in order, each with its part in the record.
+    #[must_use]
+    pub fn subjects(&self) -> Vec<(Subject, Part)> {
+        match &self.action {
+            Action::Item(act) => {
+                // The basic code's own history is what all levels did under it.
+                vec![
+                    (Subject::item(&act.code), Part::Subject),
+                    (Subject::basic(&act.basic), Part::Parent),
+                ]
+            }
+            Action::Licence(act) => {
+                let mut subjects = vec![(Subject::licence(&act.licence), Part::Subject)];
+                if let Some(old) = act.verb.supersedes() {
+                    subjects.push((Subject::licence(old), Part::Superseded));
+                }
+                subjects
+            }
+            Action::Trace(event) => {
+                event.lots.iter().map(|(lot, part)| (Subject::lot(lot), *part)).collect()
+            }
+        }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// To a service item.
+    Item(ItemAction),
+    /// To an e-licence.
+    Licence(LicenceAction),
+    /// To lots on their way.
+    Trace(TraceEvent),
+}
+
+/// A service item's implementation code, 实施编码.
+pub type ItemCode = Text<36>;
+/// A service item's basic code, 基本编码, common to all levels.
+pub type BasicCode = Text<24>;
+/// A licence's identifier, 证照标识, or a salted commitment to it.
+pub type LicenceId = Text<160>;
+/// A licence type code, 证照类型代码.
+pub type LicenceType = Text<32>;
+/// A lot: any identifier an EPCIS event gives to goods.
+pub type Lot = Text<256>;
+
+/// An act on a service item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemAction {
+    /// The item: 实施编码.
+    pub code: ItemCode,
+    /// Its basic code, 基本编码.
+    pub basic: BasicCode,
+    /// The level at which it is exercised, 行使层级.
+    pub level: Level,
+    /// Where it is exercised.
+    pub region: Region,
+    /// What is done.
+    pub verb: ItemVerb,
+}
+
+/// What can be done to a service item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemVerb {
+    /// Enter it in the catalogue, as its next version (the first is 1).
+    Publish {
+        /// 事项版本.
+        version: u32,
+        /// 计划取消日期.
+        planned_cancel: Option<Timestamp>,
+    },
+    /// Replace the version in force by the next.
+    Amend {
+        /// The new version: one more than the version it supersedes.
+        version: u32,
+        /// 计划取消日期.
+        planned_cancel: Option<Timestamp>,
+    },
+    /// Put it on hold.
+    Suspend,
+    /// End the hold.
+    Resume,
+    /// Take it out of the catalogue for good.
+    Cancel,
+}
+
+/// An act on an e-licence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenceAction {
+    /// The licence.
+    pub licence: LicenceId,
+    /// What is done.
+    pub verb: LicenceVerb,
+}
+
+/// What a licence says of itself in the clear, when it comes into being.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenceFacts {
+    /// 证照类型代码.
+    pub kind: LicenceType,
+    /// 证照所属管辖属地编码.
+    pub region: Region,
+    /// 证照有效期起始: valid from this time.
+    pub valid_from: Timestamp,
+    /// 证照有效期截至: valid before this time; none means without end.
+    pub valid_until: Option<Timestamp>,
+}
+
+/// What can be done to an e-licence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LicenceVerb {
+    /// 颁发.
+    Issue(LicenceFacts),
+    /// 延续: a new licence in place of one that runs out.
+    Renew {
+        /// The licence that ends by this.
+        supersedes: LicenceId,
+        /// The new one.
+        facts: LicenceFacts,
+    },
+    /// 变更: a new licence in place of one whose content changed.
+    Change {
+        /// The licence that ends by this.
+        supersedes: LicenceId,
+        /// The new one.
+        facts: LicenceFacts,
+    },
+    /// 转入: a licence that another jurisdiction transferred out.
+    TransferIn {
+        /// The licence that ends by this.
+        supersedes: LicenceId,
+        /// The new one.
+        facts: LicenceFacts,
+    },
+    /// 暂扣.
+    Suspend,
+    /// 解除暂扣.
+    Resume,
+    /// 撤销: it was issued unlawfully; `effective_from` of the operation says from when it is void.
+    Annul,
+    /// 注销: its formal end.
+    Cancel,
+    /// 吊销: a penalty.
+    Revoke,
+    /// 转出.
+    TransferOut,
+}
+
+impl LicenceVerb {
+    /// The licence that ends by this act.
+    #[must_use]
+    pub const fn supersedes(&self) -> Option<&LicenceId> {
+        match self {
+            Self::Renew { supersedes, .. }
+            | Self::Change { supersedes, .. }
+            | Self::TransferIn { supersedes, .. } => Some(supersedes),
+            Self::Issue(_)
+            | Self::Suspend
+            | Self::Resume
+            | Self::Annul
+            | Self::Cancel
+            | Self::Revoke
+            | Self::TransferOut => None,
+        }
+    }
+
+    /// What it says of a licence that comes into being by it.
+    #[must_use]
+    pub const fn facts(&self) -> Option<&LicenceFacts> {
+        match self {
+            Self::Issue(facts)
+            | Self::Renew { facts, .. }
+            | Self::Change { facts, .. }
+            | Self::TransferIn { facts, .. } => Some(facts),
+            Self::Suspend
+            | Self::Resume
+            | Self::Annul
+            | Self::Cancel
+            | Self::Revoke
+            | Self::TransferOut => None,
+        }
+    }
+}
+
+/// The five event types of EPCIS 2.0 (ISO/IEC 19987:2024).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventType {
+    /// Something happened to objects.
+    Object,
+    /// Objects were put into or taken out of a container.
+    Aggregation,
+    /// Objects were tied to a business transaction.
+    Transaction,
+    /// Inputs were consumed and outputs made.
+    Transformation,
+    /// Objects were attached to a place or another object.
+    Association,
+}
+
+/// One traceability event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceEvent {
+    /// Its type.
+    pub event: EventType,
+    /// `eventID`, as the capturing system gave it.
+    pub id: Option<Text<256>>,
+    /// `eventTime`.
+    pub time: Timestamp,
+    /// `bizStep`, as written.
+    pub step: Option<Text<128>>,
+    /// The lots it appends to, sorted, no lot twice in the same part.
+    pub lots: Vec<(Lot, Part)>,
+    /// The CBV 2.0 event hash: an identifier others may know the event by, never the commitment.
+    pub cbv_hash: Option<Hash>,
+    /// The event this one declares erroneous or corrects (`errorDeclaration`).
+    pub corrects: Option<Text<256>>,
+}
+
+/// The most lots one event may name.
+pub const LOTS_MAX: usize = 1024;
+
+/// The document behind a record, committed to and never carried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commitment {
+    /// The digest of the exact bytes of the file that was submitted.
+    pub document: Digest,
+    /// The digest of this record's own content in canonical form (RFC 8785 for JSON); one file may hold many records.
+    pub content: Digest,
+    /// The root over salted fields, when they are to be disclosed one by one.
+    pub fields: Option<Hash>,
+}
+
+/// How sensitive a record is, 数据分类分级: 1 public to 4 restricted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grade {
+    /// 1, 公开.
+    Public,
+    /// 2, 内部.
+    Internal,
+    /// 3, 敏感.
+    Sensitive,
+    /// 4, 受限.
+    Restricted,
+}
+
+/// Where and when a record was captured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The system that captured it.
+    pub system: Text<64>,
+    /// Its version.
+    pub version: Text<32>,
+    /// When.
+    pub captured_at: Timestamp,
+}

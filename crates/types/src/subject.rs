@@ -1,0 +1,252 @@
+//! The things the ledger keeps the state of, and what it knows of each.
+
+use crate::{
+    agency::{AgencyCode, Level, Region},
+    codec::{self, Wire},
+    hash::{Hash, Purpose, RecordId, hash},
+    operation::{BasicCode, ItemCode, LicenceFacts, LicenceId, Lot},
+    text::Text,
+    time::Timestamp,
+};
+use core::{fmt, str::FromStr};
+use serde::{Deserialize, Serialize};
+
+/// A subject's part in a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// What the record is about.
+    Subject,
+    /// Ended by the record, which brings its successor.
+    Superseded,
+    /// Seen.
+    Observed,
+    /// Consumed.
+    Input,
+    /// Made.
+    Output,
+    /// The container.
+    Parent,
+    /// In the container.
+    Child,
+}
+
+/// The kinds of things the ledger keeps the state of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A service item, by 实施编码.
+    Item,
+    /// All levels of a service item, by 基本编码.
+    Basic,
+    /// An e-licence, by 证照标识 or a commitment to it.
+    Licence,
+    /// A lot, by its identifier.
+    Lot,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Item, Self::Basic, Self::Licence, Self::Lot];
+
+    /// The word before the colon in `KIND:ID`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Item => "item",
+            Self::Basic => "basic",
+            Self::Licence => "licence",
+            Self::Lot => "lot",
+        }
+    }
+}
+
+/// A thing the ledger keeps the state of, written `KIND:ID`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Subject {
+    /// What kind of thing.
+    pub kind: Kind,
+    /// Its identifier.
+    pub id: Text<256>,
+}
+
+impl Wire for Subject {
+    const BYTES_MAX: usize = 300;
+}
+
+impl Subject {
+    fn new(kind: Kind, id: &str) -> Self {
+        Self { kind, id: Text::new(id).expect("identifiers are shorter than subjects allow") }
+    }
+
+    /// A service item.
+    #[must_use]
+    pub fn item(code: &ItemCode) -> Self {
+        Self::new(Kind::Item, code)
+    }
+
+    /// All levels of a service item.
+    #[must_use]
+    pub fn basic(code: &BasicCode) -> Self {
+        Self::new(Kind::Basic, code)
+    }
+
+    /// A licence.
+    #[must_use]
+    pub fn licence(id: &LicenceId) -> Self {
+        Self::new(Kind::Licence, id)
+    }
+
+    /// A lot.
+    #[must_use]
+    pub fn lot(id: &Lot) -> Self {
+        Self::new(Kind::Lot, id)
+    }
+
+    /// Its place in the state map.
+    #[must_use]
+    pub fn key(&self) -> Hash {
+        hash(Purpose::SubjectKey, &[&codec::encode(self)])
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.name(), self.id)
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Subject {
+    type Err = crate::hash::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let expected = crate::hash::ParseError {
+            expected: "KIND:ID with a kind of item, basic, licence or lot",
+        };
+        let (kind, id) = text.split_once(':').ok_or_else(|| expected.clone())?;
+        let kind =
+            Kind::ALL.into_iter().find(|k| k.name() == kind).ok_or_else(|| expected.clone())?;
+        Ok(Self { kind, id: Text::new(id).map_err(|_bad| expected)? })
+    }
+}
+
+/// Where a subject stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// In force: a published item, a licence of state 01 有效, a lot that has been seen.
+    Active,
+    /// On hold: a suspended item, a licence of state 02 暂扣.
+    Suspended,
+    /// 03 撤销: issued unlawfully. Terminal.
+    Annulled,
+    /// 04 注销: formally ended; for an item, cancelled. Terminal.
+    Cancelled,
+    /// 06 转出. Only a transfer-in may follow, which supersedes it.
+    TransferredOut,
+    /// 07 吊销: ended as a penalty. Terminal.
+    Revoked,
+    /// Ended by a successor. Terminal.
+    Superseded,
+}
+
+/// What the state map holds under a subject's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectState {
+    /// The subject.
+    pub subject: Subject,
+    /// Where it stands.
+    pub status: Status,
+    /// The agency it belongs to: the publisher, the issuer, the first to see a lot.
+    pub owner: AgencyCode,
+    /// How many times its content was replaced, from 1; for items, 事项版本.
+    pub version: u32,
+    /// How many records it has.
+    pub records: u64,
+    /// The end of the chain of all its records: see [`Link::extend`].
+    pub head: Hash,
+    /// The log position of its latest record.
+    pub latest: u64,
+    /// When the latest change takes effect.
+    pub effective_from: Timestamp,
+    /// What more there is to know of its kind.
+    pub facts: Facts,
+}
+
+/// What the state of one kind holds and others do not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Facts {
+    /// Of a service item.
+    Item {
+        /// 基本编码.
+        basic: BasicCode,
+        /// 行使层级.
+        level: Level,
+        /// Where it is exercised.
+        region: Region,
+        /// 计划取消日期.
+        planned_cancel: Option<Timestamp>,
+    },
+    /// Of all levels of an item: the highest level it was published at.
+    Basic {
+        /// That level.
+        level: Level,
+    },
+    /// Of a licence.
+    Licence {
+        /// What it said of itself when issued.
+        facts: LicenceFacts,
+        /// The licence that took its place.
+        successor: Option<LicenceId>,
+    },
+    /// Of a lot: nothing but its history.
+    Lot,
+}
+
+impl Wire for SubjectState {
+    const BYTES_MAX: usize = 2048;
+}
+
+/// One step of a subject's history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The record's position in the log.
+    pub position: u64,
+    /// The record.
+    pub record: RecordId,
+    /// The subject's part in it.
+    pub part: Part,
+}
+
+impl Wire for Link {
+    const BYTES_MAX: usize = 64;
+}
+
+impl Link {
+    /// The end of the chain after this link. The chain begins at [`Hash::ZERO`].
+    #[must_use]
+    pub fn extend(&self, head: &Hash) -> Hash {
+        hash(Purpose::History, &[head.as_bytes(), &codec::encode(self)])
+    }
+}
+
+impl SubjectState {
+    /// The hash under which the state map holds it.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        hash(Purpose::SubjectValue, &[&codec::encode(self)])
+    }
+
+    /// Adds a record to its history.
+    pub fn append(&mut self, link: &Link) {
+        self.head = link.extend(&self.head);
+        self.records += 1;
+        self.latest = link.position;
+    }
+}

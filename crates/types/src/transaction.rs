@@ -1,0 +1,195 @@
+//! Operations under one signature, each of which can be shown alone.
+
+use crate::{
+    agency::AgencyCode,
+    codec::{self, Wire},
+    hash::{ChainId, Hash, Purpose, RecordId, TxId, hash},
+    key::{BadSignature, Domain, PublicKey, SecretKey, Signature, Verified},
+    merkle::{self, TreeHash as _},
+    operation::Operation,
+    time::Height,
+};
+use serde::{Deserialize, Serialize};
+
+/// The version of the transaction format.
+pub const VERSION: u16 = 1;
+
+/// The largest encoded transaction, bytes.
+pub const TRANSACTION_BYTES_MAX: usize = 1 << 20;
+
+/// The most operations one transaction may carry.
+pub const OPERATIONS_MAX: usize = 1000;
+
+/// What is signed. The transaction's id is the hash of this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransactionHeader {
+    /// The format, [`VERSION`].
+    pub version: u16,
+    /// The chain it is for.
+    pub chain: ChainId,
+    /// The agency that acts.
+    pub agency: AgencyCode,
+    /// The agency's key that signs.
+    pub key: PublicKey,
+    /// Anything; tells two transactions with the same operations apart.
+    pub nonce: u64,
+    /// The last height at which it may be committed.
+    pub valid_until: Height,
+    /// How many operations it carries.
+    pub count: u32,
+    /// The root over the operations.
+    pub operations: Hash,
+}
+
+impl TransactionHeader {
+    /// The transaction's id.
+    #[must_use]
+    pub fn id(&self) -> TxId {
+        TxId(hash(Purpose::Transaction, &[&codec::encode(self)]))
+    }
+
+    /// Whether `signature` is the named key's, over this header.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check(&self, signature: &Signature) -> Result<(), BadSignature> {
+        self.key.verify(Domain::Transaction, &self.chain, &codec::encode(self), signature)
+    }
+}
+
+/// A transaction as it travels: nobody has looked at it yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transaction {
+    /// What is signed.
+    pub header: TransactionHeader,
+    /// By the header's key.
+    pub signature: Signature,
+    /// What is to be recorded, in order.
+    pub operations: Vec<Operation>,
+}
+
+impl Wire for Transaction {
+    const BYTES_MAX: usize = TRANSACTION_BYTES_MAX;
+}
+
+/// Why a transaction is not even looked at by the rules of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransactionError {
+    /// Another format.
+    #[error("transaction format {found}; this node speaks {VERSION}")]
+    Version {
+        /// The format it has.
+        found: u16,
+    },
+    /// Another chain.
+    #[error("made for chain {found}, this is chain {wanted}")]
+    Chain {
+        /// The chain it names.
+        found: ChainId,
+        /// Ours.
+        wanted: ChainId,
+    },
+    /// No operations, or more than allowed, or another number than signed.
+    #[error("{found} operations; 1 to {OPERATIONS_MAX} are allowed and {signed} are signed")]
+    Count {
+        /// Operations carried.
+        found: usize,
+        /// Operations signed for.
+        signed: u32,
+    },
+    /// The operations are not those that were signed.
+    #[error("the operations are not those that were signed")]
+    Operations,
+    /// The signature is not the key's.
+    #[error("the signature does not verify under the key {key}")]
+    Signature {
+        /// The key named.
+        key: PublicKey,
+    },
+}
+
+impl Transaction {
+    /// A transaction of `operations`, signed.
+    ///
+    /// # Panics
+    /// With more than 2³² operations.
+    #[must_use]
+    pub fn sign(
+        chain: ChainId,
+        agency: AgencyCode,
+        secret: &SecretKey,
+        nonce: u64,
+        valid_until: Height,
+        operations: Vec<Operation>,
+    ) -> Self {
+        let header = TransactionHeader {
+            version: VERSION,
+            chain,
+            agency,
+            key: secret.public(),
+            nonce,
+            valid_until,
+            count: operations.len().try_into().expect("operations are counted in 32 bits"),
+            operations: merkle::root::<merkle::List>(&leaves(&operations)),
+        };
+        let signature = secret.sign(Domain::Transaction, &chain, &codec::encode(&header));
+        Self { header, signature, operations }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> TxId {
+        self.header.id()
+    }
+
+    /// Its records' names, in order.
+    pub fn records(&self) -> impl Iterator<Item = RecordId> + '_ {
+        self.operations.iter().map(|operation| operation.record(&self.header.agency))
+    }
+
+    /// The siblings that lead from operation `index` to the signed root.
+    ///
+    /// # Panics
+    /// When there is no such operation.
+    #[must_use]
+    pub fn path(&self, index: usize) -> Vec<Hash> {
+        merkle::path::<merkle::List>(&leaves(&self.operations), index)
+    }
+
+    /// The same transaction, known to be of `chain`, whole, and signed by the key it names.
+    ///
+    /// Whether that key may act for that agency is the ledger's question, not this one's.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn verify(self, chain: &ChainId) -> Result<Verified<Self>, TransactionError> {
+        let header = &self.header;
+        if header.version != VERSION {
+            return Err(TransactionError::Version { found: header.version });
+        }
+        if header.chain != *chain {
+            return Err(TransactionError::Chain { found: header.chain, wanted: *chain });
+        }
+        let found = self.operations.len();
+        if found == 0 || found > OPERATIONS_MAX || u32::try_from(found) != Ok(header.count) {
+            return Err(TransactionError::Count { found, signed: header.count });
+        }
+        if merkle::root::<merkle::List>(&leaves(&self.operations)) != header.operations {
+            return Err(TransactionError::Operations);
+        }
+        header
+            .check(&self.signature)
+            .map_err(|BadSignature| TransactionError::Signature { key: header.key })?;
+        Ok(Verified::attest(self))
+    }
+}
+
+/// The leaf that stands for an operation under the signed root.
+#[must_use]
+pub fn operation_leaf(operation: &Operation) -> Hash {
+    merkle::List::leaf(&codec::encode(operation))
+}
+
+fn leaves(operations: &[Operation]) -> Vec<Hash> {
+    operations.iter().map(operation_leaf).collect()
+}

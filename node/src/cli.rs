@@ -1,0 +1,534 @@
+//! The command `minlian-node`: what operators type, and what they read.
+
+use crate::{
+    clock, genesis, home, run,
+    testnet::{NodeView, Testnet, VALIDATORS_MAX},
+};
+use anyhow::Context as _;
+use clap::{Parser, Subcommand, ValueEnum};
+use nix::sys::signal::Signal;
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+use types::{AgencyCode, Text, Timestamp};
+
+/// Runs validators of a Minlian ledger, alone or a whole development network on one machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "minlian-node",
+    version,
+    propagate_version = true,
+    after_help = "\
+Exit codes: 0 done; 1 a definite negative; 2 usage; 4 a network or peer unavailable, safe to retry;
+5 refused for safety, do not restart automatically; 74 the disk failed; 130 interrupted.
+
+Try:  minlian-node testnet up --validators 4 --home ./minlian-testnet"
+)]
+pub struct Cli {
+    /// What to log, as in `info` or `info,network=debug`.
+    #[arg(
+        long,
+        global = true,
+        env = "MINLIAN_LOG",
+        default_value = "info,arc_malachitebft_core_consensus=warn,libp2p=warn,libp2p_swarm=warn"
+    )]
+    log: String,
+    /// How to log.
+    #[arg(long, global = true, env = "MINLIAN_LOG_FORMAT", value_enum, default_value = "pretty")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the validator whose directory this is, until SIGTERM or Ctrl-C.
+    Start {
+        /// The validator's directory, with node.toml in it.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+    },
+    /// A whole network on this machine, for development.
+    #[command(subcommand)]
+    Testnet(TestnetCommand),
+    /// Make and show keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Make the file that every operator must agree on.
+    #[command(subcommand)]
+    Genesis(GenesisCommand),
+    /// Print the version and the formats it speaks.
+    Version {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TestnetCommand {
+    /// Make a network, or go on with one, and stay with it until Ctrl-C.
+    Up {
+        /// How many validators.
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(4..=i64::from(VALIDATORS_MAX)))]
+        validators: u16,
+        /// The network's directory.
+        #[arg(long, default_value = "minlian-testnet")]
+        home: PathBuf,
+        /// Leave it running in the background.
+        #[arg(long)]
+        detach: bool,
+        /// Validator N listens on this port plus N, and serves its API 1000 above.
+        #[arg(long, default_value_t = 27000)]
+        base_port: u16,
+    },
+    /// Show every validator: process, height, root, and what stands in its way.
+    Status {
+        /// The network's directory.
+        #[arg(long, default_value = "minlian-testnet")]
+        home: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stop every validator.
+    Down {
+        /// The network's directory.
+        #[arg(long, default_value = "minlian-testnet")]
+        home: PathBuf,
+    },
+    /// Kill a validator without warning (SIGKILL).
+    Kill(One),
+    /// Start a validator that does not run, and wait until it has caught up.
+    Start(One),
+    /// Freeze a validator (SIGSTOP).
+    Pause(One),
+    /// Thaw a validator (SIGCONT).
+    Resume(One),
+    /// Print what a validator, or each of them, has logged.
+    Logs {
+        /// Which; all if none is named.
+        node: Option<String>,
+        /// The network's directory.
+        #[arg(long, default_value = "minlian-testnet")]
+        home: PathBuf,
+        /// How many lines of each.
+        #[arg(short = 'n', long, default_value_t = 20)]
+        lines: usize,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct One {
+    /// Which: v1, v2, …
+    node: String,
+    /// The network's directory.
+    #[arg(long, default_value = "minlian-testnet")]
+    home: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make a key in a new file that only its owner can read.
+    New {
+        /// What it is for. Three keys, three jobs: never use one for two.
+        #[arg(long, value_enum)]
+        purpose: Purpose,
+        /// The agency it belongs to, by its 统一社会信用代码.
+        #[arg(long)]
+        agency: Option<AgencyCode>,
+        /// The file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Print an agency's public keys, for the one who builds genesis.
+    Enrol {
+        /// The agency, by its 统一社会信用代码.
+        #[arg(long)]
+        agency: AgencyCode,
+        /// A key file that signs transactions for it. May be given more than once.
+        #[arg(long)]
+        organisation: Vec<PathBuf>,
+        /// The consensus key file of its validator.
+        #[arg(long, requires = "transport")]
+        consensus: Option<PathBuf>,
+        /// The transport key file of its validator.
+        #[arg(long, requires = "consensus")]
+        transport: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Purpose {
+    /// Signs votes.
+    Consensus,
+    /// Opens connections.
+    Transport,
+    /// Signs transactions.
+    Organisation,
+}
+
+#[derive(Debug, Subcommand)]
+enum GenesisCommand {
+    /// Fill a template with the enrolments of agencies, in seat order, and print the chain id.
+    Build {
+        /// The template: a genesis without keys and validators, such as genesis/devnet.toml.
+        #[arg(long)]
+        template: PathBuf,
+        /// The file to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// The network's name, instead of the template's.
+        #[arg(long)]
+        name: Option<Text<64>>,
+        /// The time of height 0 (RFC 3339), instead of the template's.
+        #[arg(long)]
+        time: Option<Timestamp>,
+        /// What `key enrol` printed, one file an agency.
+        #[arg(required = true)]
+        enrolments: Vec<PathBuf>,
+    },
+    /// Check a genesis file and print its chain id.
+    Show {
+        /// The file.
+        file: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Reads the arguments and does what they ask.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("error: cannot start: {error}"));
+            return ExitCode::from(74);
+        }
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&format!("error: {error:#}"));
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// 74 for what the system refused, 1 for the rest.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some()) { 74 } else { 1 }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Start { home } => {
+            start_logging(&cli.log, cli.log_format)?;
+            run::run(
+                &fs::canonicalize(&home)
+                    .with_context(|| format!("no directory {}", home.display()))?,
+            )
+            .await
+        }
+        Command::Testnet(command) => testnet(command).await,
+        Command::Key(command) => key(command),
+        Command::Genesis(command) => genesis_command(command),
+        Command::Version { json } => {
+            let (version, block, tx, genesis) = (
+                env!("CARGO_PKG_VERSION"),
+                types::block::VERSION,
+                types::transaction::VERSION,
+                types::genesis::VERSION,
+            );
+            if json {
+                print(&serde_json::json!({
+                    "version": version, "block_format": block, "transaction_format": tx, "genesis_format": genesis,
+                }));
+            } else {
+                print(&format!(
+                    "minlian-node {version}\nformats: block {block}, transaction {tx}, genesis {genesis}"
+                ));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn start_logging(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+    use tracing_subscriber::EnvFilter;
+    let filter =
+        EnvFilter::try_new(filter).with_context(|| format!("--log {filter:?} is not a filter"))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
+    match format {
+        LogFormat::Pretty => builder.with_target(false).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}
+
+async fn testnet(command: TestnetCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        TestnetCommand::Up { validators, home, detach, base_port } => {
+            up(validators, &home, detach, base_port).await
+        }
+        TestnetCommand::Status { home, json } => {
+            let views = Testnet::open(&home)?.view().await;
+            if json {
+                print(&serde_json::json!({ "nodes": views }));
+            } else {
+                print(&table(&views));
+            }
+            let ready = views.iter().all(|view| view.state == "ready");
+            Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        TestnetCommand::Down { home } => {
+            let stopped = Testnet::open(&home)?.down().await?;
+            print(&format!(
+                "{stopped} validators stopped. `testnet up` goes on where they stopped."
+            ));
+            Ok(ExitCode::SUCCESS)
+        }
+        TestnetCommand::Kill(One { node, home }) => {
+            let net = Testnet::open(&home)?;
+            net.signal(&node, Signal::SIGKILL)?;
+            while net.pid(&node).is_some() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            let (left, size) =
+                (net.names().filter(|name| net.pid(name).is_some()).count(), net.names().count());
+            let quorum = size * 2 / 3 + 1;
+            let outlook = match left.checked_sub(quorum) {
+                Some(0) => "the network goes on, with no room for another failure".to_owned(),
+                Some(room) => format!("the network goes on, with room for {room} more"),
+                None => "the network halts until enough are back; nothing is lost".to_owned(),
+            };
+            print(&format!(
+                "{node} killed (SIGKILL). {left} of {size} validators left, quorum is {quorum}: {outlook}."
+            ));
+            Ok(ExitCode::SUCCESS)
+        }
+        TestnetCommand::Start(One { node, home }) => start_one(&Testnet::open(&home)?, &node).await,
+        TestnetCommand::Pause(One { node, home }) => {
+            Testnet::open(&home)?.signal(&node, Signal::SIGSTOP)?;
+            print(&format!("{node} paused. `testnet resume {node}` thaws it."));
+            Ok(ExitCode::SUCCESS)
+        }
+        TestnetCommand::Resume(One { node, home }) => {
+            Testnet::open(&home)?.signal(&node, Signal::SIGCONT)?;
+            print(&format!("{node} goes on."));
+            Ok(ExitCode::SUCCESS)
+        }
+        TestnetCommand::Logs { node, home, lines } => {
+            let net = Testnet::open(&home)?;
+            let names: Vec<_> = net
+                .names()
+                .filter(|name| node.as_deref().is_none_or(|only| only == *name))
+                .collect();
+            anyhow::ensure!(!names.is_empty(), "no such validator");
+            for name in names {
+                let text = fs::read_to_string(net.log_path(name)?).unwrap_or_default();
+                let all: Vec<_> = text.lines().collect();
+                for line in all.iter().skip(all.len().saturating_sub(lines)) {
+                    print(&format!("{name}  {line}"));
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn up(
+    validators: u16,
+    home: &Path,
+    detach: bool,
+    base_port: u16,
+) -> anyhow::Result<ExitCode> {
+    let started = clock::instant();
+    let (net, created) = Testnet::create(home, validators, base_port)?;
+    let genesis = home::read_genesis(&net.genesis_path())?;
+    let verb = if created { "Created" } else { "Going on with" };
+    print(&format!("{verb} a development network in {}", net.home().display()));
+    print(&format!("  network   {}   chain {}", genesis.name, genesis.chain().0.short()));
+    print(&format!("  genesis   {}   (also the trust root)", net.genesis_path().display()));
+    print(&format!(
+        "  issuer    {}   (holds every record role; development only)",
+        net.issuer_path().display()
+    ));
+    net.start_all()?;
+    let (height, block) = match net.await_agreement().await {
+        Ok(agreed) => agreed,
+        Err(error) => {
+            net.down().await?;
+            return Err(error);
+        }
+    };
+    print(&table(&net.view().await));
+    print(&format!(
+        "✔ {n}/{n} validators agree on block {height} ({})   {:.1} s",
+        block.short(),
+        started.elapsed().as_secs_f32(),
+        n = net.names().count(),
+    ));
+    print(&format!(
+        "Try        minlian submit genesis/samples/*.json* --node {} --key {}",
+        net.first_url(),
+        net.issuer_path().display()
+    ));
+    let shown = net.home().display();
+    print(&format!(
+        "Break it   minlian-node testnet kill v3 --home {shown}      Stop   minlian-node testnet down --home {shown}"
+    ));
+    if detach {
+        return Ok(ExitCode::SUCCESS);
+    }
+    tokio::signal::ctrl_c().await?;
+    print("Stopping");
+    net.down().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn start_one(net: &Testnet, name: &str) -> anyhow::Result<ExitCode> {
+    let started = clock::instant();
+    net.start(name)?;
+    let deadline = clock::after(60_000);
+    loop {
+        let views = net.view().await;
+        let others =
+            views.iter().filter(|view| view.name != name).filter_map(|view| view.height).max();
+        let mine = views.iter().find(|view| view.name == name);
+        if let Some(view) = mine {
+            anyhow::ensure!(view.pid.is_some(), "{name} ended; see `testnet logs {name}`");
+            let caught_up =
+                view.height.zip(others).is_some_and(|(mine, others)| mine + 1 >= others);
+            if caught_up || (view.height.is_some() && others.is_none()) {
+                let seconds = started.elapsed().as_secs_f32();
+                print(&format!(
+                    "{name} is back at height {} after {seconds:.1} s.",
+                    view.height.unwrap_or(0)
+                ));
+                view.obstacles.iter().for_each(|obstacle| print(&format!("  {obstacle}")));
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+        anyhow::ensure!(
+            clock::instant() < deadline,
+            "{name} has not caught up after 60 s; see `testnet logs {name}`"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn table(views: &[NodeView]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["NODE", "AGENCY", "PID", "P2P", "API", "STATE", "HEIGHT", "RECORDS", "ROOT"]);
+    for view in views {
+        let or_dash = |value: Option<String>| value.unwrap_or_else(|| "–".into());
+        table.add_row([
+            view.name.clone(),
+            view.agency.clone(),
+            or_dash(view.pid.map(|pid| pid.to_string())),
+            view.p2p.port().to_string(),
+            view.api.clone(),
+            view.state.to_owned(),
+            or_dash(view.height.map(|height| height.to_string())),
+            or_dash(view.records.map(|records| records.to_string())),
+            or_dash(view.root.map(|root| root.short())),
+        ]);
+    }
+    let mut text = table.trim_fmt();
+    let mut obstacles: Vec<_> =
+        views.iter().flat_map(|view| view.obstacles.iter().cloned()).collect();
+    obstacles.sort();
+    obstacles.dedup();
+    for obstacle in obstacles {
+        text.push_str("\n! ");
+        text.push_str(&obstacle);
+    }
+    text
+}
+
+fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        KeyCommand::New { purpose, agency, out } => {
+            let purpose = match purpose {
+                Purpose::Consensus => "consensus",
+                Purpose::Transport => "transport",
+                Purpose::Organisation => "organisation",
+            };
+            let secret = home::new_key(&out, purpose, agency)?;
+            print(&format!("{}\n{purpose} key written to {}", secret.public(), out.display()));
+        }
+        KeyCommand::Enrol { agency, organisation, consensus, transport } => {
+            let seat = consensus.as_deref().zip(transport.as_deref());
+            print(&serde_json::to_string_pretty(&genesis::enrol(agency, &organisation, seat)?)?);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn genesis_command(command: GenesisCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        GenesisCommand::Build { template, out, name, time, enrolments } => {
+            let text = fs::read_to_string(&template)
+                .with_context(|| format!("cannot read {}", template.display()))?;
+            let read = |path: &PathBuf| {
+                let text = fs::read_to_string(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
+                serde_json::from_str(&text).with_context(|| format!("in {}", path.display()))
+            };
+            let enrolments: Vec<_> = enrolments.iter().map(read).collect::<anyhow::Result<_>>()?;
+            let genesis = genesis::build(&text, &enrolments, name, time)?;
+            genesis::write(&genesis, &out)?;
+            print(&format!("chain id  {}\nwritten to {}", genesis.chain(), out.display()));
+            complain("Every operator compares the chain id over another channel before starting.");
+        }
+        GenesisCommand::Show { file, json } => {
+            let genesis = home::read_genesis(&file)?;
+            let committee = genesis.committee();
+            if json {
+                print(&serde_json::json!({
+                    "name": genesis.name, "chain": genesis.chain(), "agencies": genesis.agencies.len(),
+                    "validators": committee.size(), "quorum": committee.quorum(),
+                }));
+            } else {
+                print(&format!(
+                    "{}\nchain id    {}\nagencies    {}\nvalidators  {}, quorum {}",
+                    genesis.name,
+                    genesis.chain(),
+                    genesis.agencies.len(),
+                    committee.size(),
+                    committee.quorum()
+                ));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(line: &(impl core::fmt::Display + ?Sized)) {
+    // A reader who has gone does not want the rest.
+    writeln!(std::io::stdout(), "{line}").unwrap_or(());
+}
+
+fn complain(line: &str) {
+    writeln!(std::io::stderr(), "{line}").unwrap_or(());
+}

@@ -1,0 +1,17 @@
+//! The hands: runtime, clock, sockets, flags, HTTP API, metrics; the command of operators.
+//!
+//! What it offers: [`run::run`], a validator as one process; [`testnet`], a network of them on one machine; [`cli`], the
+//! command `minlian-node`.
+//!
+//! It performs what [`replica::Replica`] wants, in order, and decides nothing: no rule of the ledger is here.
+
+pub mod api;
+pub mod cli;
+pub mod clock;
+pub mod genesis;
+pub mod health;
+pub mod home;
+pub mod metrics;
+pub mod run;
+pub mod shell;
+pub mod testnet;

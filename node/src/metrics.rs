@@ -1,0 +1,149 @@
+//! What is counted, with labels from fixed sets, for Prometheus to fetch.
+
+use network::Counters;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+use replica::Status;
+use types::Height;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Code {
+    code: &'static str,
+}
+
+/// A node's counters.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    height: Gauge,
+    round: Gauge,
+    pending: Gauge,
+    reachable: Gauge,
+    highest: Gauge,
+    transactions: Counter,
+    records: Counter,
+    refused: Family<Code, Counter>,
+    /// Protocol offences of neighbours.
+    pub offences: Counter,
+    /// Proofs that a validator said two things.
+    pub accusations: Counter,
+    /// Seconds to append to the journal and sync it.
+    pub journal_seconds: Histogram,
+    /// Seconds to write a block and sync it.
+    pub commit_seconds: Histogram,
+    refused_peers: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let seconds = || Histogram::new(exponential_buckets(0.0001, 2.0, 16));
+        let mut metrics = Self {
+            registry: Registry::with_prefix("minlian"),
+            height: Gauge::default(),
+            round: Gauge::default(),
+            pending: Gauge::default(),
+            reachable: Gauge::default(),
+            highest: Gauge::default(),
+            transactions: Counter::default(),
+            records: Counter::default(),
+            refused: Family::default(),
+            offences: Counter::default(),
+            accusations: Counter::default(),
+            journal_seconds: seconds(),
+            commit_seconds: seconds(),
+            refused_peers: Gauge::default(),
+        };
+        let registry = &mut metrics.registry;
+        registry.register("height", "Height of the last block", metrics.height.clone());
+        registry.register("round", "Round under way; 0 at rest", metrics.round.clone());
+        registry.register("pool_transactions", "Transactions that wait", metrics.pending.clone());
+        registry.register(
+            "validators_reachable",
+            "Validators in reach, this one included",
+            metrics.reachable.clone(),
+        );
+        registry.register(
+            "highest_claimed",
+            "Highest block a neighbour claims",
+            metrics.highest.clone(),
+        );
+        registry.register(
+            "transactions_committed",
+            "Transactions committed",
+            metrics.transactions.clone(),
+        );
+        registry.register("records_committed", "Operations committed", metrics.records.clone());
+        registry.register(
+            "transactions_refused",
+            "Transactions refused, by code",
+            metrics.refused.clone(),
+        );
+        registry.register("offences", "Protocol offences of neighbours", metrics.offences.clone());
+        registry.register(
+            "accusations",
+            "Proofs that a validator said two things",
+            metrics.accusations.clone(),
+        );
+        registry.register(
+            "journal_seconds",
+            "Appending to the journal, synced",
+            metrics.journal_seconds.clone(),
+        );
+        registry.register(
+            "commit_seconds",
+            "Writing a block, synced",
+            metrics.commit_seconds.clone(),
+        );
+        registry.register(
+            "peers_refused",
+            "Connections of strangers refused",
+            metrics.refused_peers.clone(),
+        );
+        metrics
+    }
+}
+
+impl Metrics {
+    /// A block was committed.
+    pub fn committed(&self, height: Height, transactions: usize, records: usize) {
+        self.height.set(gauge(height.0));
+        self.transactions.inc_by(u64::try_from(transactions).unwrap_or(u64::MAX));
+        self.records.inc_by(u64::try_from(records).unwrap_or(u64::MAX));
+    }
+
+    /// A transaction was refused.
+    pub fn refused(&self, code: &'static str) {
+        self.refused.get_or_create(&Code { code }).inc();
+    }
+
+    /// What the replica and the network say of themselves.
+    pub fn observe(&self, status: &Status, counters: &Counters) {
+        self.height.set(gauge(status.tip.height.0));
+        self.round.set(status.round.map_or(0, |round| i64::from(round.0)));
+        self.pending.set(gauge(u64::try_from(status.pending).unwrap_or(u64::MAX)));
+        self.reachable.set(gauge(u64::try_from(status.reachable.len()).unwrap_or(u64::MAX)));
+        self.highest.set(gauge(status.highest.0));
+        self.refused_peers.set(gauge(counters.refused));
+    }
+
+    /// The counters in the text form of `OpenMetrics`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        encode(&mut out, &self.registry).unwrap_or(());
+        out
+    }
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

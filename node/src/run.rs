@@ -1,0 +1,121 @@
+//! A validator as one process: from its directory to serving and voting, and back to rest.
+
+use crate::{
+    api,
+    home::Home,
+    metrics::Metrics,
+    shell::{self, Ended},
+};
+use anyhow::Context as _;
+use axum_server::Handle;
+use hyper_util::rt::TokioTimer;
+use ledger::Rules;
+use network::Neighbour;
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use tokio::signal::unix::{SignalKind, signal};
+use types::net::Peer;
+
+/// How long a client may take to send its request's header.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests under way may take to end when the node stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Ends the process after a failed read, which cannot be answered and must not be survived.
+fn end(fault: &store::Fault) -> ! {
+    tracing::error!(%fault, "disk");
+    std::process::exit(i32::from(fault.exit_code()))
+}
+
+/// Runs the validator whose directory this is, until it is told to stop.
+///
+/// # Errors
+/// When it cannot start: what is wrong, and what to do.
+pub async fn run(home: &Path) -> anyhow::Result<ExitCode> {
+    let Home { config, genesis, consensus, transport } = Home::open(home)?;
+    let rules = Rules::new(&genesis);
+    let chain = *rules.chain();
+    let store = match store::open(&config.data, &chain, end) {
+        Ok(store) => Arc::new(store),
+        Err(fault) => {
+            tracing::error!(%fault, "cannot open the ledger");
+            return Ok(ExitCode::from(fault.exit_code()));
+        }
+    };
+    let metrics = Arc::new(Metrics::default());
+    let addresses = |peer: &Peer| {
+        let mine = config.peers.iter().filter(|p| p.transport_key.as_bytes() == &peer.0);
+        mine.flat_map(|p| p.addresses.clone()).collect()
+    };
+    let own = Peer(*transport.public().as_bytes());
+    let peers = genesis
+        .peers()
+        .filter(|peer| *peer != own)
+        .map(|peer| Neighbour { peer, addresses: addresses(&peer) })
+        .collect();
+    let (network, inbound) = network::start(network::Config {
+        secret: *transport.seed(),
+        chain_id: *chain.as_bytes(),
+        listen: config.listen.clone(),
+        peers,
+        limits: network::Limits::default(),
+    })
+    .context("cannot listen for other validators")?;
+    let seat = rules.committee().index_of(&consensus.public());
+    tracing::info!(
+        chain = %chain.0.short(),
+        network = %genesis.name,
+        seat,
+        height = %shell::height(&store),
+        listen = ?config.listen,
+        api = %config.api,
+        "starting"
+    );
+    let started =
+        shell::start(&genesis, consensus, store.clone(), network.clone(), inbound, metrics.clone());
+    let (handle, ended) = match started {
+        Ok(started) => started,
+        Err(why) => return Ok(explain(&why)),
+    };
+
+    let shared = Arc::new(api::Shared { genesis, rules, seat, handle: handle.clone(), metrics });
+    let serving = Handle::new();
+    let mut server = axum_server::bind(config.api).handle(serving.clone());
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let mut server = tokio::spawn(server.serve(api::router(shared).into_make_service()));
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let code = tokio::select! {
+        _ = terminate.recv() => ExitCode::SUCCESS,
+        _ = interrupt.recv() => ExitCode::SUCCESS,
+        ended = ended => match ended {
+            Ok(why) => explain(&why),
+            Err(_) => {
+                tracing::error!("the replica ended without a word; this is a bug, and the node stops");
+                ExitCode::FAILURE
+            }
+        },
+        served = &mut server => {
+            let api = config.api;
+            match served {
+                Ok(Ok(())) => ExitCode::SUCCESS,
+                Ok(Err(error)) => anyhow::bail!("cannot serve the API at {api}: {error}"),
+                Err(error) => anyhow::bail!("the API at {api} ended: {error}"),
+            }
+        }
+    };
+    tracing::info!("stopping");
+    serving.graceful_shutdown(Some(DRAIN));
+    handle.stop().await;
+    network.stop().await;
+    if let Err(fault) = store.flush() {
+        tracing::warn!(%fault, "the next start will replay RocksDB's log");
+    }
+    tracing::info!(height = %shell::height(&store), "stopped");
+    Ok(code)
+}
+
+fn explain(why: &Ended) -> ExitCode {
+    tracing::error!(%why, "this validator stops");
+    ExitCode::from(why.exit_code())
+}

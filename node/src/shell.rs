@@ -1,0 +1,435 @@
+//! The replica's body: one thread that feeds it events and performs its effects, in order and completely.
+
+use crate::{clock, metrics::Metrics};
+use client::api::{Fate, Receipt, Recorded};
+use ledger::{Commit, PoolLimits, Rejection, query};
+use network::{Inbound, Network};
+use replica::{Effect, Event, Offence, Replica, Status, Ticket, Wake, receive};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+use store::Store;
+use tokio::sync::{mpsc, oneshot, watch};
+use types::{Genesis, Height, SecretKey, Transaction, TxId, Verified, codec, net::Channel};
+
+/// How many refusals are remembered for those who ask later.
+const REFUSALS_KEPT: usize = 10_000;
+/// How many submissions may wait for the replica's thread.
+const SUBMISSIONS_WAITING: usize = 4096;
+
+/// What the thread is asked from outside.
+#[derive(Debug)]
+enum Ask {
+    Submit(Box<Verified<Transaction>>, oneshot::Sender<Result<TxId, Rejection>>),
+    Watch(TxId, oneshot::Sender<Receipt>),
+    IsPending(TxId, oneshot::Sender<bool>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// Why the thread ended without being asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The disk failed.
+    #[error("disk: {0}")]
+    Disk(#[from] store::Fault),
+    /// Consensus cannot go on without risking a second vote.
+    #[error(transparent)]
+    Stuck(#[from] consensus::Stuck),
+}
+
+impl Ended {
+    /// The exit code of a run that this ends.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Disk(fault) => fault.exit_code(),
+            Self::Stuck(_) => 5,
+        }
+    }
+}
+
+/// What the rest of the node knows of the replica.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    asks: mpsc::Sender<Ask>,
+    /// The replica's own account of itself, after every batch of events.
+    pub status: watch::Receiver<Snapshot>,
+    /// The ledger on disk.
+    pub store: Arc<Store>,
+    refused: Arc<Mutex<Refusals>>,
+}
+
+/// What the replica said of itself, and when.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// What it said.
+    pub status: Status,
+    /// When the last block was committed here.
+    pub committed_at: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Refusals {
+    by_id: BTreeMap<TxId, Rejection>,
+    order: VecDeque<TxId>,
+}
+
+impl Refusals {
+    fn add(&mut self, id: TxId, rejection: Rejection) {
+        if self.by_id.insert(id, rejection).is_none() {
+            self.order.push_back(id);
+        }
+        while self.order.len() > REFUSALS_KEPT {
+            if let Some(oldest) = self.order.pop_front() {
+                self.by_id.remove(&oldest);
+            }
+        }
+    }
+}
+
+impl Handle {
+    /// Hands a transaction to the replica.
+    ///
+    /// # Errors
+    /// The ledger's refusal; or [`Rejection::Full`] when more wait for the replica than may.
+    pub async fn submit(&self, tx: Verified<Transaction>) -> Result<TxId, Rejection> {
+        let (answer, wait) = oneshot::channel();
+        self.asks
+            .try_send(Ask::Submit(Box::new(tx), answer))
+            .map_err(|_full_or_stopping| Rejection::Full)?;
+        wait.await.unwrap_or(Err(Rejection::Full))
+    }
+
+    /// What becomes of a transaction, once it is decided.
+    pub async fn outcome(&self, id: TxId) -> Option<Receipt> {
+        let (answer, wait) = oneshot::channel();
+        self.asks.send(Ask::Watch(id, answer)).await.ok()?;
+        wait.await.ok()
+    }
+
+    /// Whether a transaction waits here to be proposed.
+    pub async fn is_pending(&self, id: TxId) -> bool {
+        let (answer, wait) = oneshot::channel();
+        self.asks.send(Ask::IsPending(id, answer)).await.is_ok() && wait.await.unwrap_or(false)
+    }
+
+    /// Why a transaction that was accepted here was refused later.
+    #[must_use]
+    pub fn refusal(&self, id: &TxId) -> Option<Rejection> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).by_id.get(id).cloned()
+    }
+
+    /// Ends the thread after the effects under way.
+    pub async fn stop(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.asks.send(Ask::Stop(done)).await.is_ok() {
+            wait.await.unwrap_or(());
+        }
+    }
+}
+
+/// The receipt of a committed transaction, from the ledger.
+#[must_use]
+pub fn committed_receipt(store: &Store, id: &TxId) -> Option<Receipt> {
+    let place = query::place(store, id)?;
+    let block = query::block(store, place.height)?;
+    let tx = block.transactions.get(usize::try_from(place.index).ok()?)?;
+    let records = tx.records().zip(&place.positions).map(|(record, position)| {
+        let height = query::record_height(store, *position);
+        Recorded { record, position: Some(*position), height }
+    });
+    Some(Receipt {
+        tx: *id,
+        status: Fate::Committed,
+        height: Some(place.height),
+        records: records.collect(),
+        code: None,
+        detail: None,
+    })
+}
+
+/// The receipt of a refused transaction.
+#[must_use]
+pub fn refused_receipt(id: TxId, rejection: &Rejection) -> Receipt {
+    Receipt {
+        tx: id,
+        status: Fate::Refused,
+        height: None,
+        records: Vec::new(),
+        code: Some(rejection.code().into()),
+        detail: Some(rejection.to_string()),
+    }
+}
+
+/// Starts the replica on a thread of its own. The receiver yields when it ends unasked.
+///
+/// # Errors
+/// When the disk or the journal does not let this validator go on.
+pub fn start(
+    genesis: &Genesis,
+    secret: SecretKey,
+    store: Arc<Store>,
+    network: Network,
+    mut inbound: network::Receiver,
+    metrics: Arc<Metrics>,
+) -> Result<(Handle, oneshot::Receiver<Ended>), Ended> {
+    let journal = store.replay()?;
+    let (replica, effects) = Replica::restore(
+        genesis,
+        secret,
+        store.clone(),
+        &journal,
+        clock::now(),
+        PoolLimits::default(),
+    )?;
+    let chain = *replica.rules().chain();
+    let (asks, asked) = mpsc::channel(SUBMISSIONS_WAITING);
+    let (events, heard) = mpsc::channel(1024);
+    let (votes, urgent) = mpsc::channel(8192);
+    let snapshot = Snapshot { status: replica.status(), committed_at: clock::instant() };
+    let (publish, status) = watch::channel(snapshot);
+    let refused = Arc::new(Mutex::new(Refusals::default()));
+    let handle = Handle { asks, status, store: store.clone(), refused: refused.clone() };
+
+    // Decoding and signature checks happen here, off the replica's thread.
+    let blame = network.clone();
+    let counted = metrics.clone();
+    tokio::spawn(async move {
+        while let Some(message) = inbound.recv().await {
+            let (event, is_urgent) = match message {
+                Inbound::Connected(peer) => (Event::Connected(peer), true),
+                Inbound::Lost(peer) => (Event::Lost(peer), true),
+                Inbound::Message(peer, channel, bytes) => match receive(&chain, channel, &bytes) {
+                    Ok(received) => (
+                        Event::Received(peer, received),
+                        matches!(channel, Channel::Votes | Channel::Proposals),
+                    ),
+                    Err(offence) => {
+                        note_offence(&blame, &counted, peer, &offence);
+                        continue;
+                    }
+                },
+            };
+            let queue = if is_urgent { &votes } else { &events };
+            if queue.send(event).await.is_err() {
+                return;
+            }
+        }
+    });
+
+    let (end, ended) = oneshot::channel();
+    let body = Body {
+        replica,
+        store,
+        network,
+        metrics,
+        publish,
+        refused,
+        alarms: BTreeMap::new(),
+        answers: BTreeMap::new(),
+        watchers: BTreeMap::new(),
+        next_ticket: 0,
+        committed_at: clock::instant(),
+        effects: VecDeque::from(effects),
+    };
+    std::thread::Builder::new()
+        .name("replica".into())
+        .spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            match runtime.map(|runtime| runtime.block_on(body.live(asked, heard, urgent))) {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => end.send(why).unwrap_or(()),
+                Err(error) => tracing::error!(%error, "no runtime for the replica"),
+            }
+        })
+        .map_err(|error| consensus::Stuck(format!("no thread for the replica: {error}")))?;
+    Ok((handle, ended))
+}
+
+fn note_offence(_network: &Network, metrics: &Metrics, peer: types::net::Peer, offence: &Offence) {
+    metrics.offences.inc();
+    tracing::warn!(%peer, %offence, "offence");
+}
+
+struct Body {
+    replica: Replica<Arc<Store>>,
+    store: Arc<Store>,
+    network: Network,
+    metrics: Arc<Metrics>,
+    publish: watch::Sender<Snapshot>,
+    refused: Arc<Mutex<Refusals>>,
+    alarms: BTreeMap<Wake, Instant>,
+    answers: BTreeMap<Ticket, oneshot::Sender<Result<TxId, Rejection>>>,
+    watchers: BTreeMap<TxId, Vec<oneshot::Sender<Receipt>>>,
+    next_ticket: u64,
+    committed_at: Instant,
+    effects: VecDeque<Effect>,
+}
+
+impl Body {
+    async fn live(
+        mut self,
+        mut asked: mpsc::Receiver<Ask>,
+        mut heard: mpsc::Receiver<Event>,
+        mut urgent: mpsc::Receiver<Event>,
+    ) -> Result<(), Ended> {
+        self.perform()?;
+        loop {
+            self.publish_status();
+            let next = self.alarms.iter().min_by_key(|(_, at)| **at).map(|(wake, at)| (*wake, *at));
+            let alarm = async {
+                match next {
+                    Some((_, at)) => tokio::time::sleep_until(at.into()).await,
+                    None => core::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(event) = urgent.recv() => self.feed(event)?,
+                () = alarm => if let Some((wake, _)) = next {
+                    self.alarms.remove(&wake);
+                    self.feed(Event::Elapsed(wake))?;
+                },
+                Some(ask) = asked.recv() => match ask {
+                    Ask::Submit(tx, answer) => {
+                        self.next_ticket += 1;
+                        let ticket = Ticket(self.next_ticket);
+                        self.answers.insert(ticket, answer);
+                        self.feed(Event::Submitted(ticket, *tx))?;
+                    }
+                    Ask::Watch(id, answer) => self.watch(id, answer),
+                    Ask::IsPending(id, answer) => answer.send(self.replica.is_pending(&id)).unwrap_or(()),
+                    Ask::Stop(done) => {
+                        done.send(()).unwrap_or(());
+                        return Ok(());
+                    }
+                },
+                Some(event) = heard.recv() => self.feed(event)?,
+                else => return Ok(()),
+            }
+        }
+    }
+
+    fn feed(&mut self, event: Event) -> Result<(), Ended> {
+        let effects = self.replica.step(clock::now(), event)?;
+        self.effects.extend(effects);
+        self.perform()
+    }
+
+    fn perform(&mut self) -> Result<(), Ended> {
+        while let Some(effect) = self.effects.pop_front() {
+            match effect {
+                Effect::Journal(entries) => {
+                    let started = clock::instant();
+                    self.store.journal(&entries)?;
+                    self.metrics.journal_seconds.observe(started.elapsed().as_secs_f64());
+                }
+                Effect::Commit(commit) => self.commit(&commit)?,
+                Effect::Send(to, channel, bytes) => self.network.send(to, channel, bytes.into()),
+                Effect::Set(wake, delay) => {
+                    self.alarms.insert(wake, clock::after(delay));
+                }
+                Effect::Cancel(wake) => {
+                    self.alarms.remove(&wake);
+                }
+                Effect::CancelRounds => {
+                    self.alarms.retain(|wake, _| !matches!(wake, Wake::Round(_)));
+                }
+                Effect::Answer(ticket, answer) => {
+                    if let Err(rejection) = &answer {
+                        self.metrics.refused(rejection.code());
+                    }
+                    if let Some(asker) = self.answers.remove(&ticket) {
+                        // Whoever asked may have gone; the transaction stays.
+                        asker.send(answer).unwrap_or(());
+                    }
+                }
+                Effect::Refused(id, rejection) => {
+                    self.metrics.refused(rejection.code());
+                    for watcher in self.watchers.remove(&id).unwrap_or_default() {
+                        watcher.send(refused_receipt(id, &rejection)).unwrap_or(());
+                    }
+                    self.refused.lock().unwrap_or_else(PoisonError::into_inner).add(id, rejection);
+                }
+                Effect::Blame(peer, offence) => {
+                    note_offence(&self.network, &self.metrics, peer, &offence);
+                }
+                Effect::Accuse(evidence) => {
+                    self.metrics.accusations.inc();
+                    tracing::error!(
+                        evidence = codec::hex(&codec::encode(&*evidence)),
+                        "a validator said two things"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Result<(), Ended> {
+        let started = clock::instant();
+        self.store.commit(commit)?;
+        self.committed_at = clock::instant();
+        self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+        let block = commit.certified().block();
+        let height = block.header.height;
+        let records: usize = block.transactions.iter().map(|tx| tx.operations.len()).sum();
+        self.metrics.committed(height, block.transactions.len(), records);
+        tracing::info!(
+            %height,
+            block = %block.id().0.short(),
+            txs = block.transactions.len(),
+            records,
+            round = %commit.certified().certificate().round,
+            signatures = commit.certified().certificate().signatures.len(),
+            ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "block"
+        );
+        for tx in &block.transactions {
+            let id = tx.id();
+            if let Some(watchers) = self.watchers.remove(&id)
+                && let Some(receipt) = committed_receipt(&self.store, &id)
+            {
+                for watcher in watchers {
+                    watcher.send(receipt.clone()).unwrap_or(());
+                }
+            }
+        }
+        // Before anything else happens: the replica takes no other event while a commit is under way.
+        let effects = self.replica.step(clock::now(), Event::Committed(height))?;
+        for effect in effects.into_iter().rev() {
+            self.effects.push_front(effect);
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, id: TxId, answer: oneshot::Sender<Receipt>) {
+        let known = committed_receipt(&self.store, &id).or_else(|| {
+            let refusals = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            refusals.by_id.get(&id).map(|rejection| refused_receipt(id, rejection))
+        });
+        match known {
+            Some(receipt) => answer.send(receipt).unwrap_or(()),
+            None => {
+                let watchers = self.watchers.entry(id).or_default();
+                watchers.retain(|watcher| !watcher.is_closed());
+                watchers.push(answer);
+            }
+        }
+    }
+
+    fn publish_status(&mut self) {
+        let status = self.replica.status();
+        let committed_at = self.committed_at;
+        self.metrics.observe(&status, &self.network.counters());
+        self.publish.send_modify(|snapshot| *snapshot = Snapshot { status, committed_at });
+    }
+}
+
+/// The last height that is on disk.
+#[must_use]
+pub fn height(store: &Store) -> Height {
+    query::height(store)
+}
