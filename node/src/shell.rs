@@ -2,13 +2,13 @@
 
 use crate::{clock, metrics::Metrics};
 use client::api::{Fate, Receipt, Recorded};
-use ledger::{Commit, PoolLimits, Rejection, query};
+use ledger::{Commit, PoolLimits, Rejection, execute::Place, query};
 use network::{Inbound, Network};
 use replica::{Effect, Event, Offence, Replica, Status, Ticket, Wake, receive};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,6 +16,8 @@ use types::{Genesis, Height, SecretKey, Transaction, TxId, Verified, codec, net:
 
 /// How many refusals are remembered for those who ask later.
 const REFUSALS_KEPT: usize = 10_000;
+/// How often an observer may be told something new between two blocks.
+const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 /// How many submissions may wait for the replica's thread.
 const SUBMISSIONS_WAITING: usize = 4096;
 
@@ -136,18 +138,23 @@ pub fn committed_receipt(store: &Store, id: &TxId) -> Option<Receipt> {
     let place = query::place(store, id)?;
     let block = query::block(store, place.height)?;
     let tx = block.transactions.get(usize::try_from(place.index).ok()?)?;
+    Some(receipt(store, tx, &place))
+}
+
+fn receipt(store: &Store, tx: &Transaction, place: &Place) -> Receipt {
     let records = tx.records().zip(&place.positions).map(|(record, position)| {
+        // A record that was there before this transaction stands in an older block.
         let height = query::record_height(store, *position);
         Recorded { record, position: Some(*position), height }
     });
-    Some(Receipt {
-        tx: *id,
+    Receipt {
+        tx: tx.id(),
         status: Fate::Committed,
         height: Some(place.height),
         records: records.collect(),
         code: None,
         detail: None,
-    })
+    }
 }
 
 /// The receipt of a refused transaction.
@@ -232,6 +239,8 @@ pub fn start(
         watchers: BTreeMap::new(),
         next_ticket: 0,
         committed_at: clock::instant(),
+        published_at: clock::instant(),
+        published_height: Height::GENESIS,
         effects: VecDeque::from(effects),
     };
     std::thread::Builder::new()
@@ -265,6 +274,8 @@ struct Body {
     watchers: BTreeMap<TxId, Vec<oneshot::Sender<Receipt>>>,
     next_ticket: u64,
     committed_at: Instant,
+    published_at: Instant,
+    published_height: Height,
     effects: VecDeque<Effect>,
 }
 
@@ -390,8 +401,9 @@ impl Body {
         for tx in &block.transactions {
             let id = tx.id();
             if let Some(watchers) = self.watchers.remove(&id)
-                && let Some(receipt) = committed_receipt(&self.store, &id)
+                && let Some(place) = query::place(&*self.store, &id)
             {
+                let receipt = receipt(&self.store, tx, &place);
                 for watcher in watchers {
                     watcher.send(receipt.clone()).unwrap_or(());
                 }
@@ -420,7 +432,14 @@ impl Body {
         }
     }
 
+    /// Tells the rest of the node where we are: at every block, and else not more often than anyone could read it.
     fn publish_status(&mut self) {
+        if self.published_at.elapsed() < PUBLISH_EVERY
+            && self.published_height == self.replica.height()
+        {
+            return;
+        }
+        (self.published_at, self.published_height) = (clock::instant(), self.replica.height());
         let status = self.replica.status();
         let committed_at = self.committed_at;
         self.metrics.observe(&status, &self.network.counters());

@@ -295,6 +295,12 @@ impl<S: State> Replica<S> {
         }
     }
 
+    /// The height of the last block.
+    #[must_use]
+    pub const fn height(&self) -> Height {
+        self.tip.height
+    }
+
     /// Whether a transaction waits to be proposed.
     #[must_use]
     pub fn is_pending(&self, id: &TxId) -> bool {
