@@ -1,7 +1,8 @@
 //! The command `minlian-node`: what operators type, and what they read.
 
 use crate::{
-    clock, genesis, home, run,
+    clock, fsck, genesis, home, run,
+    signstate::SignState,
     testnet::{NodeView, Testnet, VALIDATORS_MAX},
 };
 use anyhow::Context as _;
@@ -14,7 +15,7 @@ use std::{
     process::ExitCode,
     time::Duration,
 };
-use types::{AgencyCode, Text, Timestamp};
+use types::{AgencyCode, Height, Text, Timestamp};
 
 /// Runs validators of a Minlian ledger, alone or a whole development network on one machine.
 #[derive(Debug, Parser)]
@@ -69,6 +70,15 @@ enum Command {
     /// Make the file that every operator must agree on.
     #[command(subcommand)]
     Genesis(GenesisCommand),
+    /// Check everything on a stopped validator's disk again: certificates, links, execution, every key.
+    Fsck {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the version and the formats it speaks.
     Version {
         /// As JSON.
@@ -152,6 +162,18 @@ enum KeyCommand {
         /// The file.
         #[arg(long)]
         out: PathBuf,
+    },
+    /// Make the record of what a consensus key has signed, when it was lost. Read what it asks before you answer.
+    SignState {
+        /// The consensus key's file.
+        #[arg(long)]
+        key: PathBuf,
+        /// This key has never voted on any network.
+        #[arg(long, conflicts_with = "voted_until", required_unless_present = "voted_until")]
+        never_voted: bool,
+        /// This key cannot have voted beyond this height; it will not vote up to it.
+        #[arg(long)]
+        voted_until: Option<u64>,
     },
     /// Print an agency's public keys, for the one who builds genesis.
     Enrol {
@@ -248,6 +270,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Testnet(command) => testnet(command).await,
         Command::Key(command) => key(command),
         Command::Genesis(command) => genesis_command(command),
+        Command::Fsck { home, json } => fsck(&home, json),
         Command::Version { json } => {
             let (version, block, tx, genesis) = (
                 env!("CARGO_PKG_VERSION"),
@@ -466,6 +489,53 @@ fn table(views: &[NodeView]) -> String {
     text
 }
 
+fn fsck(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let home::Home { config, genesis, .. } = home::Home::open(directory)?;
+    let complain_and_exit = |fault: &store::Fault| {
+        complain(&format!("error: {fault}"));
+        Ok(ExitCode::from(fault.exit_code()))
+    };
+    let ledger = match store::open(&config.data, &genesis.chain(), run::end) {
+        Ok(ledger) => ledger,
+        Err(fault) => return complain_and_exit(&fault),
+    };
+    let scratch = config.data.with_extension("fsck");
+    // What an interrupted check left behind is of no use.
+    fs::remove_dir_all(&scratch).ok();
+    let checked = fsck::check(&genesis, &ledger, &scratch, |height, tip| {
+        complain(&format!("checked {height} of {tip}"));
+    });
+    fs::remove_dir_all(&scratch).ok();
+    let report = match checked {
+        Ok(report) => report,
+        Err(fault) => return complain_and_exit(&fault),
+    };
+    let sound = report.damage.is_empty();
+    if json {
+        print(&serde_json::json!({
+            "sound": sound, "blocks": report.blocks, "records": report.records, "keys": report.keys,
+            "damage": report.damage, "more": report.more,
+        }));
+    } else {
+        print(&format!(
+            "{} blocks, {} records, {} keys: certificates, links, execution and every key computed again",
+            report.blocks, report.records, report.keys
+        ));
+        for what in &report.damage {
+            print(&format!("✘ {what}"));
+        }
+        match (sound, report.more) {
+            (true, _) => print("✔ the ledger on this disk is what the committee agreed on"),
+            (false, more) => print(&format!(
+                "{} more. Keep a copy of {}, then let this validator fetch the ledger again from the others.",
+                more,
+                config.data.display()
+            )),
+        }
+    }
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
     match command {
         KeyCommand::New { purpose, agency, out } => {
@@ -476,6 +546,12 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
             };
             let secret = home::new_key(&out, purpose, agency)?;
             print(&format!("{}\n{purpose} key written to {}", secret.public(), out.display()));
+        }
+        KeyCommand::SignState { key, never_voted: _, voted_until } => {
+            let secret = home::read_key(&key, "consensus")?;
+            let record =
+                SignState::create(&key, secret.public(), Height(voted_until.unwrap_or(0)))?;
+            print(&record);
         }
         KeyCommand::Enrol { agency, organisation, consensus, transport } => {
             let seat = consensus.as_deref().zip(transport.as_deref());

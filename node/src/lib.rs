@@ -8,10 +8,12 @@
 pub mod api;
 pub mod cli;
 pub mod clock;
+pub mod fsck;
 pub mod genesis;
 pub mod health;
 pub mod home;
 pub mod metrics;
 pub mod run;
 pub mod shell;
+pub mod signstate;
 pub mod testnet;

@@ -21,7 +21,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Ends the process after a failed read, which cannot be answered and must not be survived.
-fn end(fault: &store::Fault) -> ! {
+pub(crate) fn end(fault: &store::Fault) -> ! {
     tracing::error!(%fault, "disk");
     std::process::exit(i32::from(fault.exit_code()))
 }

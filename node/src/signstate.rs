@@ -1,0 +1,354 @@
+//! What a consensus key has signed, kept beside the key: synced before a signature leaves, and never gone back on.
+
+use anyhow::{Context as _, bail};
+use core::fmt;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+use types::{BlockId, ChainId, Digest, Height, PublicKey, Round, Signature};
+
+/// One of the two places where the state is written in turn, bytes. A torn write spoils one and leaves the other.
+const SLOT: usize = 1024;
+/// The format of the file.
+const VERSION: u16 = 1;
+
+/// A thing that was, or is to be, signed: its place in the order of all that a validator signs, and its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// For this height.
+    pub height: Height,
+    /// In this round.
+    pub round: Round,
+    /// 0 for a proposal, 1 for a prevote, 2 for a precommit.
+    pub step: u8,
+    /// For this block; none is a vote for nil.
+    pub block: Option<BlockId>,
+    /// The signature.
+    pub signature: Signature,
+}
+
+impl Signed {
+    const fn place(&self) -> (Height, Round, u8) {
+        (self.height, self.round, self.step)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    version: u16,
+    /// How often it was written: of two sound slots the later counts.
+    sequence: u64,
+    key: PublicKey,
+    /// Unknown until the first signature.
+    chain: Option<ChainId>,
+    /// Nothing at or below this height may be signed, whatever `last` says.
+    floor: Height,
+    last: Option<Signed>,
+}
+
+/// Why something must not be signed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It would be a second, different thing at one place.
+    #[error("asked to sign {asked:?} at {place}, where {signed:?} is signed already")]
+    Twice {
+        /// Where.
+        place: String,
+        /// What is signed there.
+        signed: Option<BlockId>,
+        /// What was asked for.
+        asked: Option<BlockId>,
+    },
+    /// It lies before what is signed.
+    #[error("asked to sign at {asked}, behind {signed}")]
+    Back {
+        /// Where.
+        asked: String,
+        /// How far we are.
+        signed: String,
+    },
+}
+
+/// The record of what a key has signed.
+#[derive(Debug)]
+pub struct SignState {
+    file: File,
+    path: PathBuf,
+    state: State,
+}
+
+/// The file beside a key's file.
+#[must_use]
+pub fn path_of(key: &Path) -> PathBuf {
+    key.with_extension("signed")
+}
+
+impl SignState {
+    /// A new record for a key. `floor` is the last height it may have signed anything for: 0 for a new key.
+    ///
+    /// # Errors
+    /// When there is a record already, or it cannot be written.
+    pub fn create(key_file: &Path, key: PublicKey, floor: Height) -> anyhow::Result<Self> {
+        let path = path_of(key_file);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| {
+                format!(
+                    "cannot create {}; a record of signatures is never overwritten",
+                    path.display()
+                )
+            })?;
+        file.set_len(2 * SLOT as u64)?;
+        let state = State { version: VERSION, sequence: 0, key, chain: None, floor, last: None };
+        let mut record = Self { file, path, state };
+        record.write(&record.state.clone())?;
+        record.file.sync_all()?;
+        if let Some(directory) = record.path.parent() {
+            File::open(directory)?.sync_all()?;
+        }
+        Ok(record)
+    }
+
+    /// The record of a key, if it is there, whole, and of this key and chain.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do. The key must not be used until that is done.
+    pub fn open(key_file: &Path, key: PublicKey, chain: &ChainId) -> anyhow::Result<Self> {
+        let path = path_of(key_file);
+        let shown = path.display();
+        let advice = format!(
+            "a validator that does not know what it signed could sign twice. If this key has never voted, run \
+             `minlian-node key sign-state --key {} --never-voted`; otherwise find the network's height on another \
+             validator and run it with `--voted-until HEIGHT`, using a height this key cannot have voted beyond",
+            key_file.display()
+        );
+        let file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                bail!("{shown} is missing: {advice}")
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot open {shown}")),
+        };
+        let mut slots: Vec<State> =
+            [0, SLOT].iter().filter_map(|at| read_slot(&file, *at)).collect();
+        slots.sort_by_key(|state| state.sequence);
+        let Some(state) = slots.pop() else { bail!("{shown} is damaged: {advice}") };
+        if state.version != VERSION {
+            bail!(
+                "{shown} has format {}, this version knows {VERSION}; use the version that wrote it",
+                state.version
+            );
+        }
+        if state.key != key {
+            bail!(
+                "{shown} is the record of {}, not of {key}; put the right file beside the key",
+                state.key
+            );
+        }
+        if let Some(other) = state.chain.filter(|other| other != chain) {
+            bail!(
+                "{shown} is of chain {other}, this is chain {chain}; a key serves one chain: make a new one"
+            );
+        }
+        Ok(Self { file, path, state })
+    }
+
+    /// The last height for which anything may have been signed.
+    #[must_use]
+    pub fn height(&self) -> Height {
+        self.state.last.map_or(self.state.floor, |last| last.height.max(self.state.floor))
+    }
+
+    /// The last thing signed.
+    #[must_use]
+    pub const fn last(&self) -> Option<&Signed> {
+        self.state.last.as_ref()
+    }
+
+    /// Remembers what is about to be sent, and returns when it is durable. The same thing again changes nothing.
+    ///
+    /// # Errors
+    /// The outer one when the disk fails; the inner one when it must not be sent. Nothing is written then.
+    pub fn advance(&mut self, chain: &ChainId, next: Signed) -> io::Result<Result<(), Refusal>> {
+        if let Some(last) = &self.state.last {
+            if next.place() == last.place() {
+                let same = next.block == last.block;
+                let (place, signed, asked) = (place(&next), last.block, next.block);
+                return Ok(if same {
+                    Ok(())
+                } else {
+                    Err(Refusal::Twice { place, signed, asked })
+                });
+            }
+            if next.place() < last.place() {
+                return Ok(Err(Refusal::Back { asked: place(&next), signed: place(last) }));
+            }
+        }
+        if next.height <= self.state.floor {
+            let signed =
+                format!("height {}, up to which this key may have voted", self.state.floor);
+            return Ok(Err(Refusal::Back { asked: place(&next), signed }));
+        }
+        self.write(&State { chain: Some(*chain), last: Some(next), ..self.state.clone() })?;
+        Ok(Ok(()))
+    }
+
+    fn write(&mut self, state: &State) -> io::Result<()> {
+        let state = State { sequence: state.sequence + 1, ..state.clone() };
+        let mut bytes = serde_json::to_vec(&state)?;
+        let sum = Digest::blake3(&bytes).to_string();
+        bytes.push(b' ');
+        bytes.extend_from_slice(sum.as_bytes());
+        if bytes.len() >= SLOT {
+            return Err(io::Error::other("the record of signatures outgrew its place"));
+        }
+        bytes.resize(SLOT - 1, b' ');
+        bytes.push(b'\n');
+        let at = if state.sequence.is_multiple_of(2) { 0 } else { SLOT };
+        self.file.write_all_at(&bytes, at as u64)?;
+        self.file.sync_data()?;
+        self.state = state;
+        Ok(())
+    }
+}
+
+fn read_slot(file: &File, at: usize) -> Option<State> {
+    let mut bytes = vec![0; SLOT];
+    file.read_exact_at(&mut bytes, at as u64).ok()?;
+    let (json, sum) = core::str::from_utf8(&bytes).ok()?.trim_end().rsplit_once(' ')?;
+    if Digest::blake3(json.as_bytes()).to_string() != sum {
+        return None;
+    }
+    serde_json::from_str(json).ok()
+}
+
+fn place(signed: &Signed) -> String {
+    let step = match signed.step {
+        0 => "proposal",
+        1 => "prevote",
+        _ => "precommit",
+    };
+    format!("height {}, round {}, {step}", signed.height, signed.round)
+}
+
+impl fmt::Display for SignState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.state.last {
+            Some(last) => write!(f, "{}: signed up to {}", self.path.display(), place(last)),
+            None => write!(
+                f,
+                "{}: may have signed up to height {}",
+                self.path.display(),
+                self.state.floor
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use types::{Hash, SecretKey};
+
+    const CHAIN: ChainId = ChainId(Hash([7; 32]));
+
+    fn signed(height: u64, round: u32, step: u8, block: Option<u8>) -> Signed {
+        let block = block.map(|n| BlockId(Hash([n; 32])));
+        let signature = SecretKey::from_seed([1; 32]).sign(types::Domain::Precommit, &CHAIN, b"");
+        Signed { height: Height(height), round: Round(round), step, block, signature }
+    }
+
+    struct Case {
+        _directory: tempfile::TempDir,
+        key_file: PathBuf,
+        key: PublicKey,
+    }
+
+    fn case() -> Case {
+        let directory = tempfile::tempdir().unwrap();
+        let key_file = directory.path().join("consensus.json");
+        Case { _directory: directory, key_file, key: SecretKey::from_seed([1; 32]).public() }
+    }
+
+    #[test]
+    fn it_goes_forward_and_never_back() {
+        let case = case();
+        let mut state = SignState::create(&case.key_file, case.key, Height(0)).unwrap();
+        for (next, allowed) in [
+            (signed(1, 0, 1, Some(1)), true),
+            (signed(1, 0, 1, Some(1)), true),
+            (signed(1, 0, 1, Some(2)), false),
+            (signed(1, 0, 1, None), false),
+            (signed(1, 0, 2, None), true),
+            (signed(1, 0, 0, Some(1)), false),
+            (signed(1, 2, 0, Some(3)), true),
+            (signed(1, 1, 2, Some(3)), false),
+            (signed(2, 0, 1, None), true),
+            (signed(1, 9, 1, None), false),
+        ] {
+            assert_eq!(state.advance(&CHAIN, next).unwrap().is_ok(), allowed, "{next:?}");
+            // What is remembered is on the disk at once.
+            state = SignState::open(&case.key_file, case.key, &CHAIN).unwrap();
+        }
+        assert_eq!(state.height(), Height(2));
+    }
+
+    #[test]
+    fn below_the_floor_nothing_is_signed() {
+        let case = case();
+        let mut state = SignState::create(&case.key_file, case.key, Height(10)).unwrap();
+        assert_eq!(state.height(), Height(10));
+        assert!(state.advance(&CHAIN, signed(10, 0, 1, None)).unwrap().is_err());
+        assert!(state.advance(&CHAIN, signed(11, 0, 1, None)).unwrap().is_ok());
+    }
+
+    #[test]
+    fn missing_foreign_and_damaged_records_are_refused() {
+        let case = case();
+        let why = |chain: &ChainId, key| {
+            SignState::open(&case.key_file, key, chain).unwrap_err().to_string()
+        };
+        assert!(why(&CHAIN, case.key).contains("is missing"));
+        let mut state = SignState::create(&case.key_file, case.key, Height(0)).unwrap();
+        assert!(
+            SignState::create(&case.key_file, case.key, Height(0)).is_err(),
+            "never overwritten"
+        );
+        state.advance(&CHAIN, signed(1, 0, 1, None)).unwrap().unwrap();
+        assert!(why(&ChainId(Hash([8; 32])), case.key).contains("is of chain"));
+        assert!(why(&CHAIN, SecretKey::from_seed([2; 32]).public()).contains("is the record of"));
+        let path = path_of(&case.key_file);
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, b"").unwrap();
+        assert!(why(&CHAIN, case.key).contains("is damaged"));
+        fs::write(&path, vec![0; whole.len()]).unwrap();
+        assert!(why(&CHAIN, case.key).contains("is damaged"));
+    }
+
+    #[test]
+    fn a_torn_write_leaves_the_state_before_it() {
+        let case = case();
+        let mut state = SignState::create(&case.key_file, case.key, Height(0)).unwrap();
+        state.advance(&CHAIN, signed(1, 0, 1, None)).unwrap().unwrap();
+        let before = fs::read(path_of(&case.key_file)).unwrap();
+        state.advance(&CHAIN, signed(1, 0, 2, None)).unwrap().unwrap();
+        let after = fs::read(path_of(&case.key_file)).unwrap();
+        for cut in 0..=after.len() {
+            let torn = [&after[..cut], &before[cut..]].concat();
+            fs::write(path_of(&case.key_file), torn).unwrap();
+            let found = SignState::open(&case.key_file, case.key, &CHAIN).unwrap();
+            let step = found.last().unwrap().step;
+            assert!(step == 1 || step == 2, "torn at {cut}");
+        }
+    }
+}
