@@ -62,7 +62,7 @@ fn obstacles(
     snapshot: &Snapshot,
     validators: &[ValidatorStatus],
 ) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut found: Vec<String> = snapshot.shortage.iter().cloned().collect();
     let status = &snapshot.status;
     let (reachable, quorum, size) =
         (status.reachable.len(), rules.committee().quorum(), rules.committee().size());

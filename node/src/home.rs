@@ -28,9 +28,16 @@ pub struct Config {
     pub api: SocketAddr,
     /// Where other validators reach this one.
     pub listen: Vec<SocketAddr>,
+    /// How much room must stay free where the ledger is, MiB. Below it this validator stops voting and goes on serving.
+    #[serde(default = "reserve_mib")]
+    pub reserve_mib: u64,
     /// Where this validator reaches the others.
     #[serde(default)]
     pub peers: Vec<PeerConfig>,
+}
+
+const fn reserve_mib() -> u64 {
+    512
 }
 
 /// Where one validator is.

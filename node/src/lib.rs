@@ -13,6 +13,7 @@ pub mod genesis;
 pub mod health;
 pub mod home;
 pub mod metrics;
+pub mod room;
 pub mod run;
 pub mod shell;
 pub mod signstate;

@@ -4,6 +4,7 @@ use crate::{
     api,
     home::Home,
     metrics::Metrics,
+    room::Room,
     shell::{self, Ended},
 };
 use anyhow::Context as _;
@@ -60,6 +61,7 @@ pub async fn run(home: &Path) -> anyhow::Result<ExitCode> {
         limits: network::Limits::default(),
     })
     .context("cannot listen for other validators")?;
+    let room = Room::new(config.data.clone(), config.reserve_mib.saturating_mul(1 << 20));
     let seat = rules.committee().index_of(&consensus.public());
     tracing::info!(
         chain = %chain.0.short(),
@@ -70,8 +72,15 @@ pub async fn run(home: &Path) -> anyhow::Result<ExitCode> {
         api = %config.api,
         "starting"
     );
-    let started =
-        shell::start(&genesis, consensus, store.clone(), network.clone(), inbound, metrics.clone());
+    let started = shell::start(
+        &genesis,
+        consensus,
+        store.clone(),
+        network.clone(),
+        inbound,
+        metrics.clone(),
+        room,
+    );
     let (handle, ended) = match started {
         Ok(started) => started,
         Err(why) => return Ok(explain(&why)),

@@ -1,6 +1,6 @@
 //! The replica's body: one thread that feeds it events and performs its effects, in order and completely.
 
-use crate::{clock, metrics::Metrics};
+use crate::{clock, metrics::Metrics, room::Room};
 use client::api::{Fate, Receipt, Recorded};
 use ledger::{Commit, PoolLimits, Rejection, execute::Place, query};
 use network::{Inbound, Network};
@@ -18,6 +18,8 @@ use types::{Genesis, Height, SecretKey, Transaction, TxId, Verified, codec, net:
 const REFUSALS_KEPT: usize = 10_000;
 /// How often an observer may be told something new between two blocks.
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);
+/// How long an alarm is put off while there is no room.
+const WITHOUT_ROOM_MS: u64 = 500;
 /// How many submissions may wait for the replica's thread.
 const SUBMISSIONS_WAITING: usize = 4096;
 
@@ -70,6 +72,8 @@ pub struct Snapshot {
     pub status: Status,
     /// When the last block was committed here.
     pub committed_at: Instant,
+    /// Why nothing may be written, if nothing may.
+    pub shortage: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -181,6 +185,7 @@ pub fn start(
     network: Network,
     mut inbound: network::Receiver,
     metrics: Arc<Metrics>,
+    room: Room,
 ) -> Result<(Handle, oneshot::Receiver<Ended>), Ended> {
     let journal = store.replay()?;
     let (replica, effects) = Replica::restore(
@@ -195,7 +200,8 @@ pub fn start(
     let (asks, asked) = mpsc::channel(SUBMISSIONS_WAITING);
     let (events, heard) = mpsc::channel(1024);
     let (votes, urgent) = mpsc::channel(8192);
-    let snapshot = Snapshot { status: replica.status(), committed_at: clock::instant() };
+    let snapshot =
+        Snapshot { status: replica.status(), committed_at: clock::instant(), shortage: None };
     let (publish, status) = watch::channel(snapshot);
     let refused = Arc::new(Mutex::new(Refusals::default()));
     let handle = Handle { asks, status, store: store.clone(), refused: refused.clone() };
@@ -232,6 +238,7 @@ pub fn start(
         store,
         network,
         metrics,
+        room,
         publish,
         refused,
         alarms: BTreeMap::new(),
@@ -267,6 +274,7 @@ struct Body {
     store: Arc<Store>,
     network: Network,
     metrics: Arc<Metrics>,
+    room: Room,
     publish: watch::Sender<Snapshot>,
     refused: Arc<Mutex<Refusals>>,
     alarms: BTreeMap<Wake, Instant>,
@@ -324,9 +332,35 @@ impl Body {
     }
 
     fn feed(&mut self, event: Event) -> Result<(), Ended> {
+        if self.room.shortage().is_some() {
+            return self.feed_without_room(event);
+        }
         let effects = self.replica.step(clock::now(), event)?;
         self.effects.extend(effects);
         self.perform()
+    }
+
+    /// Without room nothing is written, so nothing is voted on: what is heard is let go, as if the line were cut, and
+    /// fetched later.
+    fn feed_without_room(&mut self, event: Event) -> Result<(), Ended> {
+        match event {
+            Event::Submitted(ticket, _) => {
+                if let Some(asker) = self.answers.remove(&ticket) {
+                    asker.send(Err(Rejection::Full)).unwrap_or(());
+                }
+            }
+            Event::Elapsed(wake) => {
+                self.alarms.insert(wake, clock::after(WITHOUT_ROOM_MS));
+            }
+            Event::Connected(_) | Event::Lost(_) => {
+                let effects = self.replica.step(clock::now(), event)?;
+                self.effects.extend(effects);
+                return self.perform();
+            }
+            // A commit is written before anything else is heard, so it is never told here.
+            Event::Received(..) | Event::Committed(_) => {}
+        }
+        Ok(())
     }
 
     fn perform(&mut self) -> Result<(), Ended> {
@@ -441,9 +475,10 @@ impl Body {
         }
         (self.published_at, self.published_height) = (clock::instant(), self.replica.height());
         let status = self.replica.status();
-        let committed_at = self.committed_at;
+        let (committed_at, shortage) = (self.committed_at, self.room.shortage().map(str::to_owned));
         self.metrics.observe(&status, &self.network.counters());
-        self.publish.send_modify(|snapshot| *snapshot = Snapshot { status, committed_at });
+        self.publish
+            .send_modify(|snapshot| *snapshot = Snapshot { status, committed_at, shortage });
     }
 }
 

@@ -161,6 +161,7 @@ impl Testnet {
                 transport_key: "keys/transport.json".into(),
                 api: node.api,
                 listen: vec![node.p2p],
+                reserve_mib: 128,
                 peers: others
                     .map(|(_, (node, seat))| PeerConfig {
                         transport_key: seat.transport_key,

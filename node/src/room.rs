@@ -1,0 +1,89 @@
+//! Whether the disk has room to go on voting, asked before it has none.
+
+use crate::clock;
+use nix::sys::statvfs::{FsFlags, statvfs};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// How often the disk is asked.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The room left for the ledger, and how much of it must stay.
+#[derive(Debug)]
+pub struct Room {
+    directory: PathBuf,
+    reserve_bytes: u64,
+    asked_at: Instant,
+    shortage: Option<String>,
+}
+
+impl Room {
+    /// The room of a directory, of which so many bytes must stay free.
+    #[must_use]
+    pub fn new(directory: PathBuf, reserve_bytes: u64) -> Self {
+        let mut room =
+            Self { directory, reserve_bytes, asked_at: clock::instant(), shortage: None };
+        room.ask();
+        room
+    }
+
+    /// Why this validator must not write, if it must not; asks the disk again when the last answer is old.
+    ///
+    /// Below the reserve a write may still succeed. That is the point: RocksDB that runs out of room in the middle of a
+    /// write needs an operator, and one that never tries needs only room.
+    pub fn shortage(&mut self) -> Option<&str> {
+        if self.asked_at.elapsed() >= EVERY {
+            self.ask();
+        }
+        self.shortage.as_deref()
+    }
+
+    fn ask(&mut self) {
+        self.asked_at = clock::instant();
+        let shown = self.directory.display();
+        let now = match statvfs(&self.directory) {
+            Ok(found) if found.flags().contains(FsFlags::ST_RDONLY) => Some(format!(
+                "disk_read_only: {shown} is mounted read-only; mount it read-write and voting goes on"
+            )),
+            Ok(found) => {
+                let free = found.blocks_available().saturating_mul(found.fragment_size());
+                (free < self.reserve_bytes).then(|| {
+                    format!(
+                        "disk_full: {} MiB are free in {shown} and {} MiB must stay free; make room and voting goes on",
+                        free >> 20,
+                        self.reserve_bytes >> 20
+                    )
+                })
+            }
+            Err(error) => {
+                Some(format!("disk: cannot ask how much room there is in {shown}: {error}"))
+            }
+        };
+        match (&self.shortage, &now) {
+            (None, Some(shortage)) => {
+                tracing::error!(%shortage, "voting stops; reads and proofs are still served");
+            }
+            (Some(_), None) => tracing::info!("there is room again; voting goes on"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        self.shortage = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reserve_that_cannot_be_kept_is_a_shortage() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut room = Room::new(directory.path().into(), 0);
+        assert_eq!(room.shortage(), None);
+        let mut room = Room::new(directory.path().into(), u64::MAX);
+        assert!(room.shortage().unwrap().starts_with("disk_full"));
+        let mut room = Room::new(directory.path().join("missing"), 0);
+        assert!(room.shortage().unwrap().starts_with("disk: "));
+    }
+}
