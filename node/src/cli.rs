@@ -441,7 +441,9 @@ async fn start_one(net: &Testnet, name: &str) -> anyhow::Result<ExitCode> {
             anyhow::ensure!(view.pid.is_some(), "{name} ended; see `testnet logs {name}`");
             let caught_up =
                 view.height.zip(others).is_some_and(|(mine, others)| mine + 1 >= others);
-            if caught_up || (view.height.is_some() && others.is_none()) {
+            // Its lines to the others take a moment; what stands in its way before that is not worth telling.
+            let settled = view.obstacles.is_empty() || started.elapsed() > Duration::from_secs(5);
+            if settled && (caught_up || (view.height.is_some() && others.is_none())) {
                 let seconds = started.elapsed().as_secs_f32();
                 print(&format!(
                     "{name} is back at height {} after {seconds:.1} s.",

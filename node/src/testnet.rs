@@ -266,7 +266,7 @@ impl Testnet {
         }
         let home = self.home.join(name);
         let log = fs::OpenOptions::new().create(true).append(true).open(home.join("node.log"))?;
-        let child = Command::new(std::env::current_exe()?)
+        let mut child = Command::new(std::env::current_exe()?)
             .arg("start")
             .arg("--home")
             .arg(&home)
@@ -278,6 +278,10 @@ impl Testnet {
             .spawn()?;
         let pid = i32::try_from(child.id())?;
         fs::write(home.join("pid"), pid.to_string())?;
+        // A process that has only just begun has no command line yet, and would pass for one that has ended.
+        while self.pid(name).is_none() && child.try_wait()?.is_none() {
+            std::thread::yield_now();
+        }
         Ok(pid)
     }
 
