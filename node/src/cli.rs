@@ -1,7 +1,7 @@
 //! The command `minlian-node`: what operators type, and what they read.
 
 use crate::{
-    clock, fsck, genesis, home, run,
+    clock, doctor, fsck, genesis, home, run,
     signstate::SignState,
     testnet::{NodeView, Testnet, VALIDATORS_MAX},
 };
@@ -78,6 +78,21 @@ enum Command {
         /// As JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Look at keys, disk, clock, lines and the running node, and say in plain words what is wrong.
+    Doctor {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a damaged ledger aside, fetch it again from the other validators, check all of it, and end.
+    Recover {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
     },
     /// Print the version and the formats it speaks.
     Version {
@@ -261,16 +276,33 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Start { home } => {
             start_logging(&cli.log, cli.log_format)?;
-            run::run(
-                &fs::canonicalize(&home)
-                    .with_context(|| format!("no directory {}", home.display()))?,
-            )
-            .await
+            let home = fs::canonicalize(&home)
+                .with_context(|| format!("no directory {}", home.display()))?;
+            run::run(&home, run::Until::Told).await
         }
         Command::Testnet(command) => testnet(command).await,
         Command::Key(command) => key(command),
         Command::Genesis(command) => genesis_command(command),
         Command::Fsck { home, json } => fsck(&home, json),
+        Command::Doctor { home, json } => {
+            let directory = fs::canonicalize(&home)
+                .with_context(|| format!("no directory {}", home.display()))?;
+            let findings = doctor::examine(&directory).await;
+            if json {
+                print(&serde_json::json!({ "findings": findings }));
+            } else {
+                for found in &findings {
+                    let mark = if found.sound { '✔' } else { '✘' };
+                    print(&format!("{mark} {:<14} {}", found.what, found.detail));
+                }
+            }
+            let healthy = findings.iter().all(|found| found.sound);
+            Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Recover { home } => {
+            start_logging(&cli.log, cli.log_format)?;
+            recover(&home).await
+        }
         Command::Version { json } => {
             let (version, block, tx, genesis) = (
                 env!("CARGO_PKG_VERSION"),
@@ -536,6 +568,39 @@ fn fsck(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn recover(directory: &Path) -> anyhow::Result<ExitCode> {
+    let directory = fs::canonicalize(directory)
+        .with_context(|| format!("no directory {}", directory.display()))?;
+    let home::Home { config, .. } = home::Home::open(&directory)?;
+    if config.data.exists() {
+        // Whoever holds the lock still writes there, and would go on writing beside us.
+        let lock =
+            fs::OpenOptions::new().create(true).append(true).open(config.data.join("lock"))?;
+        if lock.try_lock().is_err() {
+            complain(&format!(
+                "error: another process uses {}; stop it first",
+                config.data.display()
+            ));
+            return Ok(ExitCode::from(5));
+        }
+        let aside = config.data.with_extension(format!("aside-{}", clock::now().0));
+        fs::rename(&config.data, &aside).with_context(|| {
+            format!("cannot move {} to {}", config.data.display(), aside.display())
+        })?;
+        print(&format!(
+            "the old ledger is kept in {}; remove it when you no longer need it",
+            aside.display()
+        ));
+    }
+    let code = run::run(&directory, run::Until::CaughtUp).await?;
+    if code == ExitCode::SUCCESS {
+        print(
+            "recovered: every block was fetched, certified and executed again. Now: minlian-node start",
+        );
+    }
+    Ok(code)
 }
 
 fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {

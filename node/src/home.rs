@@ -1,5 +1,6 @@
 //! A validator's directory: what is in it, and how it is read.
 
+use crate::signstate::SignState;
 use anyhow::{Context as _, bail, ensure};
 use client::api::KeyFile;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use std::{
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
-use types::{AgencyCode, Genesis, PublicKey, SecretKey, codec};
+use types::{AgencyCode, Genesis, Height, PublicKey, SecretKey, codec};
 
 /// `node.toml`: what one operator decides. Paths are relative to the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -173,5 +174,9 @@ pub fn new_key(
     out.write_all(serde_json::to_string_pretty(&file)?.as_bytes())?;
     out.write_all(b"\n")?;
     out.sync_all()?;
+    if purpose == "consensus" {
+        // From its first day on: a key whose record is missing is a key that may have signed anything.
+        SignState::create(path, secret.public(), Height::GENESIS)?;
+    }
     Ok(secret)
 }

@@ -8,6 +8,7 @@
 pub mod api;
 pub mod cli;
 pub mod clock;
+pub mod doctor;
 pub mod fsck;
 pub mod genesis;
 pub mod health;

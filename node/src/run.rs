@@ -1,7 +1,7 @@
 //! A validator as one process: from its directory to serving and voting, and back to rest.
 
 use crate::{
-    api,
+    api, clock,
     home::Home,
     metrics::Metrics,
     room::Room,
@@ -18,6 +18,10 @@ use types::net::Peer;
 
 /// How long a client may take to send its request's header.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+/// How many times in a row nothing must be missing.
+const QUIET_TIMES: u32 = 3;
 /// How long requests under way may take to end when the node stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -27,11 +31,20 @@ pub(crate) fn end(fault: &store::Fault) -> ! {
     std::process::exit(i32::from(fault.exit_code()))
 }
 
-/// Runs the validator whose directory this is, until it is told to stop.
+/// How long a validator runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Until a signal, or a failure.
+    Told,
+    /// The same, or until it has every block that others have.
+    CaughtUp,
+}
+
+/// Runs the validator whose directory this is.
 ///
 /// # Errors
 /// When it cannot start: what is wrong, and what to do.
-pub async fn run(home: &Path) -> anyhow::Result<ExitCode> {
+pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
     let Home { config, genesis, consensus, transport } = Home::open(home)?;
     let rules = Rules::new(&genesis);
     let chain = *rules.chain();
@@ -97,6 +110,7 @@ pub async fn run(home: &Path) -> anyhow::Result<ExitCode> {
     let code = tokio::select! {
         _ = terminate.recv() => ExitCode::SUCCESS,
         _ = interrupt.recv() => ExitCode::SUCCESS,
+        () = caught_up(handle.clone()), if until == Until::CaughtUp => ExitCode::SUCCESS,
         ended = ended => match ended {
             Ok(why) => explain(&why),
             Err(_) => {
@@ -122,6 +136,36 @@ pub async fn run(home: &Path) -> anyhow::Result<ExitCode> {
     }
     tracing::info!(height = %shell::height(&store), "stopped");
     Ok(code)
+}
+
+/// Ends when this node has had every block its neighbours have for a while; says how far it is until then.
+async fn caught_up(handle: shell::Handle) {
+    let started = clock::instant();
+    let mut quiet = 0;
+    loop {
+        tokio::time::sleep(PROGRESS_EVERY).await;
+        let status = handle.status.borrow().status.clone();
+        let (height, highest) = (status.tip.height.0, status.highest.0);
+        let behind = highest.saturating_sub(height);
+        quiet =
+            if behind <= 1 && highest > 0 && status.reachable.len() > 1 { quiet + 1 } else { 0 };
+        if quiet >= QUIET_TIMES {
+            tracing::info!(height, "caught up");
+            return;
+        }
+        let rate = height / started.elapsed().as_secs().max(1);
+        let eta_s = behind
+            .checked_div(rate)
+            .map_or_else(|| "unknown".to_owned(), |seconds| seconds.to_string());
+        tracing::info!(
+            height,
+            highest,
+            reachable = status.reachable.len(),
+            blocks_per_s = rate,
+            eta_s,
+            "catching up"
+        );
+    }
 }
 
 fn explain(why: &Ended) -> ExitCode {

@@ -1,0 +1,166 @@
+//! What an operator would look at, looked at: keys, disk, clock, lines, and what the node says of itself.
+
+use crate::{
+    clock,
+    home::{Home, PeerConfig},
+    room::Room,
+    signstate::SignState,
+};
+use client::api::NodeStatus;
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use tokio::net::TcpStream;
+
+/// How long an address may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Descriptors a validator wants: RocksDB's files, its peers, its clients.
+const DESCRIPTORS: u64 = 1024;
+/// A clock further from the last block's time than this is worth a look, milliseconds.
+const CLOCK_MS: u64 = 500;
+
+/// One thing looked at.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// What.
+    pub what: &'static str,
+    /// Whether it is as it should be.
+    pub sound: bool,
+    /// What was found, and if it is not sound, what to do.
+    pub detail: String,
+}
+
+fn sound(what: &'static str, detail: impl Into<String>) -> Finding {
+    Finding { what, sound: true, detail: detail.into() }
+}
+
+fn unsound(what: &'static str, detail: impl Into<String>) -> Finding {
+    Finding { what, sound: false, detail: detail.into() }
+}
+
+/// Looks at everything, in the order in which a fault of one explains a fault of the next.
+pub async fn examine(directory: &Path) -> Vec<Finding> {
+    let home = match Home::open(directory) {
+        Ok(home) => home,
+        Err(error) => return vec![unsound("configuration", format!("{error:#}"))],
+    };
+    let chain = home.genesis.chain();
+    let mut findings =
+        vec![sound("configuration", format!("network {}, chain {chain}", home.genesis.name))];
+    let key = home.consensus.public();
+    findings.push(match SignState::open(&home.config.consensus_key, key, &chain) {
+        Ok(state) => sound("signatures", state.to_string()),
+        Err(error) => unsound("signatures", format!("{error:#}")),
+    });
+    findings.push(disk(&home));
+    findings.push(descriptors());
+    let status = own_status(home.config.api).await;
+    findings.push(match &status {
+        Some(status) => {
+            sound("process", format!("serves at {}, height {}", home.config.api, status.height))
+        }
+        None => unsound(
+            "process",
+            format!("nothing answers at {}; start it, or see its log", home.config.api),
+        ),
+    });
+    if let Some(status) = &status {
+        findings.push(chain_moves(status));
+        findings.push(time(status));
+    }
+    for peer in &home.config.peers {
+        findings.push(line(&home, peer).await);
+    }
+    findings
+}
+
+fn disk(home: &Home) -> Finding {
+    let data = &home.config.data;
+    let place = if data.exists() {
+        data.clone()
+    } else {
+        data.parent().map(Path::to_path_buf).unwrap_or_default()
+    };
+    match Room::new(place.clone(), home.config.reserve_mib.saturating_mul(1 << 20)).shortage() {
+        Some(shortage) => unsound("disk", shortage),
+        None => sound(
+            "disk",
+            format!(
+                "more than the {} MiB reserve is free in {}",
+                home.config.reserve_mib,
+                place.display()
+            ),
+        ),
+    }
+}
+
+fn descriptors() -> Finding {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let soft = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());
+    match soft.map(|soft| (soft, soft.parse::<u64>())) {
+        Some((_, Ok(soft))) if soft < DESCRIPTORS => unsound(
+            "descriptors",
+            format!("at most {soft} files may be open; allow {DESCRIPTORS} (ulimit -n)"),
+        ),
+        Some((soft, _)) => sound("descriptors", format!("{soft} files may be open")),
+        None => sound("descriptors", "no limit is known"),
+    }
+}
+
+async fn own_status(api: SocketAddr) -> Option<NodeStatus> {
+    let http = reqwest::Client::builder().timeout(PATIENCE).build().ok()?;
+    http.get(format!("http://{api}/v1/status")).send().await.ok()?.json().await.ok()
+}
+
+fn chain_moves(status: &NodeStatus) -> Finding {
+    if status.obstacles.is_empty() {
+        let reachable = status.validators.iter().filter(|validator| validator.reachable).count();
+        return sound(
+            "chain",
+            format!("moves; {reachable} of {} validators in reach", status.validators.len()),
+        );
+    }
+    unsound("chain", status.obstacles.join("; "))
+}
+
+/// A quorum's clocks stand behind a block's time, and while the chain moves the last block is young.
+fn time(status: &NodeStatus) -> Finding {
+    let now = clock::now();
+    let ahead = status.time.since(now);
+    if ahead > CLOCK_MS {
+        return unsound(
+            "clock",
+            format!("the last block is {ahead} ms ahead of this machine; set its clock (NTP)"),
+        );
+    }
+    let age = now.since(status.time);
+    sound("clock", format!("the last block is {age} ms old"))
+}
+
+async fn line(home: &Home, peer: &PeerConfig) -> Finding {
+    let seat = home.genesis.validators.iter().find(|seat| seat.transport_key == peer.transport_key);
+    let name = seat
+        .and_then(|seat| home.genesis.agency(&seat.agency))
+        .map_or_else(|| peer.transport_key.short(), |agency| agency.name.to_string());
+    let mut why = Vec::new();
+    for address in &peer.addresses {
+        match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
+            Ok(Ok(_)) => return sound("line", format!("{name} answers at {address}")),
+            Ok(Err(error)) => why.push(format!("{address}: {error}")),
+            Err(_) => why.push(format!("{address}: no answer in {} s", PATIENCE.as_secs())),
+        }
+    }
+    if why.is_empty() {
+        return unsound(
+            "line",
+            format!("{name} has no address in node.toml; it can only be reached if it dials us"),
+        );
+    }
+    unsound(
+        "line",
+        format!(
+            "{name} cannot be reached ({}); is it running, and does the firewall allow it?",
+            why.join(", ")
+        ),
+    )
+}
