@@ -8,7 +8,7 @@ use crate::{
 use axum::{
     Json, Router,
     body::{Body, to_bytes},
-    extract::{Path, Query, Request, State},
+    extract::{Path, Query, Request, State, rejection::QueryRejection},
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -100,6 +100,7 @@ impl From<Rejection> for Failure {
             | Rejection::Role { .. }
             | Rejection::Owner { .. } => StatusCode::FORBIDDEN,
             Rejection::Transaction(_)
+            | Rejection::Size { .. }
             | Rejection::Horizon { .. }
             | Rejection::Lots { .. }
             | Rejection::Validity { .. }
@@ -176,7 +177,7 @@ struct SubmitQuery {
 
 async fn submit(
     State(node): Node,
-    query: Result<Query<SubmitQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<SubmitQuery>, QueryRejection>,
     body: Body,
 ) -> Result<Response, Failure> {
     let Query(SubmitQuery { wait }) = query.map_err(|error| bad("E-HTTP-QUERY", &error))?;
@@ -243,21 +244,34 @@ fn recorded(node: &Shared, id: TxId, names: &[RecordId]) -> Receipt {
     }
 }
 
-async fn transaction(State(node): Node, Path(id): Path<String>) -> Result<Json<Receipt>, Failure> {
+async fn transaction(
+    State(node): Node,
+    Path(id): Path<String>,
+    query: Result<Query<SubmitQuery>, QueryRejection>,
+) -> Result<Json<Receipt>, Failure> {
+    let Query(SubmitQuery { wait }) = query.map_err(|error| bad("E-HTTP-QUERY", &error))?;
     let id: TxId = id.parse().map_err(|error| bad("E-HTTP-ID", &error))?;
-    if let Some(receipt) = committed_receipt(&node.handle.store, &id) {
+    if let Some(receipt) = decided(&node, id) {
         return Ok(Json(receipt));
     }
-    if let Some(rejection) = node.handle.refusal(&id) {
-        return Ok(Json(refused_receipt(id, &rejection)));
-    }
     if node.handle.is_pending(id).await {
-        return Ok(Json(accepted(id, &[])));
+        let outcome = match wait {
+            Wait::Accepted => None,
+            Wait::Committed => {
+                tokio::time::timeout(COMMIT_WAIT, node.handle.outcome(id)).await.ok().flatten()
+            }
+        };
+        return Ok(Json(outcome.unwrap_or_else(|| accepted(id, &[]))));
     }
-    Err(Failure::not_found(
-        "E-TX-UNKNOWN",
-        format!("transaction {id} is neither committed nor waiting on this node"),
-    ))
+    // Between the two questions it may have been decided.
+    let unknown = || format!("transaction {id} is neither committed nor waiting on this node");
+    decided(&node, id).map(Json).ok_or_else(|| Failure::not_found("E-TX-UNKNOWN", unknown()))
+}
+
+/// The receipt of a transaction that waits no longer.
+fn decided(node: &Shared, id: TxId) -> Option<Receipt> {
+    let refused = || node.handle.refusal(&id).map(|rejection| refused_receipt(id, &rejection));
+    committed_receipt(&node.handle.store, &id).or_else(refused)
 }
 
 #[derive(Debug, Deserialize)]
@@ -268,7 +282,7 @@ struct RecordsQuery {
 
 async fn records(
     State(node): Node,
-    query: Result<Query<RecordsQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<RecordsQuery>, QueryRejection>,
 ) -> Result<Json<Records>, Failure> {
     let Query(RecordsQuery { document }) = query.map_err(|error| bad("E-HTTP-QUERY", &error))?;
     let document: Digest = document.parse().map_err(|error| bad("E-HTTP-ID", &error))?;
@@ -355,7 +369,7 @@ struct Page {
 async fn history(
     State(node): Node,
     Path(text): Path<String>,
-    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+    page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<History>, Failure> {
     let Query(Page { from, limit }) = page.map_err(|error| bad("E-HTTP-QUERY", &error))?;
     let asked = parse_subject(&text)?;

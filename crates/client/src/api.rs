@@ -1,0 +1,217 @@
+//! What a node answers over HTTP, as types: the node writes them, this crate reads them.
+
+use serde::{Deserialize, Serialize};
+use types::{
+    AgencyCode, BlockId, ChainId, Hash, Height, Operation, RecordId, Subject, SubjectState,
+    Timestamp, TxId, subject::Part,
+};
+
+/// The answer to `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// The chain.
+    pub chain: ChainId,
+    /// The network's name.
+    pub name: String,
+    /// The last block's height.
+    pub height: Height,
+    /// The last block.
+    pub block: BlockId,
+    /// Its time.
+    pub time: Timestamp,
+    /// The state map's root after it.
+    pub state_root: Hash,
+    /// How many records the log holds after it.
+    pub records: u64,
+    /// The log's root after it.
+    pub log_root: Hash,
+    /// The furthest `valid_until` a transaction may have now.
+    pub valid_until_max: Height,
+    /// The round under way; none when there is nothing to decide.
+    pub round: Option<u32>,
+    /// Transactions that wait.
+    pub pending: u64,
+    /// Whether the node fetches blocks that others have.
+    pub catching_up: bool,
+    /// The highest block a neighbour claims.
+    pub highest: Height,
+    /// The validators, in seat order.
+    pub validators: Vec<ValidatorStatus>,
+    /// How many of them make a quorum.
+    pub quorum: u64,
+    /// What stands in the way of the next block, in plain words; empty when nothing does.
+    pub obstacles: Vec<String>,
+}
+
+/// A validator as one node sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidatorStatus {
+    /// Its seat.
+    pub seat: u16,
+    /// Its agency.
+    pub agency: AgencyCode,
+    /// Its agency's name.
+    pub name: String,
+    /// Whether the node can reach it.
+    pub reachable: bool,
+    /// Whether it is the node that answers.
+    pub this_node: bool,
+}
+
+/// What became of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// In this node's pool, checked, to be proposed until its deadline.
+    Accepted,
+    /// In a block that a quorum agreed on, and on this node's disk.
+    Committed,
+    /// Every record in it was on the ledger before: here is where.
+    Recorded,
+    /// It will not be committed; `code` and `detail` say why.
+    Refused,
+}
+
+/// The answer to a submission, and to `GET /v1/transactions/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The transaction.
+    pub tx: TxId,
+    /// What became of it.
+    pub status: Fate,
+    /// The block, when it is committed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub height: Option<Height>,
+    /// Its records, in the order of its operations.
+    pub records: Vec<Recorded>,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<String>,
+    /// The same, in words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+}
+
+/// A record and its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The record.
+    pub record: RecordId,
+    /// Its position in the history log; none until it is committed.
+    pub position: Option<u64>,
+    /// The block that holds it; none until it is committed.
+    pub height: Option<Height>,
+}
+
+/// The answer to `GET /v1/records/{id}`, and one row of `GET /v1/records?document=…`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordView {
+    /// The record.
+    pub record: RecordId,
+    /// Its position in the history log.
+    pub position: u64,
+    /// The block that holds it.
+    pub height: Height,
+    /// That block's time.
+    pub time: Timestamp,
+    /// The transaction that carried it.
+    pub tx: TxId,
+    /// Which of its operations it is.
+    pub index: u32,
+    /// The acting agency.
+    pub agency: AgencyCode,
+    /// That agency's name.
+    pub agency_name: String,
+    /// What was recorded.
+    pub operation: Operation,
+}
+
+/// A page of records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Records {
+    /// The records, oldest first.
+    pub records: Vec<RecordView>,
+}
+
+/// The answer to `GET /v1/subjects/{KIND:ID}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectView {
+    /// Its state.
+    pub state: SubjectState,
+    /// The owner's name.
+    pub owner_name: String,
+    /// The block as of which this is so.
+    pub height: Height,
+    /// That block's time.
+    pub time: Timestamp,
+}
+
+/// The answer to `GET /v1/subjects/{KIND:ID}/history?from=N&limit=N`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The subject.
+    pub subject: Subject,
+    /// How many records it has.
+    pub total: u64,
+    /// The rows, oldest first.
+    pub rows: Vec<HistoryRow>,
+    /// Where to go on; none at the end.
+    pub next: Option<u64>,
+}
+
+/// One record of a subject's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    /// Its place in the history, from 0.
+    pub sequence: u64,
+    /// The subject's part in it.
+    pub part: Part,
+    /// The record.
+    #[serde(flatten)]
+    pub record: RecordView,
+}
+
+/// The answer to `GET /v1/blocks/{height}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockView {
+    /// The block.
+    pub block: BlockId,
+    /// Its header.
+    pub header: types::Header,
+    /// Its certificate.
+    pub certificate: types::Certificate,
+    /// Its transactions.
+    pub transactions: Vec<TxId>,
+}
+
+/// An error, as RFC 9457 has it, with a code that never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A name for the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The HTTP status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// Our code.
+    pub code: String,
+    /// What is wrong, and what to do.
+    pub detail: String,
+}
+
+/// An agency's key, as a file: `DIR/keys/issuer.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFile {
+    /// The format, 1.
+    pub version: u16,
+    /// What the key is for: `organisation`, `consensus` or `transport`.
+    pub purpose: String,
+    /// The agency it belongs to, if it is enrolled.
+    pub agency: Option<AgencyCode>,
+    /// The public key.
+    pub public: types::PublicKey,
+    /// The secret seed, 64 hexadecimal digits. The file's mode must be 0600.
+    pub secret: String,
+}

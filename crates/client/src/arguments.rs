@@ -1,0 +1,313 @@
+//! The command line: what may be asked, and how it is explained.
+
+use crate::speech::Lang;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use types::{RecordId, Subject, Text, Timestamp, operation};
+
+/// Submit government records to a Minlian ledger, ask for them, and check their proofs.
+#[derive(Debug, Parser)]
+#[command(
+    name = "minlian",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done or proven; 1 not proven, some records rejected, or unknown; 2 usage; 3 could not decide; \
+                  4 node or network not available, run again; 74 local I/O error; 130 interrupted."
+)]
+pub(crate) struct Arguments {
+    /// The language to speak: zh-CN or en. The default follows the locale
+    #[arg(long, global = true, value_name = "LANG")]
+    pub(crate) lang: Option<Lang>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Submit(Box<Submit>),
+    Status(Ask),
+    History(History),
+    Record(AskRecord),
+    Prove(Prove),
+    Verify(Verify),
+    Version(Version),
+}
+
+/// The node to ask.
+#[derive(Debug, Args)]
+pub(crate) struct Node {
+    /// The node's address
+    #[arg(long, value_name = "URL", env = "MINLIAN_NODE")]
+    pub(crate) node: String,
+}
+
+/// Check documents, sign their records and hand them to a node
+///
+/// Files may be JSON (native operations), NDJSON (`.ndjson`, `.jsonl`: one document a line) or EPCIS 2.0 documents. A record is
+/// named by its content, so the same command may be run again at any time: what is on the ledger is recognised, and gives
+/// the same receipt.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  minlian submit licences.ndjson --node http://127.0.0.1:28001 \
+                        --key keys/issuer.json --wait committed")]
+pub(crate) struct Submit {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The node's address
+    #[arg(long, value_name = "URL", env = "MINLIAN_NODE", required_unless_present = "check")]
+    pub(crate) node: Option<String>,
+    /// The agency's key file; its mode must be 0600
+    #[arg(long, value_name = "KEY", env = "MINLIAN_KEY", required_unless_present = "check")]
+    pub(crate) key: Option<PathBuf>,
+    /// Only check the documents; needs no node and no key
+    #[arg(long, conflicts_with_all = ["receipts", "state"])]
+    pub(crate) check: bool,
+    /// How far the records have to have come
+    #[arg(long, value_name = "HOW", default_value = "committed")]
+    pub(crate) wait: Wait,
+    /// Where the receipts go; default `NAME.receipts.ndjson` beside each file, or standard output with --json
+    #[arg(long, value_name = "OUT")]
+    pub(crate) receipts: Option<PathBuf>,
+    /// Where the rejected records go; default `NAME.rejected.ndjson` beside each file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejected: Option<PathBuf>,
+    /// Where progress is remembered until the end; default `.NAME.minlian-state` beside the file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// The most operations under one signature
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) batch: u16,
+    /// How sensitive the records are
+    #[arg(long, default_value = "internal")]
+    pub(crate) grade: Grade,
+    /// The system that captured the documents. Part of every record: the same file under another name is other records
+    #[arg(long, value_name = "NAME", default_value = "minlian")]
+    pub(crate) system: Text<64>,
+    /// That system's version. Part of every record, too
+    #[arg(long, value_name = "VERSION", default_value = "1")]
+    pub(crate) system_version: Text<32>,
+    /// When the documents were captured; default the file's time of modification, so that a rerun gives the same records
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) captured_at: Option<Timestamp>,
+    /// How long to go on when the node does not answer, or nothing moves, seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub(crate) patience: u32,
+    /// Receipts as NDJSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where a service item, e-licence or lot stands, as one node says
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  minlian status licence:1.2.156.3005.2… --node http://127.0.0.1:28001"
+)]
+pub(crate) struct Ask {
+    /// What: item:…, basic:…, licence:… or lot:…
+    #[arg(value_name = "KIND:ID")]
+    pub(crate) subject: Subject,
+    #[command(flatten)]
+    pub(crate) node: Node,
+    /// JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Every record of a service item, e-licence or lot, oldest first
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  minlian history lot:urn:epc:class:lgtin:6901234.012345.L1 --node http://127.0.0.1:28001"
+)]
+pub(crate) struct History {
+    /// What: item:…, basic:…, licence:… or lot:…
+    #[arg(value_name = "KIND:ID")]
+    pub(crate) subject: Subject,
+    #[command(flatten)]
+    pub(crate) node: Node,
+    /// The first record to show, from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) from: u64,
+    /// The most records to show; default all
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// NDJSON on standard output, one record a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// One record, as one node says
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  minlian record 3f9c…e21b --node http://127.0.0.1:28001")]
+pub(crate) struct AskRecord {
+    /// The record's id, from its receipt
+    #[arg(value_name = "ID")]
+    pub(crate) record: RecordId,
+    #[command(flatten)]
+    pub(crate) node: Node,
+    /// JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Fetch a proof that can be checked without any network, for ever
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  minlian prove --record 3f9c…e21b --out record.proof --node http://127.0.0.1:28001\n  \
+                        minlian prove --subject licence:1.2.156.3005.2… --out status.proof --node http://127.0.0.1:28001"
+)]
+pub(crate) struct Prove {
+    #[command(flatten)]
+    pub(crate) node: Node,
+    #[command(flatten)]
+    pub(crate) what: Provable,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Write text that survives e-mail, instead of bytes
+    #[arg(long)]
+    pub(crate) armor: bool,
+    /// What was written, as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What can be proven.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Provable {
+    /// That this record is on the ledger
+    #[arg(long, value_name = "ID")]
+    pub(crate) record: Option<RecordId>,
+    /// Where this service item, e-licence or lot stands now, with its history
+    #[arg(long, value_name = "KIND:ID")]
+    pub(crate) subject: Option<Subject>,
+}
+
+/// Check a proof, without any network
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  minlian verify SH-2026-004417.proof --document SH-2026-004417.json --trust-root genesis.toml"
+)]
+pub(crate) struct Verify {
+    /// The proof, binary or armoured
+    #[arg(value_name = "PROOF")]
+    pub(crate) proof: PathBuf,
+    /// The genesis file of the chain, had from your agency, never from whoever presents the proof
+    #[arg(long, value_name = "GENESIS", env = "MINLIAN_TRUST_ROOT")]
+    pub(crate) trust_root: Option<PathBuf>,
+    /// The document that the proof is said to be of
+    #[arg(long, value_name = "FILE")]
+    pub(crate) document: Option<PathBuf>,
+    /// JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing; the exit code says it
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// The version of this command and of the proofs it knows
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  minlian version --json")]
+pub(crate) struct Version {
+    /// JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How far the records have to have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Wait {
+    /// In the node's pool, on its disk
+    Accepted,
+    /// In a block that a quorum agreed on
+    Committed,
+}
+
+impl Wait {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Committed => "committed",
+        }
+    }
+}
+
+/// How sensitive a record is, 数据分类分级.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Grade {
+    /// 1, 公开
+    Public,
+    /// 2, 内部
+    Internal,
+    /// 3, 敏感
+    Sensitive,
+    /// 4, 受限
+    Restricted,
+}
+
+impl From<Grade> for operation::Grade {
+    fn from(grade: Grade) -> Self {
+        match grade {
+            Grade::Public => Self::Public,
+            Grade::Internal => Self::Internal,
+            Grade::Sensitive => Self::Sensitive,
+            Grade::Restricted => Self::Restricted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory as _, error::ErrorKind};
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_has_an_example() {
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands() {
+            let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("minlian "), "{}: {help}", sub.get_name());
+            assert!(
+                sub.get_arguments().any(|argument| argument.get_id() == "json"),
+                "{}",
+                sub.get_name()
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_a_usage_error() {
+        for (line, why) in [
+            ("minlian submit", ErrorKind::MissingRequiredArgument),
+            ("minlian submit a.json", ErrorKind::MissingRequiredArgument),
+            ("minlian submit a.json --node u --key k --batch 0", ErrorKind::ValueValidation),
+            ("minlian submit a.json --node u --key k --batch 1001", ErrorKind::ValueValidation),
+            (
+                "minlian submit a.json --node u --key k --captured-at noon",
+                ErrorKind::ValueValidation,
+            ),
+            ("minlian status ship:1 --node u", ErrorKind::ValueValidation),
+            ("minlian prove --node u --out f", ErrorKind::MissingRequiredArgument),
+            ("minlian verify", ErrorKind::MissingRequiredArgument),
+            ("minlian verify p --lang fr", ErrorKind::InvalidValue),
+            ("minlian verfy p", ErrorKind::InvalidSubcommand),
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!((error.kind(), error.exit_code()), (why, 2), "{line}");
+        }
+        for line in [
+            "minlian submit a.json b.ndjson --node u --key k --wait accepted --grade public",
+            "minlian submit a.json --check",
+            "minlian verify p -q --lang zh-CN",
+            "minlian history item:1 --node u --from 5 --limit 10 --json",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+}

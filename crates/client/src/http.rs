@@ -1,0 +1,457 @@
+//! A node, asked over HTTP: one method a question, errors sorted by what the caller can do about them.
+
+use crate::api::{
+    BlockView, Fate, History, NodeStatus, Problem, Receipt, RecordView, Records, SubjectView,
+};
+use reqwest::{Response, StatusCode, header};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use types::{Digest, Height, RecordId, Subject, Transaction, TxId, codec};
+
+/// The longest answer that is read, bytes: a proof of a long history is the largest.
+const ANSWER_BYTES_MAX: usize = 32 << 20;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long an answer may take. A node holds a submission that waits to be committed for ten seconds.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// The longest pause a node can talk us into.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// A node, asked over HTTP.
+#[derive(Clone, Debug)]
+pub struct Client {
+    base: String,
+    http: reqwest::Client,
+}
+
+/// How far a submission is to have come when the node answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wait {
+    /// In the node's pool.
+    Accepted,
+    /// In a block.
+    Committed,
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Not an address this version can ask.
+    #[error("{url:?} is not a node's address: {why}")]
+    Address {
+        /// The address.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// No answer arrived. Whether the question did is not known; asking again is safe.
+    #[error("no answer from {url}: {why}")]
+    Unreachable {
+        /// Whom we asked.
+        url: String,
+        /// What happened.
+        why: String,
+    },
+    /// The node is there and asks for patience (429, 503).
+    #[error("{} ({})", problem.detail, problem.code)]
+    Busy {
+        /// For how long, if it said.
+        retry_after: Option<Duration>,
+        /// Why.
+        problem: Problem,
+    },
+    /// The node refused, or failed, and says why.
+    #[error("{} ({})", .0.detail, .0.code)]
+    Problem(Problem),
+    /// Whatever answered is not a node of this version.
+    #[error("{url} does not answer like a node of this version: {why}")]
+    Strange {
+        /// Whom we asked.
+        url: String,
+        /// What is odd.
+        why: String,
+    },
+}
+
+impl ClientError {
+    /// Whether the same question may have an answer later.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Busy { .. } => true,
+            Self::Problem(problem) => problem.status >= 500,
+            Self::Address { .. } | Self::Strange { .. } => false,
+        }
+    }
+}
+
+/// How long to try again before giving up.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// The first pause; each further one is twice as long.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
+    /// All pauses together.
+    pub total: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(200),
+            longest: Duration::from_secs(5),
+            total: Duration::from_secs(120),
+        }
+    }
+}
+
+/// A pause before a question is asked again.
+#[derive(Clone, Debug)]
+pub struct Pause {
+    /// How long.
+    pub length: Duration,
+    /// Why.
+    pub why: ClientError,
+}
+
+impl Patience {
+    /// Asks until there is an answer or no patience is left; `pausing` hears of every pause.
+    ///
+    /// # Errors
+    /// The last error, when it will not pass or the pauses together exceed the total.
+    pub async fn ask<T, F: Future<Output = Result<T, ClientError>>>(
+        &self,
+        mut pausing: impl FnMut(&Pause),
+        mut question: impl FnMut() -> F,
+    ) -> Result<T, ClientError> {
+        let (mut next, mut spent) = (self.first, Duration::ZERO);
+        loop {
+            let why = match question().await {
+                Ok(answer) => return Ok(answer),
+                Err(why) => why,
+            };
+            let asked = match &why {
+                ClientError::Busy { retry_after, .. } => *retry_after,
+                ClientError::Unreachable { .. }
+                | ClientError::Problem(_)
+                | ClientError::Address { .. }
+                | ClientError::Strange { .. } => None,
+            };
+            // A node that says "at once" is not asked at once, or it would be asked for ever.
+            let length = asked.unwrap_or(next).max(self.first).min(PAUSE_MAX);
+            if !why.is_passing() || spent + length > self.total {
+                return Err(why);
+            }
+            pausing(&Pause { length, why });
+            tokio::time::sleep(length).await;
+            spent += length;
+            next = (next * 2).min(self.longest);
+        }
+    }
+}
+
+impl Client {
+    /// A client of the node at a URL such as `http://127.0.0.1:28001`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When it is not a URL this version can ask.
+    pub fn new(url: &str) -> Result<Self, ClientError> {
+        let address = |why| ClientError::Address { url: url.to_owned(), why };
+        let parsed = reqwest::Url::parse(url).map_err(|_why| address("it is not a URL"))?;
+        match parsed.scheme() {
+            "http" => {}
+            "https" => {
+                return Err(address(
+                    "this version speaks plain http; put a local TLS tunnel in between",
+                ));
+            }
+            _ => return Err(address("it has to begin with http://")),
+        }
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("minlian/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|_why| address("the HTTP client does not start"))?;
+        Ok(Self { base: url.trim_end_matches('/').to_owned(), http })
+    }
+
+    /// The node's address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
+    /// How the node and its chain are.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn status(&self) -> Result<NodeStatus, ClientError> {
+        self.get("/v1/status").await
+    }
+
+    /// Hands in a transaction. Handing it in twice is one commit and the same receipt.
+    ///
+    /// A receipt with [`Fate::Accepted`] may come even when asked to wait for the commit: the node does not wait for ever.
+    ///
+    /// # Errors
+    /// When there is no answer, or the node refuses: [`ClientError::Problem`] has the code.
+    pub async fn submit(&self, tx: &Transaction, wait: Wait) -> Result<Receipt, ClientError> {
+        let wait = match wait {
+            Wait::Accepted => "accepted",
+            Wait::Committed => "committed",
+        };
+        let request = self
+            .http
+            .post(format!("{}/v1/transactions?wait={wait}", self.base))
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            .body(codec::encode(tx));
+        self.parse(&self.send(request).await?)
+    }
+
+    /// Waits until a transaction that was accepted is committed or refused, looking every now and then.
+    ///
+    /// `None` when the node does not know it; submitting it again is safe.
+    ///
+    /// # Errors
+    /// When there is no answer, or nothing was decided for as long as `patience` has pauses.
+    pub async fn settled(
+        &self,
+        id: &TxId,
+        patience: &Patience,
+    ) -> Result<Option<Receipt>, ClientError> {
+        let (mut pause, mut spent) = (patience.first, Duration::ZERO);
+        loop {
+            let quiet = |_: &Pause| {};
+            // The node answers when it is decided, or after a while.
+            let path = format!("/v1/transactions/{id}?wait=committed");
+            let receipt: Option<Receipt> =
+                patience.ask(quiet, || async { found(self.get(&path).await) }).await?;
+            let undecided = receipt.as_ref().is_some_and(|r| r.status == Fate::Accepted);
+            if !undecided {
+                return Ok(receipt);
+            }
+            if spent > patience.total {
+                let why = format!("transaction {} is accepted, and not decided yet", id.0.short());
+                return Err(ClientError::Unreachable { url: self.base.clone(), why });
+            }
+            tokio::time::sleep(pause).await;
+            spent += pause;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    /// What became of a transaction; `None` when the node does not know it.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn transaction(&self, id: &TxId) -> Result<Option<Receipt>, ClientError> {
+        found(self.get(&format!("/v1/transactions/{id}")).await)
+    }
+
+    /// A record; `None` when it is not on the ledger.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn record(&self, id: &RecordId) -> Result<Option<RecordView>, ClientError> {
+        found(self.get(&format!("/v1/records/{id}")).await)
+    }
+
+    /// The records that commit to a document.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn records(&self, document: &Digest) -> Result<Records, ClientError> {
+        self.get(&format!("/v1/records?document={document}")).await
+    }
+
+    /// Where a subject stands; `None` when it is not on the ledger.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn subject(&self, subject: &Subject) -> Result<Option<SubjectView>, ClientError> {
+        found(self.get(&format!("/v1/subjects/{}", percent(subject))).await)
+    }
+
+    /// A page of a subject's history, oldest first; `None` when the subject is not on the ledger.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn history(
+        &self,
+        subject: &Subject,
+        from: u64,
+        limit: u64,
+    ) -> Result<Option<History>, ClientError> {
+        let subject = percent(subject);
+        found(self.get(&format!("/v1/subjects/{subject}/history?from={from}&limit={limit}")).await)
+    }
+
+    /// A block; `None` when there is none at that height yet.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn block(&self, height: Height) -> Result<Option<BlockView>, ClientError> {
+        found(self.get(&format!("/v1/blocks/{height}")).await)
+    }
+
+    /// The last block; `None` on a chain that has none.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn latest_block(&self) -> Result<Option<BlockView>, ClientError> {
+        found(self.get("/v1/blocks/latest").await)
+    }
+
+    /// The proof file of a record; `None` when it is not on the ledger.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn record_proof(&self, id: &RecordId) -> Result<Option<Vec<u8>>, ClientError> {
+        found(self.get_bytes(&format!("/v1/proofs/records/{id}")).await)
+    }
+
+    /// The proof file of where a subject stands, which may be that it is not on the ledger.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn subject_proof(&self, subject: &Subject) -> Result<Option<Vec<u8>>, ClientError> {
+        found(self.get_bytes(&format!("/v1/proofs/subjects/{}", percent(subject))).await)
+    }
+
+    /// The node's genesis file. It is only as trustworthy as the node: take trust roots from your agency.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn genesis(&self) -> Result<String, ClientError> {
+        String::from_utf8(self.get_bytes("/v1/genesis").await?)
+            .map_err(|_why| self.strange("the genesis file is not UTF-8"))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.parse(&self.get_bytes(path).await?)
+    }
+
+    async fn get_bytes(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        self.send(self.http.get(format!("{}{path}", self.base))).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, ClientError> {
+        let answer = request.send().await.map_err(|why| self.unreachable(&why))?;
+        let status = answer.status();
+        let retry_after = answer
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let bytes = self.body(answer).await?;
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        let busy =
+            matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        // Something in between, such as a proxy, may say 503 in its own words.
+        let problem = match serde_json::from_slice(&bytes) {
+            Ok(problem) => problem,
+            Err(_foreign) if busy || status.is_server_error() => bare(status),
+            Err(_foreign) => return Err(self.strange(&format!("it says {status}"))),
+        };
+        if busy {
+            Err(ClientError::Busy { retry_after, problem })
+        } else {
+            Err(ClientError::Problem(problem))
+        }
+    }
+
+    async fn body(&self, mut answer: Response) -> Result<Vec<u8>, ClientError> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|why| self.unreachable(&why))? {
+            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(self.strange("its answer does not end"));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    fn parse<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(bytes).map_err(|why| self.strange(&why.to_string()))
+    }
+
+    fn unreachable(&self, why: &reqwest::Error) -> ClientError {
+        // The innermost cause is the one that names the reason; those around it say that there is one.
+        let mut cause: &dyn std::error::Error = why;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        ClientError::Unreachable { url: self.base.clone(), why: cause.to_string() }
+    }
+
+    fn strange(&self, why: &str) -> ClientError {
+        ClientError::Strange { url: self.base.clone(), why: why.to_owned() }
+    }
+}
+
+/// A problem that came without words.
+fn bare(status: StatusCode) -> Problem {
+    let words = status.canonical_reason().unwrap_or("error").to_owned();
+    Problem {
+        kind: "about:blank".into(),
+        title: words.clone(),
+        status: status.as_u16(),
+        code: format!("HTTP-{}", status.as_u16()),
+        detail: words,
+    }
+}
+
+/// "Not found" is an answer.
+fn found<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(ClientError::Problem(problem)) if problem.status == 404 => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
+/// A subject as one segment of a path: every byte outside the unreserved set of RFC 3986 section 2.3 escaped.
+fn percent(subject: &Subject) -> String {
+    use core::fmt::Write as _;
+    subject.to_string().bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(byte.into());
+            }
+            _ => write!(out, "%{byte:02X}").expect("a String takes what it is given"),
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_one_segment_of_a_path() {
+        for (subject, wanted) in [
+            ("lot:urn:epc:id:sgtin:69.1?a=b#c", "lot%3Aurn%3Aepc%3Aid%3Asgtin%3A69.1%3Fa%3Db%23c"),
+            ("lot:https://id.example/01/69", "lot%3Ahttps%3A%2F%2Fid.example%2F01%2F69"),
+            ("licence:闽", "licence%3A%E9%97%BD"),
+        ] {
+            assert_eq!(percent(&subject.parse().unwrap()), wanted);
+        }
+    }
+
+    #[test]
+    fn only_addresses_that_can_be_asked_are_taken() {
+        assert_eq!(Client::new("http://[::1]:28001/").unwrap().url(), "http://[::1]:28001");
+        for bad in ["", "node", "ftp://node", "https://node:1"] {
+            assert!(matches!(Client::new(bad), Err(ClientError::Address { .. })), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,897 @@
+//! Everything that people are told, in both languages side by side.
+
+mod problem;
+
+use crate::{
+    exit::{Exit, Stop, VERSION},
+    layout::{count, hang, pad},
+    verify::{Answer, Document, Finding, Fit, Obstacle, Report, short},
+};
+use client::Pause;
+use proof::{Check, Claim, Fact, Outcome, Proof, RecordClaim, Scope, StatusClaim};
+use std::fmt::Write as _;
+use types::{
+    AgencyCode, Height, Subject, Timestamp,
+    operation::{Action, EventType, Family, ItemVerb, LicenceVerb},
+    subject::{Facts, Kind, Part, Status},
+};
+use unicode_width::UnicodeWidthStr as _;
+
+/// A language people are spoken to in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Lang {
+    /// English
+    En,
+    /// 中文
+    #[value(name = "zh-CN", alias = "zh")]
+    Zh,
+}
+
+impl Lang {
+    const fn pick<'t>(self, en: &'t str, zh: &'t str) -> &'t str {
+        match self {
+            Self::En => en,
+            Self::Zh => zh,
+        }
+    }
+}
+
+/// The same sentence in both languages; the one that is asked for is written.
+macro_rules! say {
+    ($lang:expr, $en:literal, $zh:literal $(,)?) => {
+        match $lang {
+            $crate::speech::Lang::En => format!($en),
+            $crate::speech::Lang::Zh => format!($zh),
+        }
+    };
+}
+pub(crate) use say;
+
+/// Whether a character may be shown: no controls, nothing that reorders what is read.
+pub(crate) fn is_plain(c: char) -> bool {
+    !(c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
+}
+
+/// Somebody else's words, without anything that could deceive a terminal.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_plain(c) || c == '\n' { c } else { char::REPLACEMENT_CHARACTER })
+        .collect()
+}
+
+// ── Verification ──
+
+/// How a step went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Passed,
+    Failed,
+    NotEvaluated,
+}
+
+impl Mark {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::NotEvaluated => "not-evaluated",
+        }
+    }
+
+    const fn sign(self) -> &'static str {
+        match self {
+            Self::Passed => "✔",
+            Self::Failed => "✘",
+            Self::NotEvaluated => "–",
+        }
+    }
+
+    fn paint(self, text: &str, colour: bool) -> String {
+        let code = match self {
+            Self::Passed => "32",
+            Self::Failed => "31",
+            Self::NotEvaluated => "33",
+        };
+        if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// One step of a check, in words.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// Its name, for programs.
+    pub(crate) check: &'static str,
+    /// Of which claim.
+    pub(crate) claim: Option<usize>,
+    /// How it went.
+    pub(crate) mark: Mark,
+    /// The code of what is wrong.
+    pub(crate) code: Option<&'static str>,
+    /// Its name, for people.
+    pub(crate) title: &'static str,
+    /// What it says.
+    pub(crate) text: String,
+}
+
+/// Past this many claims only those that do not hold are told one by one.
+const CLAIMS_SHOWN: usize = 5;
+
+/// The whole answer, for a terminal.
+pub(crate) fn report(lang: Lang, report: &Report, colour: bool) -> String {
+    let (word, mark) = match report.answer() {
+        Answer::Proven => (lang.pick("PROVEN", "已证明"), Mark::Passed),
+        Answer::NotProven => (lang.pick("NOT PROVEN", "未证明"), Mark::Failed),
+        Answer::CannotCheck => (lang.pick("CANNOT CHECK", "无法核验"), Mark::NotEvaluated),
+    };
+    let subject = report.proof().map_or_else(|| report.file.clone(), |proof| headline(lang, proof));
+    let mut out = format!("{}   {subject}\n\n", mark.paint(word, colour));
+    let steps = steps(lang, report);
+    let columns = steps.iter().map(|step| step.title.width()).max().unwrap_or(0) + 2;
+    let claims = report.proof().map_or(0, |proof| proof.claims.len());
+    for (number, step) in (1..).zip(&steps) {
+        if step.claim.is_some_and(|claim| claim >= CLAIMS_SHOWN) && step.mark == Mark::Passed {
+            continue;
+        }
+        let code = step.code.map(|code| format!("   {code}"));
+        let head = format!("{number:>3} {} {}", step.mark.sign(), pad(step.title, columns));
+        let line = hang(&head, &format!("{}{}", step.text, code.unwrap_or_default()));
+        // Painted last: the signs of colour have no width, and hanging would count them.
+        let sign = step.mark.sign();
+        out.push_str(&line.replacen(sign, &step.mark.paint(sign, colour), 1));
+        out.push('\n');
+    }
+    if claims > CLAIMS_SHOWN {
+        let more = claims - CLAIMS_SHOWN;
+        let line = say!(
+            lang,
+            "    … the steps of {more} more claims are left out where they hold",
+            "    …… 其余 {more} 项声明中成立的步骤从略"
+        );
+        out.push_str(&line);
+        out.push('\n');
+    }
+    if !steps.is_empty() {
+        out.push('\n');
+    }
+    let (shown, not_shown) = meaning(lang, report);
+    let (yes, no) = (
+        lang.pick("What this shows", "证明了什么"),
+        lang.pick("What it does NOT show", "没有证明什么"),
+    );
+    let columns = yes.width().max(no.width()) + 3;
+    if report.answer() == Answer::Proven {
+        for (head, sentences) in [(yes, shown), (no, not_shown)] {
+            out.push_str(&hang(&pad(head, columns), &sentences.join("\n")));
+            out.push('\n');
+        }
+    } else if let Some(reason) = reason(lang, report) {
+        let code = report.code().map(|code| say!(lang, "code {code}", "代码 {code}"));
+        out.push_str(&hang("", &reason));
+        writeln!(out, "\n{}", code.unwrap_or_default()).expect("a String takes what it is given");
+    }
+    out.push_str(&foot(lang, report));
+    out
+}
+
+fn foot(lang: Lang, report: &Report) -> String {
+    let root = report.root.as_ref().map_or_else(String::new, |root| {
+        let (name, chain) = (root.name(), root.chain().0.short());
+        say!(
+            lang,
+            ", trust root \"{name}\" {chain} (confirm this by another channel)",
+            "，信任根“{name}” {chain}（请通过其他渠道核对）"
+        )
+    });
+    say!(
+        lang,
+        "No network was used. Verifier {VERSION}{root}.",
+        "核验过程未使用网络。核验程序 {VERSION}{root}。"
+    )
+}
+
+/// What a proof is about, in a few words.
+pub(crate) fn headline(lang: Lang, proof: &Proof) -> String {
+    let first = match proof.claims.first() {
+        None => return String::new(),
+        Some(Claim::Record(claim)) => act(lang, &claim.operation.action),
+        Some(Claim::Status(claim)) => thing(lang, &claim.subject),
+    };
+    let (all, more) = (proof.claims.len(), proof.claims.len() - 1);
+    if more == 0 { first } else { say!(lang, "{first}, and {more} more", "{first} 等 {all} 项") }
+}
+
+/// The steps that were taken, or would have been.
+pub(crate) fn steps(lang: Lang, report: &Report) -> Vec<Step> {
+    let Finding::Checked(verdict, document) = &report.finding else { return Vec::new() };
+    let mut steps: Vec<Step> =
+        document.iter().map(|document| document_step(lang, document)).collect();
+    for step in &verdict.steps {
+        let (mark, code, text) = match &step.outcome {
+            Outcome::Passed(fact) => {
+                let claim = step.claim.and_then(|index| report.proof()?.claims.get(index));
+                (Mark::Passed, None, self::fact(lang, fact, claim, report))
+            }
+            Outcome::Failed(error) => {
+                (Mark::Failed, Some(error.code()), problem::text(lang, error))
+            }
+            Outcome::NotEvaluated => {
+                (Mark::NotEvaluated, None, lang.pick("not evaluated", "未作判断").to_owned())
+            }
+        };
+        let title = match step.check {
+            Check::Record => lang.pick("record", "记录签名"),
+            Check::Authority => lang.pick("authority", "机构权限"),
+            Check::Inclusion => lang.pick("inclusion", "包含证明"),
+            Check::State => lang.pick("state", "状态证明"),
+            Check::History => lang.pick("history", "完整历史"),
+            Check::Finality => lang.pick("finality", "终局性"),
+            Check::Trust => lang.pick("trust", "信任根"),
+        };
+        steps.push(Step { check: step.check.name(), claim: step.claim, mark, code, title, text });
+    }
+    steps
+}
+
+fn document_step(lang: Lang, document: &Document) -> Step {
+    let Document { name, digest, fit } = document;
+    let this = short(digest);
+    let (mark, code, text) = match fit {
+        Fit::Exact => (
+            Mark::Passed,
+            None,
+            say!(
+                lang,
+                "the digest of {name} equals the recorded one   {this}",
+                "文件一致：{name} 的摘要与上链摘要相同   {this}"
+            ),
+        ),
+        Fit::Content(recorded) => {
+            let recorded = short(recorded);
+            (
+                Mark::Failed,
+                Some("V-DOC-MISMATCH"),
+                say!(
+                    lang,
+                    "{name} contains the recorded content, but is not the file that was recorded\n\
+                     recorded   {recorded}\nthis file  {this}",
+                    "{name} 含有上链的内容，但不是当时上链的那份文件\n上链摘要  {recorded}\n本文件    {this}"
+                ),
+            )
+        }
+        Fit::No(recorded) => {
+            let recorded = short(recorded);
+            (
+                Mark::Failed,
+                Some("V-DOC-MISMATCH"),
+                say!(
+                    lang,
+                    "{name} is not the file that was recorded\nrecorded   {recorded}\nthis file  {this}",
+                    "{name} 不是当时上链的那份文件\n上链摘要  {recorded}\n本文件    {this}"
+                ),
+            )
+        }
+        Fit::NoRecord => (
+            Mark::NotEvaluated,
+            Some("V-DOC-NO-RECORD"),
+            say!(
+                lang,
+                "not evaluated: this proof is of a status, and carries no document's digest",
+                "未作判断：本证明是状态证明，不含文件摘要"
+            ),
+        ),
+        Fit::NotEvaluated => {
+            (Mark::NotEvaluated, None, lang.pick("not evaluated", "未作判断").to_owned())
+        }
+    };
+    Step {
+        check: "document", claim: None, mark, code, title: lang.pick("document", "文件"), text
+    }
+}
+
+fn fact(lang: Lang, fact: &Fact, claim: Option<&Claim>, report: &Report) -> String {
+    match fact {
+        Fact::Record { record, tx, index, count: all, agency, key } => {
+            let (who, key) = (self::agency(lang, agency, report), key.short());
+            let (nth, all) = (index + 1, count((*all).into()));
+            let (record, tx) = (record.0.short(), tx.0.short());
+            say!(
+                lang,
+                "signed by {who}, key {key}\nrecord {record}, operation {nth} of {all} in transaction {tx}",
+                "由{who}签名，密钥 {key}\n记录 {record}，交易 {tx} 的第 {nth} 项操作（共 {all} 项）"
+            )
+        }
+        Fact::Authority { name, family, scope } => {
+            let role = match family {
+                Family::Item => lang.pick("service items", "政务服务事项"),
+                Family::Licence => lang.pick("e-licences", "电子证照"),
+                Family::Trace => lang.pick("traceability events", "溯源事件"),
+            };
+            match scope {
+                Scope::Covered => say!(
+                    lang,
+                    "the key is enrolled for {name}, whose role for {role} covers this record",
+                    "该密钥登记在{name}名下，其“{role}”权限涵盖此记录"
+                ),
+                Scope::Family => say!(
+                    lang,
+                    "the key is enrolled for {name}, which has a role for {role}",
+                    "该密钥登记在{name}名下，该机构具有“{role}”权限"
+                ),
+            }
+        }
+        Fact::Inclusion { position, size, hashes, root, height, time } => {
+            let (nth, size) = (count(position + 1), count(*size));
+            let (height, time, root) = (count(height.0), time.in_china(), root.short());
+            say!(
+                lang,
+                "record {nth} of {size} in the log ({hashes} hashes, root {root})\n\
+                 recorded in block {height} at {time} (block time)",
+                "日志中第 {nth} 条记录，共 {size} 条（{hashes} 个哈希，根 {root}）\n记录于区块 {height}，{time}（区块时间）"
+            )
+        }
+        Fact::State { present, hashes, root, .. } => {
+            let root = root.short();
+            if let (true, Some(Claim::Status(claim))) = (present, claim) {
+                let standing = standing(lang, claim, report);
+                say!(
+                    lang,
+                    "it stands in the ledger's state ({hashes} hashes, root {root})\n{standing}",
+                    "在账本状态之中（{hashes} 个哈希，根 {root}）\n{standing}"
+                )
+            } else {
+                say!(
+                    lang,
+                    "it is NOT on the ledger: its place in the state is empty ({hashes} hashes, root {root})",
+                    "不在账本上：其在状态树中的位置为空（{hashes} 个哈希，根 {root}）"
+                )
+            }
+        }
+        Fact::History { records, shown } => {
+            let (all, shown) = (self::records(lang, *records), count(*shown));
+            say!(
+                lang,
+                "complete: {all}, all listed in the file, {shown} of them shown whole",
+                "完整：{all}全部列于文件之中，其中 {shown} 条完整附在文件中"
+            )
+        }
+        Fact::Finality { height, time, signers, quorum, .. } => {
+            let all = report.root.as_ref().map_or(signers.len(), |root| root.committee().size());
+            let (signed, height, time) = (signers.len(), count(height.0), time.in_china());
+            let names: Vec<&str> = signers.iter().map(|seat| seat.name.as_str()).collect();
+            let names = names.join(lang.pick(", ", "、"));
+            say!(
+                lang,
+                "{signed} of {all} validators signed block {height} ({time}); {quorum} needed\n{names}",
+                "{all} 个验证节点中有 {signed} 个签署了区块 {height}（{time}），需要 {quorum} 个\n{names}"
+            )
+        }
+        Fact::Trust { name, validators, .. } => say!(
+            lang,
+            "the chain and its {validators} validators are those of your trust root \"{name}\"",
+            "该链及其 {validators} 个验证节点与您的信任根“{name}”一致"
+        ),
+    }
+}
+
+/// Where a subject stands, in words.
+fn standing(lang: Lang, claim: &StatusClaim, report: &Report) -> String {
+    let Some(state) = &claim.state else { return String::new() };
+    let word = status(lang, state.subject.kind, state.status);
+    let (owner, from) = (agency(lang, &state.owner, report), state.effective_from.in_china());
+    let (version, records) = (state.version, records(lang, state.records));
+    let mut text = say!(
+        lang,
+        "status {word}, effective from {from}; version {version}, {records}; belongs to {owner}",
+        "状态：{word}，自 {from} 起生效；版本 {version}，共 {records}；归属{owner}"
+    );
+    if let Some(more) = facts(lang, &state.facts) {
+        text.push('\n');
+        text.push_str(&more);
+    }
+    text
+}
+
+/// What more there is to know of a subject's kind.
+pub(crate) fn facts(lang: Lang, facts: &Facts) -> Option<String> {
+    match facts {
+        Facts::Licence { facts, successor } => {
+            let (kind, region) = (&facts.kind, facts.region);
+            let from = facts.valid_from.in_china();
+            let mut text = match facts.valid_until.map(Timestamp::in_china) {
+                Some(until) => say!(
+                    lang,
+                    "valid from {from} until before {until}; type {kind}, region {region}",
+                    "有效期 {from} 起，至 {until} 前；类型 {kind}，属地 {region}"
+                ),
+                None => say!(
+                    lang,
+                    "valid from {from} without end; type {kind}, region {region}",
+                    "有效期 {from} 起，长期；类型 {kind}，属地 {region}"
+                ),
+            };
+            if let Some(successor) = successor {
+                text.push_str(&say!(lang, "; succeeded by {successor}", "；由 {successor} 取代"));
+            }
+            Some(text)
+        }
+        Facts::Item { basic, region, planned_cancel, .. } => {
+            let mut text = say!(
+                lang,
+                "basic code {basic}, region {region}",
+                "基本编码 {basic}，区划 {region}"
+            );
+            if let Some(planned) = planned_cancel.map(Timestamp::in_china) {
+                text.push_str(&say!(lang, "; to be cancelled {planned}", "；计划取消 {planned}"));
+            }
+            Some(text)
+        }
+        Facts::Basic { .. } | Facts::Lot => None,
+    }
+}
+
+/// What is shown and what is not, a sentence each.
+pub(crate) fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>) {
+    let (mut shown, mut not_shown) = (Vec::new(), Vec::new());
+    let Some(proof) = report.proof() else { return (shown, not_shown) };
+    let (height, time) = (count(proof.header.height.0), proof.header.time.in_china());
+    for claim in proof.claims.iter().take(CLAIMS_SHOWN) {
+        match claim {
+            Claim::Record(claim) => {
+                shown.push(record_shown(lang, claim, report));
+                not_shown.push(record_not_shown(lang, claim));
+            }
+            Claim::Status(claim) => {
+                let (subject, what) = (&claim.subject, thing(lang, &claim.subject));
+                match &claim.state {
+                    Some(state) => {
+                        let word = status(lang, claim.subject.kind, state.status);
+                        shown.push(say!(
+                            lang,
+                            "As of block {height} ({time}) {what} was {word}.",
+                            "截至区块 {height}（{time}），{what} 的状态为：{word}。"
+                        ));
+                        if claim.history.is_some() {
+                            let records = records(lang, state.records);
+                            shown.push(say!(
+                                lang,
+                                "Its history is complete with {records}: none was left out, none was changed.",
+                                "其 {records}即完整历史，没有遗漏，没有改动。"
+                            ));
+                        }
+                        not_shown.push(say!(
+                            lang,
+                            "Anything that was recorded after block {height}, and that what was recorded is true. \
+                             Its status now, if a node is at hand:\nminlian status {subject}",
+                            "区块 {height} 之后的任何记录，以及所记录内容的真实性。查询当前状态（联网）：\nminlian status {subject}"
+                        ));
+                    }
+                    None => {
+                        shown.push(say!(
+                            lang,
+                            "As of block {height} ({time}) there was no record of {what} on this ledger.",
+                            "截至区块 {height}（{time}），本账本上没有{what} 的任何记录。"
+                        ));
+                        not_shown.push(say!(
+                            lang,
+                            "That it was not recorded later, or under another identifier, or elsewhere.",
+                            "此后是否上链、是否以其他标识上链、是否记录于别处。"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    shown.dedup();
+    not_shown.dedup();
+    if family_only(report) {
+        not_shown.push(say!(
+            lang,
+            "That the agency's role reaches to this very subject: the validators checked that, the file does not carry it.",
+            "该机构的权限是否及于此具体对象：上链时已由验证节点检查，文件本身不含此项。"
+        ));
+    }
+    (shown, not_shown)
+}
+
+fn record_shown(lang: Lang, claim: &RecordClaim, report: &Report) -> String {
+    let who = agency(lang, &claim.transaction.agency, report);
+    let time = claim.entry.time.in_china();
+    let act = act(lang, &claim.operation.action);
+    if report.document().is_some() {
+        return say!(
+            lang,
+            "This exact file was recorded by {who} no later than {time} for the {act}, and the network's validators agreed on it.",
+            "这份文件由{who}不晚于 {time} 上链（事由：{act}），并经网络验证节点共同确认。"
+        );
+    }
+    let digest = claim.operation.commitment.document;
+    say!(
+        lang,
+        "The {act} was recorded by {who} no later than {time}, and the network's validators agreed on it. \
+         The file it stands for has the digest\n{digest}",
+        "{act}：由{who}不晚于 {time} 上链，并经网络验证节点共同确认。所依据文件的摘要为\n{digest}"
+    )
+}
+
+fn record_not_shown(lang: Lang, claim: &RecordClaim) -> String {
+    let height = count(claim.entry.height.0);
+    let subjects = claim.operation.subjects();
+    let Some((subject, _)) = subjects.first() else {
+        return say!(lang, "That the content is true.", "内容的真实性。");
+    };
+    say!(
+        lang,
+        "That the content is true, or what was recorded after block {height}: it may have been changed or ended since. \
+         Ask the holder for a status proof, or a node:\nminlian status {subject}",
+        "内容的真实性，以及区块 {height} 之后的变化：此后可能已变更或终止。请持有人出示状态证明，或联网查询：\n\
+         minlian status {subject}"
+    )
+}
+
+/// Whether some role could be checked for its family only.
+fn family_only(report: &Report) -> bool {
+    let Finding::Checked(verdict, _) = &report.finding else { return false };
+    verdict.steps.iter().any(|step| {
+        matches!(step.outcome, Outcome::Passed(Fact::Authority { scope: Scope::Family, .. }))
+    })
+}
+
+/// Why nothing was proven, and what to do; none when it was.
+pub(crate) fn reason(lang: Lang, report: &Report) -> Option<String> {
+    let Finding::Checked(_, document) = &report.finding else {
+        let Finding::Nothing(obstacle) = &report.finding else { return None };
+        return Some(self::obstacle(lang, obstacle, &report.file));
+    };
+    if let Some(error) = report.error() {
+        return Some(problem::advice(lang, error, &report.file));
+    }
+    match document.as_ref()?.fit {
+        Fit::Exact => None,
+        Fit::Content(_) => Some(say!(
+            lang,
+            "The proof itself is genuine, and this file holds the content that was recorded, under the same meaning. But it \
+             is not the file itself: spaces, order or line ends differ, or there is more in it. Ask the holder for the original \
+             file if the file as such matters.",
+            "证明本身真实，且本文件含有上链的同一内容。但它不是当时的那份文件：空白、顺序、换行不同，或另有其他内容。\
+             如需确认文件本身，请向持有人索取原始文件。"
+        )),
+        Fit::No(_) => Some(say!(
+            lang,
+            "The proof itself is genuine; the file differs from what was recorded, even if by one byte (saving it again or \
+             printing it changes it). Ask the holder for the original file.",
+            "证明本身真实，但文件与上链时不同，哪怕只差一个字节（重新保存或打印都会改变文件）。请向持有人索取原始文件。"
+        )),
+        Fit::NoRecord | Fit::NotEvaluated => Some(say!(
+            lang,
+            "The proof holds, but it says where a subject stands, not which file was recorded; about this file nothing was \
+             proven or disproven. Ask the holder for the proof of the record, or leave out --document.",
+            "证明成立，但它说明的是对象的状态，而不是哪份文件已上链；关于本文件，既未证实也未证伪。\
+             请向持有人索取该记录的证明，或去掉 --document。"
+        )),
+    }
+}
+
+fn obstacle(lang: Lang, obstacle: &Obstacle, file: &str) -> String {
+    match obstacle {
+        Obstacle::NoRoot => say!(
+            lang,
+            "Without a trust root nothing can be proven: give the genesis file of the chain with --trust-root. It comes from \
+             your agency, never from the person presenting the proof.",
+            "没有信任根就无法证明任何事情：请用 --trust-root 指定该链的创世文件。信任根只能来自本单位，绝不能由出示证明的人提供。"
+        ),
+        Obstacle::Root(name, why) => {
+            let why = clean(why);
+            say!(lang, "{name} is not a trust root: {why}", "{name} 不是信任根：{why}")
+        }
+        Obstacle::Proof(why) => {
+            let why = clean(why);
+            say!(lang, "{file} cannot be read: {why}", "无法读取 {file}：{why}")
+        }
+        Obstacle::Document(name, why) => {
+            let why = clean(why);
+            say!(
+                lang,
+                "{name} cannot be read, so it was not held against the proof: {why}",
+                "无法读取 {name}，因此未与证明核对：{why}"
+            )
+        }
+    }
+}
+
+// ── Words ──
+
+/// A number of records.
+fn records(lang: Lang, number: u64) -> String {
+    match (lang, number) {
+        (Lang::En, 1) => "1 record".into(),
+        (Lang::En, _) => format!("{} records", count(number)),
+        (Lang::Zh, _) => format!("{} 条记录", count(number)),
+    }
+}
+
+/// An agency by its name, if the trust root knows it, and its code.
+fn agency(lang: Lang, code: &AgencyCode, report: &Report) -> String {
+    let known = report.root.as_ref().and_then(|root| root.genesis().agency(code));
+    match known {
+        Some(agency) => {
+            let name = &agency.name;
+            say!(lang, "\"{name}\" ({code})", "“{name}”({code})")
+        }
+        None => say!(lang, "agency {code}", "机构 {code}"),
+    }
+}
+
+/// A subject, for people.
+pub(crate) fn thing(lang: Lang, subject: &Subject) -> String {
+    let kind = match subject.kind {
+        Kind::Item => lang.pick("service item", "政务服务事项"),
+        Kind::Basic => lang.pick("basic code", "基本编码"),
+        Kind::Licence => lang.pick("e-licence", "电子证照"),
+        Kind::Lot => lang.pick("lot", "批次"),
+    };
+    format!("{kind} {}", subject.id)
+}
+
+/// Where a subject stands, in the words of its kind.
+pub(crate) fn status(lang: Lang, kind: Kind, status: Status) -> &'static str {
+    match (status, kind) {
+        (Status::Active, Kind::Licence) => lang.pick("ACTIVE", "有效"),
+        (Status::Active, Kind::Item | Kind::Basic) => lang.pick("IN FORCE", "在用"),
+        (Status::Active, Kind::Lot) => lang.pick("RECORDED", "有记录"),
+        (Status::Suspended, Kind::Licence) => lang.pick("SUSPENDED", "暂扣"),
+        (Status::Suspended, Kind::Item | Kind::Basic | Kind::Lot) => lang.pick("SUSPENDED", "暂停"),
+        (Status::Annulled, _) => lang.pick("ANNULLED", "撤销"),
+        (Status::Cancelled, Kind::Licence) => lang.pick("CANCELLED", "注销"),
+        (Status::Cancelled, Kind::Item | Kind::Basic | Kind::Lot) => lang.pick("CANCELLED", "取消"),
+        (Status::TransferredOut, _) => lang.pick("TRANSFERRED OUT", "转出"),
+        (Status::Revoked, _) => lang.pick("REVOKED", "吊销"),
+        (Status::Superseded, _) => lang.pick("SUPERSEDED", "已被取代"),
+    }
+}
+
+/// An act and what it was done to.
+pub(crate) fn act(lang: Lang, action: &Action) -> String {
+    match action {
+        Action::Item(act) => {
+            let verb = match act.verb {
+                ItemVerb::Publish { .. } => lang.pick("publication", "发布"),
+                ItemVerb::Amend { .. } => lang.pick("amendment", "变更"),
+                ItemVerb::Suspend => lang.pick("suspension", "暂停"),
+                ItemVerb::Resume => lang.pick("resumption", "恢复"),
+                ItemVerb::Cancel => lang.pick("cancellation", "取消"),
+            };
+            let code = &act.code;
+            say!(lang, "{verb} of service item {code}", "政务服务事项 {code} {verb}")
+        }
+        Action::Licence(act) => {
+            let verb = match act.verb {
+                LicenceVerb::Issue(_) => lang.pick("issue", "颁发"),
+                LicenceVerb::Renew { .. } => lang.pick("renewal", "延续"),
+                LicenceVerb::Change { .. } => lang.pick("change", "变更"),
+                LicenceVerb::TransferIn { .. } => lang.pick("transfer in", "转入"),
+                LicenceVerb::Suspend => lang.pick("suspension", "暂扣"),
+                LicenceVerb::Resume => lang.pick("resumption", "解除暂扣"),
+                LicenceVerb::Annul => lang.pick("annulment", "撤销"),
+                LicenceVerb::Cancel => lang.pick("cancellation", "注销"),
+                LicenceVerb::Revoke => lang.pick("revocation", "吊销"),
+                LicenceVerb::TransferOut => lang.pick("transfer out", "转出"),
+            };
+            let licence = &act.licence;
+            say!(lang, "{verb} of e-licence {licence}", "电子证照 {licence} {verb}")
+        }
+        Action::Trace(event) => {
+            let kind = match event.event {
+                EventType::Object => lang.pick("object event", "对象事件"),
+                EventType::Aggregation => lang.pick("aggregation event", "聚合事件"),
+                EventType::Transaction => lang.pick("transaction event", "交易事件"),
+                EventType::Transformation => lang.pick("transformation event", "转化事件"),
+                EventType::Association => lang.pick("association event", "关联事件"),
+            };
+            match event.lots.as_slice() {
+                [] => kind.to_owned(),
+                [(lot, _)] => say!(lang, "{kind} of lot {lot}", "批次 {lot} {kind}"),
+                [(lot, _), rest @ ..] => {
+                    let (all, more) = (rest.len() + 1, rest.len());
+                    say!(
+                        lang,
+                        "{kind} of lot {lot} and {more} more",
+                        "批次 {lot} 等 {all} 个批次 {kind}"
+                    )
+                }
+            }
+        }
+    }
+}
+
+/// A subject's part in a record.
+pub(crate) fn part(lang: Lang, part: Part) -> &'static str {
+    match part {
+        Part::Subject => lang.pick("subject", "对象"),
+        Part::Superseded => lang.pick("superseded", "被取代"),
+        Part::Observed => lang.pick("observed", "观察"),
+        Part::Input => lang.pick("input", "投入"),
+        Part::Output => lang.pick("output", "产出"),
+        Part::Parent => lang.pick("parent", "上级"),
+        Part::Child => lang.pick("child", "下级"),
+    }
+}
+
+// ── Answers of a node ──
+
+/// What `as of` means, under every answer that is not proven.
+pub(crate) fn as_of(lang: Lang, url: &str, height: Height, time: Timestamp) -> String {
+    let (height, time) = (count(height.0), time.in_china());
+    say!(
+        lang,
+        "As of block {height}, {time}. This is what {url} says; for a proof: minlian prove",
+        "截至区块 {height}，{time}。以上为 {url} 的答复；如需证明：minlian prove"
+    )
+}
+
+pub(crate) fn unknown_subject(lang: Lang, subject: &Subject, url: &str) -> String {
+    say!(
+        lang,
+        "{subject} is not on the ledger, as {url} says. For a proof of that: minlian prove --subject {subject}",
+        "{url} 答复：{subject} 不在账本上。如需证明：minlian prove --subject {subject}"
+    )
+}
+
+pub(crate) fn unknown_record(lang: Lang, id: &impl std::fmt::Display, url: &str) -> String {
+    say!(
+        lang,
+        "record {id} is not on the ledger, as {url} says",
+        "{url} 答复：记录 {id} 不在账本上"
+    )
+}
+
+pub(crate) fn proof_written(lang: Lang, file: &str, bytes: usize, proof: &Proof) -> String {
+    let bytes = count(bytes.try_into().unwrap_or(u64::MAX));
+    let (what, height) = (headline(lang, proof), count(proof.header.height.0));
+    let time = proof.header.time.in_china();
+    let history = proof.claims.iter().find_map(|claim| match claim {
+        Claim::Status(claim) => Some((claim.state.is_some(), claim.history.is_some())),
+        Claim::Record(_) => None,
+    });
+    let kind = match history {
+        None => lang.pick("that this record is on the ledger", "此记录已上链"),
+        Some((false, _)) => lang.pick("that it is not on the ledger", "其不在账本上"),
+        Some((true, true)) => lang.pick("its status and its complete history", "其状态与完整历史"),
+        Some((true, false)) => lang.pick("its status", "其状态"),
+    };
+    say!(
+        lang,
+        "{file}   {bytes} bytes\n{what}\nproves {kind}, as of block {height}, {time}\n\
+         check it: minlian verify {file} --trust-root GENESIS",
+        "{file}   {bytes} 字节\n{what}\n证明：{kind}（截至区块 {height}，{time}）\n核验：minlian verify {file} --trust-root GENESIS"
+    )
+}
+
+// ── Submission ──
+
+/// The three bars.
+pub(crate) const fn phases(lang: Lang) -> [&'static str; 3] {
+    match lang {
+        Lang::En => ["Checking  ", "Submitting", "Committing"],
+        Lang::Zh => ["检查", "提交", "确认"],
+    }
+}
+
+pub(crate) fn checked(lang: Lang, valid: u64, rejected: u64, where_to: Option<&str>) -> String {
+    let (all, valid, rejected) = (count(valid + rejected), count(valid), count(rejected));
+    let see = where_to.map(|file| say!(lang, " (see {file})", "（见 {file}）")).unwrap_or_default();
+    say!(
+        lang,
+        "Checked {all} records: {valid} valid, {rejected} rejected{see}",
+        "已检查 {all} 条：有效 {valid} 条，拒绝 {rejected} 条{see}"
+    )
+}
+
+pub(crate) fn resuming(lang: Lang, settled: u64, all: u64) -> String {
+    let (settled, all) = (count(settled), count(all));
+    say!(
+        lang,
+        "Resuming: {settled} of {all} already settled.",
+        "继续上次提交：{all} 条中已有 {settled} 条完成。"
+    )
+}
+
+pub(crate) fn other_state(lang: Lang, path: &str) -> String {
+    say!(
+        lang,
+        "{path} is of another run (the file or a flag differs); starting over. What is on the ledger will be recognised.",
+        "{path} 属于另一次提交（文件或参数不同），重新开始；已上链的记录会被识别。"
+    )
+}
+
+pub(crate) fn pausing(lang: Lang, pause: &Pause) -> String {
+    let (seconds, why) = (pause.length.as_millis().div_ceil(1000), clean(&pause.why.to_string()));
+    say!(lang, "waiting {seconds} s: {why}", "等待 {seconds} 秒：{why}")
+}
+
+/// How a submission came out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    /// Newly on the ledger, or accepted.
+    pub(crate) new: u64,
+    /// There before.
+    pub(crate) known: u64,
+    /// Refused by the check or by the ledger.
+    pub(crate) rejected: u64,
+}
+
+pub(crate) fn summary(lang: Lang, tally: &Tally, accepted_only: bool, time: &str) -> String {
+    let sign = if tally.rejected == 0 { "✔" } else { "✘" };
+    let (new, known, rejected) = (count(tally.new), count(tally.known), count(tally.rejected));
+    let new = if accepted_only {
+        say!(lang, "{new} accepted", "已接收 {new} 条")
+    } else {
+        say!(lang, "{new} new", "新上链 {new} 条")
+    };
+    say!(
+        lang,
+        "{sign} {new}   {known} already on the ledger (same content, same receipt)   {rejected} rejected   {time}",
+        "{sign} {new}   已在账本上 {known} 条（内容相同，回执相同）   拒绝 {rejected} 条   {time}"
+    )
+}
+
+pub(crate) fn files_written(
+    lang: Lang,
+    receipts: Option<&str>,
+    rejected: Option<&str>,
+) -> Option<String> {
+    let receipts = receipts.map(|file| say!(lang, "  receipts  {file}", "  回执  {file}"));
+    let rejected = rejected.map(|file| say!(lang, "  rejected  {file}", "  拒绝  {file}"));
+    let lines: Vec<String> = receipts.into_iter().chain(rejected).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+pub(crate) const fn rejected_title(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => "Rejected",
+        Lang::Zh => "被拒绝的记录",
+    }
+}
+
+pub(crate) fn place(lang: Lang, line: Option<u64>, at: &str) -> String {
+    match (line, at) {
+        (Some(line), "") => say!(lang, "line {line}", "第 {line} 行"),
+        (Some(line), at) => say!(lang, "line {line} {at}", "第 {line} 行 {at}"),
+        (None, "") => lang.pick("the document", "文档").to_owned(),
+        (None, at) => at.to_owned(),
+    }
+}
+
+pub(crate) fn more_rejected(lang: Lang, more: u64) -> String {
+    let more = count(more);
+    say!(lang, "  … and {more} more", "  …… 另有 {more} 条")
+}
+
+pub(crate) const fn headings(lang: Lang) -> [&'static str; 6] {
+    match lang {
+        Lang::En => ["#", "TIME", "BLOCK", "ACT", "PART", "AGENCY"],
+        Lang::Zh => ["序号", "时间", "区块", "事项", "角色", "机构"],
+    }
+}
+
+// ── Ends ──
+
+/// Why a command ended before its time, and what to do.
+pub(crate) fn stop(lang: Lang, stop: &Stop) -> String {
+    let why = clean(&format!("{:#}", stop.why));
+    match stop.exit {
+        Exit::Network => say!(
+            lang,
+            "{why}\nNothing is lost: run the same command again when the node is back.",
+            "{why}\n没有任何丢失：节点恢复后重新运行同一命令即可。"
+        ),
+        Exit::Interrupted => say!(
+            lang,
+            "Interrupted. What was settled is remembered: run the same command to go on.",
+            "已中断。已完成的部分已记下，重新运行同一命令即可继续。"
+        ),
+        Exit::Done | Exit::Negative | Exit::Usage | Exit::Undecided | Exit::Disk => {
+            say!(lang, "minlian: {why}", "minlian:{why}")
+        }
+    }
+}

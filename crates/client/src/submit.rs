@@ -1,0 +1,400 @@
+//! Submission: every record of a file checked, signed, handed in and followed until it is decided, however many there are.
+
+mod books;
+mod sender;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    arguments::{self, Wait},
+    console::{Console, Stopwatch},
+    exit::{Exit, Stop},
+    speech::{self, Lang, Tally},
+};
+use books::{Books, Receipts, Rejections, Run};
+use client::{Client, Patience, Signer};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use records::Capture;
+use sender::{Part, Pausing, Sender};
+use source::{Found, Item, Source};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{sync::mpsc, task::JoinHandle};
+use types::{
+    AgencyCode, ChainId, Height, Subject, Timestamp, codec, transaction::TRANSACTION_BYTES_MAX,
+};
+
+/// Transactions whose admission is under way at one time.
+const FLYING_MAX: usize = 8;
+
+/// Transactions that are admitted and not settled. The more there are, the more a crash leaves to be recognised again.
+const UNSETTLED_MAX: usize = 64;
+
+/// After so many transactions the furthest deadline is asked for anew.
+const LOOK_AHEAD_EVERY: u64 = 50;
+
+/// A transaction's header and signature take less than this.
+const OVERHEAD_BYTES: usize = 1024;
+
+/// Submits files.
+///
+/// # Errors
+/// When the node, the key or a file is not there. Records that are refused are no error.
+pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Exit, Stop> {
+    let time = Stopwatch::start();
+    let Outputs { mut receipts, mut rejections } = Outputs::plan(&what)?;
+    let identity = if what.check { None } else { Some(Identity::establish(&what).await?) };
+    let agency = identity.as_ref().map(|identity| *identity.signer.agency());
+    let mut sources = Vec::new();
+    for path in &what.files {
+        sources.push(Source::open(path, agency, capture(&what), what.captured_at)?);
+    }
+    let mut tally = Tally::default();
+    let mut failure = None;
+    for source in sources {
+        // One list of each kind for all files, or one beside each.
+        let mut own_rejections = match &mut rejections {
+            Shared::One(_) => None,
+            Shared::Each => {
+                Some(Rejections::open(source.beside(|_, stem| format!("{stem}.rejected.ndjson")))?)
+            }
+        };
+        let list = match (&mut rejections, &mut own_rejections) {
+            (_, Some(own)) => own,
+            (Shared::One(list), None) => list,
+            (Shared::Each, None) => continue,
+        };
+        let before = list.count();
+        let bars = Bars::new(console.lang());
+        let valid = check(&source, list, &bars).await?;
+        let faulty = list.count() - before;
+        console.talk(&speech::checked(console.lang(), valid, faulty, list.file().as_deref()));
+        let mut written = None;
+        if let Some(identity) = &identity {
+            let mut own_receipts = match &receipts {
+                Shared::One(_) => None,
+                Shared::Each => Some(Receipts::create(
+                    source.beside(|_, stem| format!("{stem}.receipts.ndjson")),
+                )?),
+            };
+            let sink = match (&mut receipts, &mut own_receipts) {
+                (_, Some(own)) => own,
+                (Shared::One(sink), None) => sink,
+                (Shared::Each, None) => continue,
+            };
+            let work = Work { what: &what, source: &source, identity, valid };
+            failure = work.submit(console, &bars, sink, list, &mut tally).await.err();
+            written = sink.file();
+        }
+        bars.finish();
+        tally.rejected += list.count() - before;
+        list.tell(console, what.files.len() > 1);
+        if let Some(text) =
+            speech::files_written(console.lang(), written.as_deref(), list.file().as_deref())
+        {
+            console.talk(&text);
+        }
+        if failure.is_some() {
+            break;
+        }
+    }
+    if !what.check {
+        let accepted_only = what.wait == Wait::Accepted;
+        console.talk(&speech::summary(console.lang(), &tally, accepted_only, &time.read()));
+    }
+    match failure {
+        Some(stop) => Err(stop),
+        None if tally.rejected > 0 => Ok(Exit::Negative),
+        None => Ok(Exit::Done),
+    }
+}
+
+fn capture(what: &arguments::Submit) -> Capture {
+    Capture {
+        system: what.system.clone(),
+        version: what.system_version.clone(),
+        captured_at: Timestamp::default(),
+        grade: what.grade.into(),
+    }
+}
+
+/// One for all files, or one beside each.
+enum Shared<T> {
+    One(T),
+    Each,
+}
+
+/// Where results go.
+struct Outputs {
+    receipts: Shared<Receipts>,
+    rejections: Shared<Rejections>,
+}
+
+impl Outputs {
+    fn plan(what: &arguments::Submit) -> Result<Self, Stop> {
+        let usage = |why: &str| Err(Stop::says(Exit::Usage, why));
+        if what.state.is_some() && what.files.len() > 1 {
+            return usage("--state is of one file; leave it out, or submit the files one by one");
+        }
+        let outputs = [&what.receipts, &what.rejected, &what.state].into_iter().flatten();
+        let mut seen: BTreeSet<&PathBuf> = what.files.iter().collect();
+        for output in outputs {
+            if !seen.insert(output) {
+                return usage(
+                    "a file cannot be read and written, or written for two purposes, at the same time",
+                );
+            }
+        }
+        let receipts = match &what.receipts {
+            Some(path) => Shared::One(Receipts::create(path.clone())?),
+            None if what.json => Shared::One(Receipts::Output),
+            None => Shared::Each,
+        };
+        let rejections = match &what.rejected {
+            Some(path) => Shared::One(Rejections::open(path.clone())?),
+            None => Shared::Each,
+        };
+        Ok(Self { receipts, rejections })
+    }
+}
+
+/// Who submits, and where.
+struct Identity {
+    client: Client,
+    signer: Arc<Signer>,
+    chain: ChainId,
+    horizon: Height,
+}
+
+impl Identity {
+    async fn establish(what: &arguments::Submit) -> Result<Self, Stop> {
+        let (Some(node), Some(key)) = (&what.node, &what.key) else {
+            return Err(Stop::says(Exit::Usage, "--node and --key are needed"));
+        };
+        let client = Client::new(node)?;
+        let signer = Arc::new(Signer::open(key).map_err(|why| Stop::key(key, why))?);
+        let status = client.status().await?;
+        Ok(Self { client, signer, chain: status.chain, horizon: status.valid_until_max })
+    }
+}
+
+/// Reads a file once to see what is valid, and writes down what is not.
+async fn check(source: &Source, list: &mut Rejections, bars: &Bars) -> Result<u64, Stop> {
+    let (out, mut from_file) = mpsc::channel(256);
+    let reading = {
+        let source = source.clone();
+        // On a thread of its own, so that the user can interrupt it.
+        tokio::task::spawn_blocking(move || {
+            source.read(|found| out.blocking_send(found).map_err(|_gone| Stop::interrupted()))
+        })
+    };
+    let mut valid = 0;
+    while let Some(found) = from_file.recv().await {
+        bars.check.inc(1);
+        match found {
+            Found::Record(_) => valid += 1,
+            Found::Faulty(faults) => list.add(&faults)?,
+        }
+    }
+    bars.check.finish_and_clear();
+    reading.await.map_err(|why| Stop::new(Exit::Disk, why))??;
+    Ok(valid)
+}
+
+/// One file to submit.
+struct Work<'a> {
+    what: &'a arguments::Submit,
+    source: &'a Source,
+    identity: &'a Identity,
+    valid: u64,
+}
+
+impl Work<'_> {
+    async fn submit(
+        &self,
+        console: &Console,
+        bars: &Bars,
+        receipts: &mut Receipts,
+        rejections: &mut Rejections,
+        tally: &mut Tally,
+    ) -> Result<(), Stop> {
+        let Self { what, source, identity, valid } = self;
+        let agency: AgencyCode = *identity.signer.agency();
+        let run = Run::of(source, identity.chain, agency, what.wait.name());
+        let state = match &what.state {
+            Some(path) => path.clone(),
+            None => source.beside(|name, _| format!(".{name}.minlian-state")),
+        };
+        let mut books = Books::open(&run, state, console, receipts, rejections, tally)?;
+        let settled = books.settled();
+        if settled > 0 {
+            console.talk(&speech::resuming(console.lang(), settled, *valid));
+        }
+        bars.start(*valid, settled);
+        let sender = Arc::new(Sender {
+            client: identity.client.clone(),
+            signer: Arc::clone(&identity.signer),
+            chain: identity.chain,
+            horizon: Mutex::new(identity.horizon),
+            patience: Patience {
+                total: Duration::from_secs(what.patience.into()),
+                ..Patience::default()
+            },
+            wait: what.wait,
+            file: source.name.clone(),
+            pausing: bars.pausing(console.lang()),
+        });
+        let (batches, from_file) = mpsc::channel(4);
+        let (to_settle, admitted) = mpsc::channel(UNSETTLED_MAX);
+        let reading = {
+            let (source, batch) = ((*source).clone(), usize::from(what.batch));
+            tokio::task::spawn_blocking(move || read_batches(&source, settled, batch, &batches))
+        };
+        let settling = async {
+            let mut admitted: mpsc::Receiver<JoinHandle<Result<Vec<Part>, Stop>>> = admitted;
+            while let Some(parts) = admitted.recv().await {
+                let parts = parts.await.map_err(|why| Stop::new(Exit::Disk, why))??;
+                let entries = sender.follow(parts).await?;
+                books.settle(&entries)?;
+                bars.commit.set_position(books.settled());
+            }
+            Ok(())
+        };
+        tokio::try_join!(admit(&sender, from_file, to_settle, bars), settling)?;
+        reading.await.map_err(|why| Stop::new(Exit::Disk, why))??;
+        books.close()
+    }
+}
+
+/// Records to be signed together.
+#[derive(Debug)]
+struct Batch {
+    items: Vec<Item>,
+    bytes: usize,
+}
+
+/// Reads a file again, passes over what is settled, and hands on the rest in batches.
+fn read_batches(
+    source: &Source,
+    settled: u64,
+    batch: usize,
+    out: &mpsc::Sender<Batch>,
+) -> Result<(), Stop> {
+    let new = || Batch { items: Vec::new(), bytes: OVERHEAD_BYTES };
+    // Whoever no longer listens has said why.
+    let send = |batch| out.blocking_send(batch).map_err(|_gone| Stop::interrupted());
+    let (mut open, mut seen) = (new(), 0);
+    source.read(|found| {
+        let item = match found {
+            Found::Record(item) => item,
+            // Written down by the first reading.
+            Found::Faulty(_) => return Ok(()),
+        };
+        seen += 1;
+        if seen <= settled {
+            return Ok(());
+        }
+        let bytes = codec::encode(&item.operation).len();
+        if open.items.len() >= batch || open.bytes + bytes > TRANSACTION_BYTES_MAX {
+            send(std::mem::replace(&mut open, new()))?;
+        }
+        open.items.push(*item);
+        open.bytes += bytes;
+        Ok(())
+    })?;
+    if open.items.is_empty() { Ok(()) } else { send(open) }
+}
+
+/// Hands in batches, several at a time; those that touch a common subject one after the other.
+async fn admit(
+    sender: &Arc<Sender>,
+    mut batches: mpsc::Receiver<Batch>,
+    to_settle: mpsc::Sender<JoinHandle<Result<Vec<Part>, Stop>>>,
+    bars: &Bars,
+) -> Result<(), Stop> {
+    let (done, mut landed) = mpsc::unbounded_channel::<u64>();
+    let mut flying: BTreeMap<u64, BTreeSet<Subject>> = BTreeMap::new();
+    let mut number = 0;
+    while let Some(batch) = batches.recv().await {
+        let subjects: BTreeSet<Subject> = batch
+            .items
+            .iter()
+            .flat_map(|item| item.operation.subjects())
+            .map(|(subject, _)| subject)
+            .collect();
+        while flying.len() >= FLYING_MAX
+            || flying.values().any(|other| !other.is_disjoint(&subjects))
+        {
+            let Some(number) = landed.recv().await else { break };
+            flying.remove(&number);
+        }
+        number += 1;
+        if number % LOOK_AHEAD_EVERY == 0 {
+            sender.look_ahead().await?;
+        }
+        flying.insert(number, subjects);
+        let (task, done, bar) = (Arc::clone(sender), done.clone(), bars.submit.clone());
+        let handle = tokio::spawn(async move {
+            let count = u64::try_from(batch.items.len()).unwrap_or(u64::MAX);
+            let parts = task.admit(batch.items).await;
+            bar.inc(count);
+            // Whoever no longer listens does not mind.
+            done.send(number).ok();
+            parts
+        });
+        if to_settle.send(handle).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The three bars: seen on a terminal, silent elsewhere.
+struct Bars {
+    all: MultiProgress,
+    check: ProgressBar,
+    submit: ProgressBar,
+    commit: ProgressBar,
+}
+
+impl Bars {
+    fn new(lang: Lang) -> Self {
+        let all = MultiProgress::new();
+        let spinner = ProgressStyle::with_template("{prefix}  {spinner} {human_pos}")
+            .unwrap_or_else(|_template| ProgressStyle::default_spinner());
+        let [check, submit, commit] = speech::phases(lang)
+            .map(|name| ProgressBar::no_length().with_prefix(name).with_style(spinner.clone()));
+        Self { check: all.add(check), submit, commit, all }
+    }
+
+    fn start(&self, length: u64, position: u64) {
+        let style = ProgressStyle::with_template(
+            "{prefix}  [{bar:32}] {human_pos}/{human_len}  {per_sec:.0}  ETA {eta}  {msg}",
+        )
+        .unwrap_or_else(|_template| ProgressStyle::default_bar());
+        for bar in [&self.submit, &self.commit] {
+            bar.set_style(style.clone().progress_chars("██░"));
+            bar.set_length(length);
+            bar.set_position(position);
+            self.all.add(bar.clone());
+        }
+    }
+
+    fn pausing(&self, lang: Lang) -> Pausing {
+        let bar = self.submit.clone();
+        Box::new(move |pause| {
+            bar.set_message(pause.map(|pause| speech::pausing(lang, pause)).unwrap_or_default());
+        })
+    }
+
+    fn finish(&self) {
+        for bar in [&self.check, &self.submit, &self.commit] {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The inspector's answer: what a proof file shows, what it does not, and how sure that is. No network, no clock.
+
+use crate::{
+    arguments,
+    console::Console,
+    exit::Exit,
+    speech::{self, Lang},
+};
+use proof::{Claim, Proof, ProofError, TrustRoot, Verdict};
+use records::Match;
+use serde_json::{Value, json};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
+use types::{Digest, codec};
+
+/// A genesis is smaller than this.
+const GENESIS_BYTES_MAX: usize = 4 << 20;
+
+/// Everything that was found out, before it is put into words.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// The proof file's name.
+    pub(crate) file: String,
+    /// Whom the inspector believes; none when that could not be read.
+    pub(crate) root: Option<TrustRoot>,
+    /// What there is to say.
+    pub(crate) finding: Finding,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) enum Finding {
+    /// Nothing could be checked.
+    Nothing(Obstacle),
+    /// The proof was checked, and the document, if there is one.
+    Checked(Box<Verdict>, Option<Document>),
+}
+
+/// What stood in the way of any check.
+#[derive(Debug)]
+pub(crate) enum Obstacle {
+    /// The inspector named no trust root.
+    NoRoot,
+    /// The trust root cannot be read, or is none.
+    Root(String, String),
+    /// The proof cannot be read.
+    Proof(String),
+    /// The document cannot be read.
+    Document(String, String),
+}
+
+/// The document, held against the proof.
+#[derive(Debug)]
+pub(crate) struct Document {
+    /// Its file's name.
+    pub(crate) name: String,
+    /// The digest of its bytes.
+    pub(crate) digest: Digest,
+    /// How it fits.
+    pub(crate) fit: Fit,
+}
+
+/// How a document fits a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// It is the file that was recorded.
+    Exact,
+    /// It is another file, with the recorded content in it; the digest is of the file that was recorded.
+    Content(Digest),
+    /// It is neither; the digest is of the file that was recorded.
+    No(Digest),
+    /// The proof is of no record, so there is no digest to hold it against.
+    NoRecord,
+    /// The proof does not hold, so there is nothing to hold it against.
+    NotEvaluated,
+}
+
+/// The answer in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Everything asked is proven.
+    Proven,
+    /// Something asked is disproven.
+    NotProven,
+    /// Neither.
+    CannotCheck,
+}
+
+impl Answer {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::NotProven => "not-proven",
+            Self::CannotCheck => "cannot-check",
+        }
+    }
+
+    const fn exit(self) -> Exit {
+        match self {
+            Self::Proven => Exit::Done,
+            Self::NotProven => Exit::Negative,
+            Self::CannotCheck => Exit::Undecided,
+        }
+    }
+}
+
+/// Checks a proof and says what was found.
+pub(crate) fn run(what: &arguments::Verify, console: &Console) -> Exit {
+    let report = examine(what);
+    let exit = report.answer().exit();
+    if what.quiet {
+        return exit;
+    }
+    let text = if what.json {
+        report.json(console.lang()).to_string()
+    } else {
+        speech::report(console.lang(), &report, console.colour())
+    };
+    // An answer that did not arrive must not look like one that did.
+    if console.data(&text).is_err() { Exit::Disk } else { exit }
+}
+
+fn examine(what: &arguments::Verify) -> Report {
+    let file = name(&what.proof);
+    let nothing =
+        |obstacle| Report { file: file.clone(), root: None, finding: Finding::Nothing(obstacle) };
+    let Some(path) = &what.trust_root else { return nothing(Obstacle::NoRoot) };
+    let root = match read(path, GENESIS_BYTES_MAX)
+        .map_err(|why| why.to_string())
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|why| why.to_string()))
+        .and_then(|text| TrustRoot::from_toml(&text).map_err(|why| why.to_string()))
+    {
+        Ok(root) => root,
+        Err(why) => return nothing(Obstacle::Root(name(path), why)),
+    };
+    let finding = check(what, &root).unwrap_or_else(Finding::Nothing);
+    Report { file, root: Some(root), finding }
+}
+
+fn check(what: &arguments::Verify, root: &TrustRoot) -> Result<Finding, Obstacle> {
+    let bytes = read(&what.proof, proof::ARMOR_BYTES_MAX.max(proof::PROOF_BYTES_MAX))
+        .map_err(|why| Obstacle::Proof(why.to_string()))?;
+    let verdict = proof::verify(&bytes, root);
+    let document = match &what.document {
+        None => None,
+        Some(path) => {
+            let bytes = read(path, records::DOCUMENT_BYTES_MAX)
+                .map_err(|why| Obstacle::Document(name(path), why.to_string()))?;
+            Some(Document {
+                name: name(path),
+                digest: Digest::blake3(&bytes),
+                fit: fit(&verdict, &bytes),
+            })
+        }
+    };
+    Ok(Finding::Checked(Box::new(verdict), document))
+}
+
+/// At most one byte more than `bytes_max`: enough for whoever reads it to see that it is too long.
+fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(bytes_max).map_or(u64::MAX, |max| max.saturating_add(1));
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The last part of a path, without anything that could deceive a terminal.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    name.chars()
+        .map(|c| if speech::is_plain(c) { c } else { char::REPLACEMENT_CHARACTER })
+        .collect()
+}
+
+fn fit(verdict: &Verdict, document: &[u8]) -> Fit {
+    let Some(proven) = verdict.proven() else { return Fit::NotEvaluated };
+    let mut best = Fit::NoRecord;
+    for claim in &proven.get().claims {
+        let Claim::Record(claim) = claim else { continue };
+        let recorded = claim.operation.commitment.document;
+        match (records::matches(&claim.operation, document), best) {
+            (Match::Exact, _) => return Fit::Exact,
+            (Match::Content, _) => best = Fit::Content(recorded),
+            (Match::No, Fit::NoRecord) => best = Fit::No(recorded),
+            (Match::No, Fit::Exact | Fit::Content(_) | Fit::No(_) | Fit::NotEvaluated) => {}
+        }
+    }
+    best
+}
+
+impl Report {
+    /// The answer, and the code of what stands in its way.
+    fn decide(&self) -> (Answer, Option<&'static str>) {
+        match &self.finding {
+            Finding::Nothing(obstacle) => (Answer::CannotCheck, Some(obstacle.code())),
+            Finding::Checked(verdict, document) => match verdict.error() {
+                Some(error) if error.is_undecided() => (Answer::CannotCheck, Some(error.code())),
+                Some(error) => (Answer::NotProven, Some(error.code())),
+                None => match document.as_ref().map(|document| document.fit) {
+                    None | Some(Fit::Exact) => (Answer::Proven, None),
+                    Some(Fit::Content(_) | Fit::No(_)) => {
+                        (Answer::NotProven, Some("V-DOC-MISMATCH"))
+                    }
+                    Some(Fit::NoRecord | Fit::NotEvaluated) => {
+                        (Answer::CannotCheck, Some("V-DOC-NO-RECORD"))
+                    }
+                },
+            },
+        }
+    }
+
+    /// The answer in one word.
+    pub(crate) fn answer(&self) -> Answer {
+        self.decide().0
+    }
+
+    /// The code of what stands in the way of a proof.
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        self.decide().1
+    }
+
+    /// The proof as it is, or as the file says.
+    pub(crate) fn proof(&self) -> Option<&Proof> {
+        let Finding::Checked(verdict, _) = &self.finding else { return None };
+        match &verdict.result {
+            Ok(proven) => Some(proven.get()),
+            Err(refusal) => refusal.claimed.as_deref(),
+        }
+    }
+
+    /// Why the proof does not hold.
+    pub(crate) fn error(&self) -> Option<&ProofError> {
+        match &self.finding {
+            Finding::Nothing(_) => None,
+            Finding::Checked(verdict, _) => verdict.error(),
+        }
+    }
+
+    /// The document, if one was given and read.
+    pub(crate) const fn document(&self) -> Option<&Document> {
+        match &self.finding {
+            Finding::Nothing(_) => None,
+            Finding::Checked(_, document) => document.as_ref(),
+        }
+    }
+
+    /// The same for programs. Names and codes never change; sentences are in `lang`.
+    fn json(&self, lang: Lang) -> Value {
+        let proven = self.answer() == Answer::Proven;
+        let (shown, not_shown) =
+            if proven { speech::meaning(lang, self) } else { Default::default() };
+        let header = self.proof().filter(|_| proven).map(|proof| &proof.header);
+        json!({
+            "result": self.answer().name(),
+            "code": self.code(),
+            "subject": self.proof().map(|proof| speech::headline(lang, proof)),
+            "steps": speech::steps(lang, self).iter().map(|step| json!({
+                "check": step.check,
+                "claim": step.claim,
+                "outcome": step.mark.name(),
+                "code": step.code,
+                "detail": step.text,
+            })).collect::<Vec<_>>(),
+            "claims": shown,
+            "not_claimed": not_shown,
+            "as_of": header.map(|header| json!({ "height": header.height, "time": header.time })),
+            "trust_root": self.root.as_ref().map(|root| json!({ "name": root.name(), "chain": root.chain() })),
+            "detail": speech::reason(lang, self),
+        })
+    }
+}
+
+impl Obstacle {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::NoRoot => "V-NO-TRUST-ROOT",
+            Self::Root(..) => "V-BAD-TRUST-ROOT",
+            Self::Proof(_) => "V-UNREADABLE",
+            Self::Document(..) => "V-DOC-UNREADABLE",
+        }
+    }
+}
+
+/// The first and last bytes of a digest, for people.
+pub(crate) fn short(digest: &Digest) -> String {
+    let digits = codec::hex(&digest.bytes);
+    format!("{}…{}", &digits[..6], &digits[58..])
+}
+
+#[cfg(test)]
+mod tests;

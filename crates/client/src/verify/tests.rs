@@ -1,0 +1,186 @@
+//! Golden answers, in both languages, for proofs that hold and proofs that do not.
+
+use super::*;
+use crate::fixture::{Folder, HOME, Ledger, document, genesis};
+use std::path::PathBuf;
+
+/// Checks files and gives the answer, and what is said, hashes masked.
+struct Desk {
+    folder: Folder,
+    root: PathBuf,
+}
+
+impl Desk {
+    fn new(name: &str) -> Self {
+        let folder = Folder::new(name);
+        let root = folder.write("national-root.toml", genesis(HOME).to_toml());
+        Self { folder, root }
+    }
+
+    fn report(&self, proof: &[u8], document: Option<&[u8]>) -> Report {
+        examine(&arguments::Verify {
+            proof: self.folder.write("licence.proof", proof),
+            trust_root: Some(self.root.clone()),
+            document: document.map(|bytes| self.folder.write("licence.json", bytes)),
+            json: false,
+            quiet: false,
+        })
+    }
+
+    /// The answer and the code must be these, and the words those of the golden file.
+    fn check(
+        &self,
+        case: &str,
+        proof: &[u8],
+        document: Option<&[u8]>,
+        answer: Answer,
+        code: Option<&str>,
+    ) {
+        let report = self.report(proof, document);
+        assert_eq!(
+            (report.answer(), report.code()),
+            (answer, code),
+            "{case}: {:?}",
+            report.error()
+        );
+        for (lang, name) in [(Lang::En, "en"), (Lang::Zh, "zh")] {
+            let said = mask(&speech::report(lang, &report, false));
+            let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(format!("src/speech/golden/{case}.{name}.txt"));
+            let golden = std::fs::read_to_string(&path).unwrap_or_default();
+            if golden != said {
+                let seen = std::env::temp_dir().join(format!("{case}.{name}.txt"));
+                std::fs::write(&seen, &said).unwrap();
+                panic!("{} says otherwise; now it is {}:\n{said}", path.display(), seen.display());
+            }
+        }
+    }
+}
+
+/// Hashes and versions change; words do not.
+fn mask(text: &str) -> String {
+    let text = text.replace(crate::exit::VERSION, "VERSION");
+    let mut out = String::new();
+    for word in text.split_inclusive(|c: char| !(c.is_ascii_hexdigit() || c == '…')) {
+        let body = word.trim_end_matches(|c: char| !(c.is_ascii_hexdigit() || c == '…'));
+        let short = body.contains('…') && body.len() > 8;
+        if short || body.len() == 64 {
+            out.push('#');
+            out.push_str(&word[body.len()..]);
+        } else {
+            out.push_str(word);
+        }
+    }
+    out
+}
+
+fn home() -> Ledger {
+    Ledger::new(&genesis(HOME), HOME, &[0, 1, 3])
+}
+
+#[test]
+fn what_is_proven_is_said_in_both_languages() {
+    let desk = Desk::new("proven");
+    let record = proof::encode(&home().record());
+    desk.check("proven", &record, Some(document()), Answer::Proven, None);
+    desk.check("record", proof::armor(&record).as_bytes(), None, Answer::Proven, None);
+    desk.check("status", &proof::encode(&home().status()), None, Answer::Proven, None);
+    let absent = "lot:urn:epc:class:lgtin:6901234.012345.L1".parse().unwrap();
+    desk.check("absent", &proof::encode(&home().absence(&absent)), None, Answer::Proven, None);
+}
+
+#[test]
+fn another_file_is_not_proven_even_with_the_same_content() {
+    let desk = Desk::new("document");
+    let record = proof::encode(&home().record());
+    let mismatch = Some("V-DOC-MISMATCH");
+    let other = [document(), b"x"].concat();
+    desk.check("document", &record, Some(&other), Answer::NotProven, mismatch);
+    let spaced = [document(), b"\n"].concat();
+    desk.check("content", &record, Some(&spaced), Answer::NotProven, mismatch);
+    let status = proof::encode(&home().status());
+    desk.check(
+        "document-of-status",
+        &status,
+        Some(document()),
+        Answer::CannotCheck,
+        Some("V-DOC-NO-RECORD"),
+    );
+}
+
+#[test]
+fn forgeries_are_told_apart() {
+    let desk = Desk::new("forged");
+    // Too few signatures.
+    let quorum = Ledger::new(&genesis(HOME), HOME, &[0, 3]).record();
+    desk.check(
+        "quorum",
+        &proof::encode(&quorum),
+        Some(document()),
+        Answer::NotProven,
+        Some("V-QUORUM"),
+    );
+    // Another network, with its own validators.
+    let foreign = Ledger::new(&genesis(60), 60, &[0, 1, 2, 3]).record();
+    desk.check("chain", &proof::encode(&foreign), None, Answer::NotProven, Some("V-CHAIN"));
+    // The right chain id, and other people's committee.
+    let mut forged = Ledger::new(&genesis(60), 60, &[0, 1, 2, 3]).record();
+    let home = home().record();
+    (forged.chain, forged.header.chain) = (home.chain, home.chain);
+    let Claim::Record(claim) = &mut forged.claims[0] else { panic!("it is a record") };
+    let Claim::Record(there) = &home.claims[0] else { panic!("it is a record") };
+    (claim.transaction, claim.signature) = (there.transaction, there.signature);
+    claim.entry = there.entry;
+    desk.check("root", &proof::encode(&forged), None, Answer::NotProven, Some("V-TRUST-ROOT"));
+    // The record was changed.
+    let mut changed = home;
+    changed.header.log_root.0[0] ^= 1;
+    desk.check("header", &proof::encode(&changed), None, Answer::NotProven, Some("V-HEADER"));
+}
+
+#[test]
+fn what_cannot_be_checked_is_neither_proven_nor_disproven() {
+    let desk = Desk::new("undecided");
+    let mut record = proof::encode(&home().record());
+    desk.check("cut", &record[..100], None, Answer::CannotCheck, Some("V-MALFORMED"));
+    record[8] = 3;
+    desk.check("format", &record, None, Answer::CannotCheck, Some("V-FORMAT"));
+    desk.check("photo", b"\xff\xd8\xff\xe0", None, Answer::CannotCheck, Some("V-FORMAT"));
+    let asked = |root: Option<PathBuf>, proof: PathBuf| {
+        let report = examine(&arguments::Verify {
+            proof,
+            trust_root: root,
+            document: None,
+            json: false,
+            quiet: false,
+        });
+        (report.answer(), report.code())
+    };
+    let (proof, nothing) =
+        (desk.folder.path().join("licence.proof"), desk.folder.path().join("nothing"));
+    assert_eq!(asked(None, proof.clone()), (Answer::CannotCheck, Some("V-NO-TRUST-ROOT")));
+    assert_eq!(asked(Some(proof.clone()), proof), (Answer::CannotCheck, Some("V-BAD-TRUST-ROOT")));
+    assert_eq!(asked(Some(desk.root), nothing), (Answer::CannotCheck, Some("V-UNREADABLE")));
+}
+
+#[test]
+fn programs_get_the_same_answer_as_people() {
+    let desk = Desk::new("json");
+    let record = proof::encode(&home().record());
+    let proven = desk.report(&record, Some(document())).json(Lang::En);
+    assert_eq!(proven["result"], "proven");
+    assert_eq!(proven["code"], Value::Null);
+    assert_eq!(proven["as_of"]["height"], 2119);
+    assert_eq!(proven["trust_root"]["name"], "闽链测试网");
+    let checks: Vec<_> =
+        proven["steps"].as_array().unwrap().iter().map(|step| &step["check"]).collect();
+    assert_eq!(checks, ["document", "record", "authority", "inclusion", "finality", "trust"]);
+    assert_eq!(proven["claims"].as_array().unwrap().len(), 1);
+    let refused = desk.report(&record, Some(b"{}")).json(Lang::Zh);
+    assert_eq!(
+        (&refused["result"], &refused["code"]),
+        (&"not-proven".into(), &"V-DOC-MISMATCH".into())
+    );
+    assert_eq!(refused["steps"][0]["outcome"], "failed");
+    assert_eq!(refused["claims"], json!([]));
+}
