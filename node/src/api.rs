@@ -15,8 +15,8 @@ use axum::{
     routing::get,
 };
 use client::api::{
-    BlockView, Fate, History, HistoryRow, NodeStatus, Problem, Receipt, RecordView, Recorded,
-    Records, SubjectView,
+    BlockView, EvidenceList, EvidenceView, Fate, History, HistoryRow, NodeStatus, Problem, Receipt,
+    RecordView, Recorded, Records, SubjectView,
 };
 use ledger::{Rejection, Rules, prove, query};
 use serde::Deserialize;
@@ -132,6 +132,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/proofs/records/{id}", get(prove_record))
         .route("/v1/proofs/subjects/{subject}", get(prove_subject))
         .route("/v1/blocks/{height}", get(block))
+        .route("/v1/evidence", get(evidence))
         .route("/v1/status", get(status))
         .route("/v1/genesis", get(genesis))
         .route("/healthz", get(|| async { "alive\n" }))
@@ -429,6 +430,24 @@ fn node_status(node: &Shared) -> NodeStatus {
 
 async fn status(State(node): Node) -> Json<NodeStatus> {
     Json(node_status(&node))
+}
+
+async fn evidence(State(node): Node) -> Json<EvidenceList> {
+    let all = node.handle.evidence();
+    let evidence = all.into_iter().map(|((height, round, step, seat), evidence)| EvidenceView {
+        height,
+        round: round.0,
+        step: ["proposal", "prevote", "precommit"][usize::from(step.min(2))].into(),
+        seat,
+        name: node
+            .rules
+            .committee()
+            .seat(seat)
+            .map(|seat| seat.name.to_string())
+            .unwrap_or_default(),
+        evidence: codec::hex(&codec::encode(&evidence)),
+    });
+    Json(EvidenceList { evidence: evidence.collect() })
 }
 
 async fn genesis(State(node): Node) -> Response {

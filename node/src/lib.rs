@@ -9,6 +9,7 @@ pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod doctor;
+pub mod evidence;
 pub mod fsck;
 pub mod genesis;
 pub mod health;

@@ -2,6 +2,7 @@
 
 use crate::{
     api, clock,
+    evidence::Records,
     home::Home,
     metrics::Metrics,
     room::Room,
@@ -74,6 +75,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         limits: network::Limits::default(),
     })
     .context("cannot listen for other validators")?;
+    let evidence = Records::open(&config.data, &chain, rules.committee())?;
     let room = Room::new(config.data.clone(), config.reserve_mib.saturating_mul(1 << 20));
     let seat = rules.committee().index_of(&consensus.public());
     tracing::info!(
@@ -92,7 +94,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         network.clone(),
         inbound,
         metrics.clone(),
-        room,
+        shell::Beside { room, evidence },
     );
     let (handle, ended) = match started {
         Ok(started) => started,

@@ -1,8 +1,9 @@
 //! The replica's body: one thread that feeds it events and performs its effects, in order and completely.
 
-use crate::{clock, metrics::Metrics, room::Room};
+use crate::{clock, evidence::Records, metrics::Metrics, room::Room};
 use client::api::{Fate, Receipt, Recorded};
-use ledger::{Commit, PoolLimits, Rejection, execute::Place, query};
+use consensus::{Evidence, Place};
+use ledger::{Commit, PoolLimits, Rejection, execute, query};
 use network::{Inbound, Network};
 use replica::{Effect, Event, Offence, Replica, Status, Ticket, Wake, receive};
 use std::{
@@ -38,6 +39,9 @@ pub enum Ended {
     /// The disk failed.
     #[error("disk: {0}")]
     Disk(#[from] store::Fault),
+    /// The evidence against a validator could not be kept.
+    #[error("cannot keep evidence: {0}")]
+    Evidence(std::io::Error),
     /// Consensus cannot go on without risking a second vote.
     #[error(transparent)]
     Stuck(#[from] consensus::Stuck),
@@ -49,6 +53,7 @@ impl Ended {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Disk(fault) => fault.exit_code(),
+            Self::Evidence(_) => 74,
             Self::Stuck(_) => 5,
         }
     }
@@ -63,6 +68,7 @@ pub struct Handle {
     /// The ledger on disk.
     pub store: Arc<Store>,
     refused: Arc<Mutex<Refusals>>,
+    evidence: Arc<Mutex<Records>>,
 }
 
 /// What the replica said of itself, and when.
@@ -127,6 +133,13 @@ impl Handle {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).by_id.get(id).cloned()
     }
 
+    /// The evidence this node holds that validators said two things.
+    #[must_use]
+    pub fn evidence(&self) -> Vec<(Place, Evidence)> {
+        let records = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        records.iter().map(|(place, evidence)| (*place, evidence.clone())).collect()
+    }
+
     /// Ends the thread after the effects under way.
     pub async fn stop(&self) {
         let (done, wait) = oneshot::channel();
@@ -145,7 +158,7 @@ pub fn committed_receipt(store: &Store, id: &TxId) -> Option<Receipt> {
     Some(receipt(store, tx, &place))
 }
 
-fn receipt(store: &Store, tx: &Transaction, place: &Place) -> Receipt {
+fn receipt(store: &Store, tx: &Transaction, place: &execute::Place) -> Receipt {
     let records = tx.records().zip(&place.positions).map(|(record, position)| {
         // A record that was there before this transaction stands in an older block.
         let height = query::record_height(store, *position);
@@ -174,6 +187,15 @@ pub fn refused_receipt(id: TxId, rejection: &Rejection) -> Receipt {
     }
 }
 
+/// What a validator keeps beside its ledger.
+#[derive(Debug)]
+pub struct Beside {
+    /// The disk's room.
+    pub room: Room,
+    /// The evidence against others.
+    pub evidence: Records,
+}
+
 /// Starts the replica on a thread of its own. The receiver yields when it ends unasked.
 ///
 /// # Errors
@@ -185,7 +207,7 @@ pub fn start(
     network: Network,
     mut inbound: network::Receiver,
     metrics: Arc<Metrics>,
-    room: Room,
+    beside: Beside,
 ) -> Result<(Handle, oneshot::Receiver<Ended>), Ended> {
     let journal = store.replay()?;
     let (replica, effects) = Replica::restore(
@@ -204,7 +226,15 @@ pub fn start(
         Snapshot { status: replica.status(), committed_at: clock::instant(), shortage: None };
     let (publish, status) = watch::channel(snapshot);
     let refused = Arc::new(Mutex::new(Refusals::default()));
-    let handle = Handle { asks, status, store: store.clone(), refused: refused.clone() };
+    let Beside { room, evidence } = beside;
+    let evidence = Arc::new(Mutex::new(evidence));
+    let handle = Handle {
+        asks,
+        status,
+        store: store.clone(),
+        refused: refused.clone(),
+        evidence: evidence.clone(),
+    };
 
     // Decoding and signature checks happen here, off the replica's thread.
     let blame = network.clone();
@@ -239,6 +269,7 @@ pub fn start(
         network,
         metrics,
         room,
+        evidence,
         publish,
         refused,
         alarms: BTreeMap::new(),
@@ -275,6 +306,7 @@ struct Body {
     network: Network,
     metrics: Arc<Metrics>,
     room: Room,
+    evidence: Arc<Mutex<Records>>,
     publish: watch::Sender<Snapshot>,
     refused: Arc<Mutex<Refusals>>,
     alarms: BTreeMap<Wake, Instant>,
@@ -402,11 +434,12 @@ impl Body {
                     note_offence(&self.network, &self.metrics, peer, &offence);
                 }
                 Effect::Accuse(evidence) => {
-                    self.metrics.accusations.inc();
-                    tracing::error!(
-                        evidence = codec::hex(&codec::encode(&*evidence)),
-                        "a validator said two things"
-                    );
+                    let rules = self.replica.rules();
+                    let mut records = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+                    let known = records.add(*evidence, rules.chain(), rules.committee());
+                    if known.map_err(Ended::Evidence)? {
+                        self.metrics.accusations.inc();
+                    }
                 }
             }
         }

@@ -200,6 +200,30 @@ pub struct Problem {
     pub detail: String,
 }
 
+/// The answer to `GET /v1/evidence`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceList {
+    /// What the node holds, by height, round, step and seat.
+    pub evidence: Vec<EvidenceView>,
+}
+
+/// Proof that a validator said two things.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceView {
+    /// The height.
+    pub height: Height,
+    /// The round.
+    pub round: u32,
+    /// `proposal`, `prevote` or `precommit`.
+    pub step: String,
+    /// The seat.
+    pub seat: u16,
+    /// Its agency's name.
+    pub name: String,
+    /// Both messages and both signatures, in canonical form, in hexadecimal.
+    pub evidence: String,
+}
+
 /// An agency's key, as a file: `DIR/keys/issuer.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,0 +1,76 @@
+//! Proofs that a validator said two things: checked, each kept once, not more than anyone needs, and never lost.
+
+use anyhow::Context as _;
+use consensus::{Evidence, Place};
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::Write as _,
+    path::Path,
+};
+use types::{ChainId, Committee, codec};
+
+/// How many are kept: a validator that lies ten thousand times is not more convicted by the next.
+const KEPT_MAX: usize = 10_000;
+
+/// The evidence a node holds.
+#[derive(Debug)]
+pub struct Records {
+    file: File,
+    kept: BTreeMap<Place, Evidence>,
+}
+
+impl Records {
+    /// The evidence in a directory's file, one piece a line, in hexadecimal of its canonical form.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written. Lines that convict nobody are passed over.
+    pub fn open(directory: &Path, chain: &ChainId, committee: &Committee) -> anyhow::Result<Self> {
+        let path = directory.join("evidence.hex");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let decode = |line: &str| codec::decode::<Evidence>(&codec::unhex(line)?).ok();
+        let kept = text
+            .lines()
+            .filter_map(decode)
+            .filter_map(|evidence| Some((evidence.convicts(chain, committee)?, evidence)))
+            .take(KEPT_MAX)
+            .collect();
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))?;
+        Ok(Self { file, kept })
+    }
+
+    /// Keeps a piece of evidence, if it convicts somebody of something not known yet. Says whether it did.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn add(
+        &mut self,
+        evidence: Evidence,
+        chain: &ChainId,
+        committee: &Committee,
+    ) -> std::io::Result<bool> {
+        let Some(place) = evidence.convicts(chain, committee) else { return Ok(false) };
+        if self.kept.contains_key(&place) || self.kept.len() >= KEPT_MAX {
+            return Ok(false);
+        }
+        writeln!(self.file, "{}", codec::hex(&codec::encode(&evidence)))?;
+        self.file.sync_data()?;
+        self.kept.insert(place, evidence);
+        Ok(true)
+    }
+
+    /// All of it, by place.
+    pub fn iter(&self) -> impl Iterator<Item = (&Place, &Evidence)> {
+        self.kept.iter()
+    }
+}
