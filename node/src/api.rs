@@ -8,8 +8,8 @@ use crate::{
 use axum::{
     Json, Router,
     body::{Body, to_bytes},
-    extract::{Path, Query, Request, State, rejection::QueryRejection},
-    http::{HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, Path, Query, Request, State, rejection::QueryRejection},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -120,6 +120,18 @@ impl From<Rejection> for Failure {
     }
 }
 
+/// The last part of a path, decoded.
+struct Name(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(text)| Self(text)).map_err(|error| bad("E-HTTP-ID", &error))
+    }
+}
+
 /// The routes, with their limits.
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -148,13 +160,19 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .method_not_allowed_fallback(|| async {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "E-HTTP-METHOD", "not with this method")
         })
-        .layer(middleware::from_fn(harden))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(middleware::from_fn(harden))
         .with_state(shared)
 }
 
+/// What holds for every answer: no guessing of types, and no error that is not explained.
 async fn harden(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    if response.status() == StatusCode::REQUEST_TIMEOUT {
+        let detail = format!("not done after {} s; ask again", REQUEST_TIMEOUT.as_secs());
+        response =
+            Failure::new(StatusCode::REQUEST_TIMEOUT, "E-HTTP-TIMEOUT", detail).into_response();
+    }
     response
         .headers_mut()
         .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -247,7 +265,7 @@ fn recorded(node: &Shared, id: TxId, names: &[RecordId]) -> Receipt {
 
 async fn transaction(
     State(node): Node,
-    Path(id): Path<String>,
+    Name(id): Name,
     query: Result<Query<SubmitQuery>, QueryRejection>,
 ) -> Result<Json<Receipt>, Failure> {
     let Query(SubmitQuery { wait }) = query.map_err(|error| bad("E-HTTP-QUERY", &error))?;
@@ -296,7 +314,7 @@ async fn records(
     Ok(Json(Records { records: records.collect() }))
 }
 
-async fn record(State(node): Node, Path(id): Path<String>) -> Result<Json<RecordView>, Failure> {
+async fn record(State(node): Node, Name(id): Name) -> Result<Json<RecordView>, Failure> {
     let id: RecordId = id.parse().map_err(|error| bad("E-HTTP-ID", &error))?;
     let found = query::record(&node.handle.store, &id).ok_or_else(|| unknown_record(&id))?;
     Ok(Json(view(&node, &found)))
@@ -339,10 +357,7 @@ fn unknown_subject(subject: &Subject) -> Failure {
     )
 }
 
-async fn subject(
-    State(node): Node,
-    Path(text): Path<String>,
-) -> Result<Json<SubjectView>, Failure> {
+async fn subject(State(node): Node, Name(text): Name) -> Result<Json<SubjectView>, Failure> {
     let asked = parse_subject(&text)?;
     let snapshot = node.handle.store.snapshot();
     let state = query::subject(&snapshot, &asked).ok_or_else(|| unknown_subject(&asked))?;
@@ -369,7 +384,7 @@ struct Page {
 
 async fn history(
     State(node): Node,
-    Path(text): Path<String>,
+    Name(text): Name,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<History>, Failure> {
     let Query(Page { from, limit }) = page.map_err(|error| bad("E-HTTP-QUERY", &error))?;
@@ -388,14 +403,14 @@ async fn history(
     Ok(Json(History { subject: asked, total: state.records, rows, next }))
 }
 
-async fn prove_record(State(node): Node, Path(id): Path<String>) -> Result<Response, Failure> {
+async fn prove_record(State(node): Node, Name(id): Name) -> Result<Response, Failure> {
     let id: RecordId = id.parse().map_err(|error| bad("E-HTTP-ID", &error))?;
     let snapshot = node.handle.store.snapshot();
     let proof = prove::record(&node.rules, &snapshot, &id).ok_or_else(|| unknown_record(&id))?;
     Ok(proof_file(&proof))
 }
 
-async fn prove_subject(State(node): Node, Path(text): Path<String>) -> Result<Response, Failure> {
+async fn prove_subject(State(node): Node, Name(text): Name) -> Result<Response, Failure> {
     let asked = parse_subject(&text)?;
     let snapshot = node.handle.store.snapshot();
     let proof = prove::subject(&node.rules, &snapshot, &asked).ok_or_else(no_block)?;
@@ -407,7 +422,7 @@ fn proof_file(proof: &proof::Proof) -> Response {
         .into_response()
 }
 
-async fn block(State(node): Node, Path(text): Path<String>) -> Result<Json<BlockView>, Failure> {
+async fn block(State(node): Node, Name(text): Name) -> Result<Json<BlockView>, Failure> {
     let store = &node.handle.store;
     let height = match text.as_str() {
         "latest" => query::height(store),

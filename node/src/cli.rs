@@ -267,9 +267,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// 74 for what the system refused, 1 for the rest.
+/// 5 for what was refused for safety, 74 for what the system refused, 1 for the rest.
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some()) { 74 } else { 1 }
+    if error.chain().any(|cause| cause.downcast_ref::<home::Unsafe>().is_some()) {
+        5
+    } else if error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some()) {
+        74
+    } else {
+        1
+    }
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -64,6 +64,11 @@ pub struct Home {
     pub transport: SecretKey,
 }
 
+/// Going on could harm: the process ends with exit code 5, which must not be restarted automatically.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unsafe(pub String);
+
 /// The configuration's name in the directory.
 pub const CONFIG: &str = "node.toml";
 
@@ -126,7 +131,12 @@ pub fn read_key(path: &Path, purpose: &str) -> anyhow::Result<SecretKey> {
     let shown = path.display();
     let mode =
         fs::metadata(path).with_context(|| format!("cannot read {shown}"))?.permissions().mode();
-    ensure!(mode & 0o077 == 0, "others can read the secret key in {shown}; run: chmod 600 {shown}");
+    if mode & 0o077 != 0 {
+        return Err(Unsafe(format!(
+            "others can read the secret key in {shown}; run: chmod 600 {shown}"
+        ))
+        .into());
+    }
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
     let file: KeyFile = serde_json::from_str(&text).with_context(|| format!("in {shown}"))?;
     ensure!(file.version == 1, "{shown} has key format {}, this version reads 1", file.version);

@@ -13,7 +13,7 @@ use std::{
 };
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
-use types::{Genesis, Height, SecretKey, Transaction, TxId, Verified, codec, net::Channel};
+use types::{Genesis, Height, SecretKey, Transaction, TxId, Verified, net::Channel};
 
 /// How many refusals are remembered for those who ask later.
 const REFUSALS_KEPT: usize = 10_000;

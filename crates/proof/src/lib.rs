@@ -1,7 +1,7 @@
 //! Check without trust: log, map, receipts, trust roots.
 //!
-//! What it offers: [`verify`] (bytes and a [`TrustRoot`] in, a [`Verdict`] out), [`Proof`] and its file ([`encode`],
-//! [`decode`], [`armor`], [`dearmor`]), and the two trees that proofs are cut from: [`log`], which only grows, and [`map`],
+//! What it offers: [`verify()`] (bytes and a [`TrustRoot`] in, a [`Verdict`] out), [`Proof`] and its file ([`encode`],
+//! [`decode`], [`armor()`], [`dearmor`]), and the two trees that proofs are cut from: [`log`], which only grows, and [`map`],
 //! which holds the present. The file format is specified in `FORMAT.md` beside this crate.
 //!
 //! Invariants: whatever can be computed is computed and never read from the file; a proof has one spelling in each of its

@@ -1,9 +1,9 @@
 //! One validator's mind: events in, effects out.
 //!
 //! What it offers: [`Replica`], which production, simulation, fuzzing and restart all drive through [`Replica::restore`]
-//! and [`Replica::step`]; and [`receive`], the one place where bytes from the network become values.
+//! and [`Replica::step`]; and [`receive()`], the one place where bytes from the network become values.
 //!
-//! The modules are the path of a record: [`admit`], `propose`, `vote`, `commit`, and `catchup` for those who missed it.
+//! The modules are the path of a record: `admit`, `propose`, `vote`, `commit`, and `catchup` for those who missed it.
 //!
 //! Invariants: the effects are a function of the events; what we say is preceded in the list by what makes us remember
 //! it; a [`ledger::Commit`] is made of a certified block and nothing else.
@@ -11,6 +11,7 @@
 //! It knows no runtime, socket, file or thread, and time only as an argument.
 
 mod admit;
+mod bodies;
 mod catchup;
 mod commit;
 mod propose;
@@ -20,13 +21,14 @@ mod vote;
 pub use catchup::BLOCKS_PER_ANSWER_BYTES;
 pub use receive::{Offence, Received, receive};
 
-use consensus::{Engine, Evidence, Identity, Start, Stuck, Timer};
+use bodies::Bodies;
+use consensus::{Engine, Entry, Evidence, Identity, Start, Stuck, Timer};
 use ledger::{Commit, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip};
 use receive::{Frame, Record};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use types::{
-    Block, BlockId, Certified, Genesis, Hash, Height, PublicKey, Round, SecretKey, Timestamp,
-    Transaction, TxId, Verified, codec,
+    Block, Certified, Genesis, Hash, Height, PublicKey, Round, SecretKey, Timestamp, Transaction,
+    TxId, Verified, codec,
     genesis::Timing,
     net::{Channel, Peer, To},
     vote::Message,
@@ -102,7 +104,7 @@ pub struct Status {
     pub proposer: Option<u16>,
     /// Seats we can reach, ourselves included.
     pub reachable: BTreeSet<u16>,
-    /// The highest block a neighbour says it has.
+    /// The highest block that more neighbours say they have than may be lying, if so many speak to us.
     pub highest: Height,
     /// Whether we fetch blocks that others have.
     pub catching_up: bool,
@@ -125,8 +127,8 @@ pub struct Replica<S> {
     engine: Engine,
     tip: Tip,
     pool: Pool,
-    /// Blocks seen at the height under way, and what execution made of them.
-    blocks: BTreeMap<BlockId, Seen>,
+    /// Blocks of the height under way, and what execution made of them.
+    bodies: Bodies,
     /// Journal entries not yet handed to the shell: they go before the next thing we say.
     unwritten: Vec<Vec<u8>>,
     /// What we said at this height, for those who were not there.
@@ -140,11 +142,11 @@ pub struct Replica<S> {
     touched: Vec<Hash>,
 }
 
-/// A block at the height under way.
+/// A block that may be agreed on.
 #[derive(Debug)]
 struct Seen {
     block: Block,
-    /// None until it is executed, or if it may not be agreed on.
+    /// None when it was executed before a restart: that it may be agreed on is in the journal, what it does is not.
     outcome: Option<Outcome>,
     round: Round,
 }
@@ -190,13 +192,14 @@ impl<S: State> Replica<S> {
         let rules = Rules::new(genesis);
         let tip = ledger::tip(&rules, &state);
         let height = tip.height.next();
-        let (mut blocks, mut entries) = (BTreeMap::new(), Vec::new());
+        let (mut bodies, mut entries) = (Bodies::default(), Vec::new());
+        let mut blocks = Vec::new();
         for bytes in journal {
             let record = codec::decode::<Record>(bytes)
                 .map_err(|error| Stuck(format!("journal: {error}")))?;
             match record {
                 Record::Block(round, block) if block.header.height == height => {
-                    blocks.insert(block.id(), Seen { block, outcome: None, round });
+                    blocks.push(Seen { block, outcome: None, round });
                 }
                 Record::Entry(entry) if entry.height() == height => entries.push(entry),
                 // What the commit of its height has overtaken.
@@ -208,6 +211,14 @@ impl<S: State> Replica<S> {
         let start = Start { height, committee: rules.committee().clone() };
         let identity = Identity { chain: *rules.chain(), secret };
         let (engine, actions) = Engine::restore(identity, start, &entries)?;
+        for entry in &entries {
+            if let Entry::Message(Message::Proposal(proposal, _)) = entry {
+                bodies.name(proposal);
+            }
+        }
+        for seen in blocks {
+            bodies.keep(seen.block.id(), seen, |id| engine.holds(id));
+        }
         let mut replica = Self {
             state,
             rules,
@@ -217,7 +228,7 @@ impl<S: State> Replica<S> {
             engine,
             tip,
             pool: Pool::new(limits),
-            blocks,
+            bodies,
             unwritten: Vec::new(),
             said: VecDeque::new(),
             progress: Progress::Deciding,
@@ -247,8 +258,8 @@ impl<S: State> Replica<S> {
             Event::Received(peer, Received::Message(message)) => {
                 self.heard(now, peer, message, &mut effects)?;
             }
-            Event::Received(peer, Received::Block(round, block)) => {
-                self.offered(now, peer, round, *block, &mut effects)?;
+            Event::Received(peer, Received::Block(block)) => {
+                self.offered(now, peer, *block, &mut effects)?;
             }
             Event::Received(peer, Received::Status(height)) => {
                 self.claimed(peer, height, &mut effects);
@@ -274,6 +285,7 @@ impl<S: State> Replica<S> {
             Event::Connected(peer) => self.connected(peer, &mut effects),
             Event::Lost(peer) => {
                 self.peers.remove(&peer);
+                self.bodies.lost(&peer);
                 self.catchup_lost(peer, &mut effects);
             }
         }
@@ -289,7 +301,7 @@ impl<S: State> Replica<S> {
             round: (self.progress == Progress::Deciding).then(|| self.engine.at().1),
             proposer: self.turn.map(|(_, proposer)| proposer),
             reachable: reachable.chain(self.seat).collect(),
-            highest: self.peers.values().copied().max().unwrap_or_default().max(self.tip.height),
+            highest: self.highest(),
             catching_up: self.catchup.is_active(),
             pending: self.pool.len(),
         }
@@ -299,6 +311,13 @@ impl<S: State> Replica<S> {
     #[must_use]
     pub const fn height(&self) -> Height {
         self.tip.height
+    }
+
+    fn highest(&self) -> Height {
+        let mut claims: Vec<Height> = self.peers.values().copied().collect();
+        claims.sort_unstable();
+        let liars = self.rules.committee().faults().min(claims.len().saturating_sub(1));
+        claims.iter().rev().nth(liars).copied().unwrap_or_default().max(self.tip.height)
     }
 
     /// Whether a transaction waits to be proposed.
@@ -326,8 +345,8 @@ impl<S: State> Replica<S> {
         self.peers.insert(peer, Height::GENESIS);
         effects.push(self.status_frame(To::One(peer)));
         // It missed what we said; a vote unheard can cost a round, a block unseen a height.
-        for seen in self.blocks.values().filter(|seen| seen.outcome.is_some()).take(2) {
-            effects.push(block_frame(To::One(peer), seen.round, &seen.block));
+        for block in self.bodies.latest(2) {
+            effects.push(block_frame(To::One(peer), block));
         }
         for message in &self.said {
             effects.push(message_frame(To::One(peer), message));
@@ -348,8 +367,8 @@ fn message_frame(to: To, message: &Message) -> Effect {
     Effect::Send(to, Channel::Votes, codec::encode(&Frame::Message(message.clone())))
 }
 
-fn block_frame(to: To, round: Round, block: &Block) -> Effect {
-    Effect::Send(to, Channel::Proposals, codec::encode(&(round, block)))
+fn block_frame(to: To, block: &Block) -> Effect {
+    Effect::Send(to, Channel::Proposals, codec::encode(block))
 }
 
 /// The consensus key of a peer's seat, for those who print it.
@@ -357,3 +376,6 @@ fn block_frame(to: To, round: Round, block: &Block) -> Effect {
 pub fn seat_key(genesis: &Genesis, seat: u16) -> Option<PublicKey> {
     genesis.validators.get(usize::from(seat)).map(|seat| seat.consensus_key)
 }
+
+#[cfg(test)]
+mod tests;

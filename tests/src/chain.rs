@@ -1,0 +1,228 @@
+//! A chain in one value: secrets that everyone knows, a state in memory, and no votes but those of the certificate.
+
+use ledger::{Memory, Rules, commit, propose, prove, tip};
+use proof::{Proof, TrustRoot};
+use types::{
+    Agency, AgencyCode, Certificate, Certified, ChainId, Digest, Genesis, Hash, Header, Height,
+    Level, Operation, RecordId, Region, Role, Round, SecretKey, Subject, Text, Timestamp,
+    Transaction, Verified,
+    genesis::{Limits, Seat, Timing},
+    operation::{
+        Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
+        LicenceVerb, Provenance, TraceEvent,
+    },
+    subject::Part,
+    vote::{Step, Vote},
+};
+
+const CODES: [&str; 4] =
+    ["11350000MXDEX0015L", "11350000MXDEX0023F", "11350000MXDEX0031A", "11350000MXDEX004X2"];
+
+/// A chain of four agencies, three of which may record anything, and the fourth nothing.
+#[derive(Debug)]
+pub struct Chain {
+    genesis: Genesis,
+    rules: Rules,
+    state: Memory,
+    seed: u8,
+}
+
+impl Chain {
+    /// A chain at genesis. Chains with different seeds have no key in common.
+    #[must_use]
+    pub fn new(name: &str, seed: u8) -> Self {
+        let genesis = genesis(name, seed);
+        Self { rules: Rules::new(&genesis), genesis, state: Memory::default(), seed }
+    }
+
+    /// What it was agreed to be.
+    #[must_use]
+    pub const fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The same, for one who checks proofs.
+    #[must_use]
+    pub fn trust_root(&self) -> TrustRoot {
+        TrustRoot::new(self.genesis.clone()).expect("the genesis is sound")
+    }
+
+    /// The organisation key of an agency.
+    #[must_use]
+    pub fn organisation(&self, agency: u8) -> SecretKey {
+        secret(self.seed, agency)
+    }
+
+    /// The consensus key of a seat.
+    #[must_use]
+    pub fn seat(&self, seat: u8) -> SecretKey {
+        secret(self.seed, 10 + seat)
+    }
+
+    /// A transaction by an agency, signed.
+    #[must_use]
+    pub fn transaction(&self, agency: u8, nonce: u64, operations: Vec<Operation>) -> Transaction {
+        let (code, key) = (code(agency.into()), self.organisation(agency));
+        Transaction::sign(self.genesis.chain(), code, &key, nonce, Height(100), operations)
+    }
+
+    /// A block of these transactions, agreed on by the first three seats.
+    pub fn commit(&mut self, transactions: Vec<Transaction>) -> Certified {
+        let chain = self.genesis.chain();
+        let checked: Vec<Verified<Transaction>> =
+            transactions.into_iter().map(|tx| tx.verify(&chain).expect("it is sound")).collect();
+        let tip = tip(&self.rules, &self.state);
+        let now = tip.time.plus(1000);
+        let candidates = checked.iter().map(|tx| (tx, 0));
+        let (block, outcome, refused) = propose(&self.rules, &self.state, &tip, now, 1, candidates);
+        assert!(refused.is_empty(), "{refused:?}");
+        let secrets = [0, 1, 2].map(|seat| (seat.into(), self.seat(seat)));
+        let certificate = certify(&block.header, &chain, &secrets);
+        let certified = Certified::verify(block, certificate, &chain, self.rules.committee())
+            .expect("a quorum signed it");
+        self.state.write(commit(certified.clone(), outcome).writes());
+        certified
+    }
+
+    /// The proof that a record is on it.
+    #[must_use]
+    pub fn prove_record(&self, record: &RecordId) -> Proof {
+        prove::record(&self.rules, &self.state, record).expect("the record was committed")
+    }
+
+    /// The proof of where a subject stands.
+    #[must_use]
+    pub fn prove_subject(&self, subject: &Subject) -> Proof {
+        prove::subject(&self.rules, &self.state, subject).expect("there is a block")
+    }
+}
+
+/// The certificate of a header by these seats, whoever holds them.
+#[must_use]
+pub fn certify(header: &Header, chain: &ChainId, secrets: &[(u16, SecretKey)]) -> Certificate {
+    let (height, round, block) = (header.height, Round(0), header.id());
+    let sign = |(seat, secret): &(u16, SecretKey)| {
+        let vote = Vote { height, round, step: Step::Precommit, block: Some(block), seat: *seat };
+        (*seat, vote.sign(chain, secret))
+    };
+    Certificate { height, round, block, signatures: secrets.iter().map(sign).collect() }
+}
+
+fn secret(seed: u8, number: u8) -> SecretKey {
+    let mut bytes = [seed; 32];
+    bytes[0] = number;
+    SecretKey::from_seed(bytes)
+}
+
+fn code(index: usize) -> AgencyCode {
+    AgencyCode::new(CODES[index]).expect("the code is sound")
+}
+
+fn text<const MAX: usize>(text: &str) -> Text<MAX> {
+    text.parse().expect("the text is short and plain")
+}
+
+fn region(code: &str) -> Region {
+    Region::new(code).expect("the region is sound")
+}
+
+fn genesis(name: &str, seed: u8) -> Genesis {
+    let roles = vec![
+        Role::Item { regions: vec![region("350000")] },
+        Role::Licence { types: vec![text("11")], regions: vec![region("350000")] },
+        Role::Trace { namespaces: vec![text("urn:epc:")] },
+    ];
+    let agencies = (0..4u8).map(|n| Agency {
+        code: code(n.into()),
+        name: text(&format!("机构{n}")),
+        region: region("350000"),
+        level: Level::Province,
+        parent: None,
+        keys: vec![secret(seed, n).public()],
+        roles: if n < 3 { roles.clone() } else { Vec::new() },
+    });
+    let validators = (0..4u8).map(|n| Seat {
+        agency: code(n.into()),
+        consensus_key: secret(seed, 10 + n).public(),
+        transport_key: secret(seed, 20 + n).public(),
+    });
+    Genesis {
+        version: types::genesis::VERSION,
+        name: text(name),
+        time: "2026-01-01T00:00:00Z".parse().expect("a time"),
+        limits: Limits {
+            block_bytes_max: 1 << 20,
+            block_operations_max: 1000,
+            validity_heights_max: 1000,
+        },
+        timing: Timing {
+            propose_ms: 500,
+            vote_ms: 200,
+            round_step_ms: 100,
+            timeout_max_ms: 5000,
+            idle_ms: 1000,
+            clock_ahead_ms: 500,
+        },
+        agencies: agencies.collect(),
+        validators: validators.collect(),
+    }
+}
+
+fn operation(action: Action, document: &str) -> Operation {
+    let at: Timestamp = "2026-01-05T01:00:00Z".parse().expect("a time");
+    Operation {
+        action,
+        commitment: Commitment {
+            document: Digest::blake3(document.as_bytes()),
+            content: Digest::blake3(format!("content of {document}").as_bytes()),
+            fields: None,
+        },
+        effective_from: at,
+        grade: Grade::Internal,
+        provenance: Provenance { system: text("capture"), version: text("1.0"), captured_at: at },
+    }
+}
+
+/// The publication of a service item.
+#[must_use]
+pub fn publish(number: u32) -> Operation {
+    let verb = ItemVerb::Publish { version: 1, planned_cancel: None };
+    let act = ItemAction {
+        code: text(&format!("1135000000359125644350{number:09}")),
+        basic: text("000101001000"),
+        level: Level::Province,
+        region: region("350000"),
+        verb,
+    };
+    operation(Action::Item(act), &format!("item {number}"))
+}
+
+/// The issue of an e-licence.
+#[must_use]
+pub fn licence(id: &str) -> Operation {
+    let facts = LicenceFacts {
+        kind: text("11350000"),
+        region: region("350122"),
+        valid_from: "2026-01-05T00:00:00+08:00".parse().expect("a time"),
+        valid_until: Some("2031-01-05T00:00:00+08:00".parse().expect("a time")),
+    };
+    let act = LicenceAction { licence: text(id), verb: LicenceVerb::Issue(facts) };
+    operation(Action::Licence(act), id)
+}
+
+/// An event that turns one lot into another.
+#[must_use]
+pub fn lots(input: &str, output: &str) -> Operation {
+    let mut lots = vec![(text(input), Part::Input), (text(output), Part::Output)];
+    lots.sort();
+    let event = TraceEvent {
+        event: EventType::Transformation,
+        id: Some(text("urn:uuid:ee6043d2-53eb-501b-898a-da1fdd315719")),
+        time: "2026-07-25T17:00:00+08:00".parse().expect("a time"),
+        step: Some(text("commissioning")),
+        lots,
+        cbv_hash: Some(Hash([6; 32])),
+        corrects: None,
+    };
+    operation(Action::Trace(event), output)
+}

@@ -1,0 +1,29 @@
+//! Many nodes: real processes, real sockets, real RocksDB; vectors; conformance.
+//!
+//! What it offers to the tests beside it: [`Network`] (validators as processes on this machine, which end with the test),
+//! [`program`] (the two commands, run as people run them), [`Chain`] (a ledger in one value, with secrets that everyone
+//! knows, for forgers and for vectors), [`vectors`] (the bytes that must never change).
+//!
+//! It adds no rule of its own and is never shipped.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "whatever goes wrong here fails a test, and panics say what"
+)]
+
+mod chain;
+mod network;
+pub mod program;
+pub mod vectors;
+
+pub use chain::{Chain, certify, licence, lots, publish};
+pub use network::{Load, Network, Submission, say};
+
+use std::path::PathBuf;
+
+/// The top of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    path.canonicalize().expect("the tests are in the repository")
+}

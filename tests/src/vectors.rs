@@ -1,0 +1,474 @@
+//! The bytes that must never change: what every value is spelled as, named by and proven with, for other implementations.
+
+use crate::{Chain, certify, licence, lots, publish};
+use proof::{
+    Claim, Proof, ProofError, RecordClaim, StatusClaim, TrustRoot,
+    map::{self, Pages},
+};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use types::{
+    Digest, Domain, Hash, Operation, Subject, Transaction,
+    codec::{encode, hex},
+    hash::{Purpose, hash},
+    merkle::{self, List, Rfc6962, TreeHash},
+    operation::{Action, LicenceVerb},
+    vote::{Step, Vote},
+};
+
+/// The folder that the vectors are kept in.
+#[must_use]
+pub fn folder() -> std::path::PathBuf {
+    crate::repository().join("tests/vectors")
+}
+
+/// Every file of vectors: its name, and its text.
+#[must_use]
+pub fn files() -> Vec<(&'static str, String)> {
+    let (chain, story) = story();
+    let parts = [
+        ("digests.json", digests()),
+        ("trees.json", trees()),
+        ("map.json", state_map()),
+        ("values.json", values(&chain, &story)),
+        ("signatures.json", signatures(&chain, &story)),
+        ("proofs.json", proofs(&chain, &story)),
+        ("refusals.json", refusals(&chain, &story)),
+    ];
+    let text =
+        |value| serde_json::to_string_pretty(&value).expect("JSON is made of strings") + "\n";
+    parts.map(|(name, value)| (name, text(value))).into()
+}
+
+/// What is committed on the chain of the vectors.
+struct Story {
+    operations: Vec<Operation>,
+    transaction: Transaction,
+    last: types::Certified,
+}
+
+const LOT: &str = "urn:epc:class:lgtin:9521005.050021.SG20260725-01";
+
+/// Two blocks: one of two transactions, of which the first has five operations, and one that continues a lot.
+fn story() -> (Chain, Story) {
+    let mut chain = Chain::new("vectors", 1);
+    let operations = vec![
+        publish(1),
+        licence("1.2.156.3005.2.11350000XXXX2001XJ001.11350122XXXX200524.2026000101.001.0"),
+        licence("c1:0000000000000000000000000000000000000000000000000000000000000001"),
+        lots("urn:epc:class:lgtin:9521006.060011.PC2026-RY8-02", LOT),
+        publish(2),
+    ];
+    let transaction = chain.transaction(0, 7, operations.clone());
+    chain.commit(vec![transaction.clone(), chain.transaction(1, 8, vec![licence("another")])]);
+    let more = lots(LOT, "urn:epc:id:sgtin:9521005.050021.1");
+    let last = chain.commit(vec![chain.transaction(2, 9, vec![more])]);
+    (chain, Story { operations, transaction, last })
+}
+
+fn digests() -> Value {
+    let rows = [
+        (Purpose::Chain, "minlian v1 chain"),
+        (Purpose::Block, "minlian v1 block"),
+        (Purpose::Transaction, "minlian v1 transaction"),
+        (Purpose::Record, "minlian v1 record"),
+        (Purpose::ListLeaf, "minlian v1 list leaf"),
+        (Purpose::ListNode, "minlian v1 list node"),
+        (Purpose::SubjectKey, "minlian v1 subject key"),
+        (Purpose::SubjectValue, "minlian v1 subject value"),
+        (Purpose::MapLeaf, "minlian v1 map leaf"),
+        (Purpose::MapNode, "minlian v1 map node"),
+        (Purpose::History, "minlian v1 history"),
+        (Purpose::Committee, "minlian v1 committee"),
+        (Purpose::Trace, "minlian v1 trace"),
+    ];
+    let contexts = rows.map(|(purpose, context)| {
+        json!({ "context": context, "input": hex(b"abc"), "hash": hash(purpose, &[b"abc"]) })
+    });
+    let documents = ["", "abc", "闽链"].map(
+        |text| json!({ "input": hex(text.as_bytes()), "digest": Digest::blake3(text.as_bytes()).to_string() }),
+    );
+    json!({
+        "description": "Hashes of this ledger are BLAKE3 in derive-key mode, one context for each purpose; digests of documents are plain BLAKE3 of the exact bytes.",
+        "purposes": contexts,
+        "documents": documents,
+    })
+}
+
+/// The root over leaves "0", "1", … of a size, and the path of every leaf.
+fn tree<H: TreeHash>(size: usize) -> Value {
+    let leaves: Vec<Hash> = (0..size).map(|n| H::leaf(n.to_string().as_bytes())).collect();
+    let paths: Vec<_> = (0..size).map(|index| merkle::path::<H>(&leaves, index)).collect();
+    json!({ "size": size, "root": merkle::root::<H>(&leaves), "paths": paths })
+}
+
+fn trees() -> Value {
+    json!({
+        "description": "Leaf n is the decimal digits of n. `log` is RFC 6962 with SHA-256; `list` has the same shape with BLAKE3, and a zero byte before a leaf's data. Path i leads from leaf i to the root, nearest sibling first.",
+        "log": (0..=9).map(tree::<Rfc6962>).collect::<Vec<_>>(),
+        "list": (0..=9).map(tree::<List>).collect::<Vec<_>>(),
+    })
+}
+
+/// Pages of a map, as a state keeps them.
+#[derive(Default)]
+struct Kept(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Pages for Kept {
+    fn page(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.0.get(path).cloned()
+    }
+}
+
+impl Kept {
+    fn of(pairs: &[(Hash, Hash)]) -> Self {
+        let writes = pairs.iter().map(|(key, value)| (*key, Some(*value))).collect();
+        let pages = map::update(&Self::default(), &writes).pages;
+        Self(pages.into_iter().filter_map(|(path, page)| Some((path, page?))).collect())
+    }
+}
+
+fn state_map() -> Value {
+    let number = |n: u8| hash(Purpose::Trace, &[&[n]]);
+    let (mut left, mut right) = (Hash::ZERO, Hash::ZERO);
+    (left.0[31], right.0[31]) = (2, 3);
+    let sets: [Vec<(Hash, Hash)>; 6] = [
+        vec![],
+        vec![(number(0), number(100))],
+        vec![(number(0), number(100)), (number(1), number(101))],
+        (0..7).map(|n| (number(n), number(100 + n))).collect(),
+        (0..40).map(|n| (number(n), number(100 + n))).collect(),
+        // These two part at the last of the 256 bits.
+        vec![(left, number(1)), (right, number(2))],
+    ];
+    let path = |kept: &Kept, key: &Hash| {
+        let path = map::prove(kept, key);
+        json!({ "key": key, "siblings": path.siblings, "other": path.other })
+    };
+    let rows = sets.iter().map(|pairs| {
+        let kept = Kept::of(pairs);
+        json!({
+            "entries": pairs.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect::<Vec<_>>(),
+            "root": map::root(&kept),
+            "present": pairs.first().map(|(key, _)| path(&kept, key)),
+            "absent": path(&kept, &number(255)),
+        })
+    });
+    json!({
+        "description": "Roots of the sparse Merkle map over sets of keys and value digests, the path of the first key, and the path of a key that is absent.",
+        "maps": rows.collect::<Vec<_>>(),
+    })
+}
+
+fn values(chain: &Chain, story: &Story) -> Value {
+    let genesis = chain.genesis();
+    let Story { operations, transaction, last } = story;
+    let agency = &transaction.header.agency;
+    let header = &last.block().header;
+    let named: BTreeSet<Subject> =
+        operations.iter().flat_map(Operation::subjects).map(|(subject, _)| subject).collect();
+    let subjects = named.iter().map(|subject| {
+        let state = match &chain.prove_subject(subject).claims[..] {
+            [Claim::Status(claim)] => claim.state.clone().expect("it was recorded"),
+            other => unreachable!("a subject's proof makes one claim of a subject: {other:?}"),
+        };
+        json!({
+            "subject": subject.to_string(),
+            "bytes": hex(&encode(subject)),
+            "key": subject.key(),
+            "state": {
+                "digest": state.digest(),
+                "bytes": hex(&encode(&state)),
+                "json": state,
+            },
+        })
+    });
+    json!({
+        "description": "Canonical bytes of values and the names made of them: bincode with fixed-width little-endian integers, 64-bit lengths, 32-bit variants.",
+        "genesis": {
+            "toml": genesis.to_toml(),
+            "bytes": hex(&encode(genesis)),
+            "chain": genesis.chain(),
+            "committee": genesis.committee().digest(),
+        },
+        "operations": operations.iter().map(|operation| json!({
+            "agency": agency.as_str(),
+            "json": operation,
+            "bytes": hex(&encode(operation)),
+            "record": operation.record(agency),
+        })).collect::<Vec<_>>(),
+        "subjects": subjects.collect::<Vec<_>>(),
+        "transaction": {
+            "header": hex(&encode(&transaction.header)),
+            "operations_root": transaction.header.operations,
+            "bytes": hex(&encode(transaction)),
+            "id": transaction.id(),
+        },
+        "block": {
+            "header_json": header,
+            "header": hex(&encode(header)),
+            "bytes": hex(&encode(last.block())),
+            "id": header.id(),
+        },
+        "certificate": { "json": last.certificate(), "bytes": hex(&encode(last.certificate())) },
+    })
+}
+
+/// What a signature is over: the purpose's name, a zero byte, the chain, the body.
+fn message(name: &str, chain: &Chain, body: &[u8]) -> Vec<u8> {
+    [name.as_bytes(), &[0], chain.genesis().chain().as_bytes(), body].concat()
+}
+
+fn signatures(chain: &Chain, story: &Story) -> Value {
+    let domains = [
+        (Domain::Transaction, "minlian/v1/transaction"),
+        (Domain::Proposal, "minlian/v1/proposal"),
+        (Domain::Prevote, "minlian/v1/prevote"),
+        (Domain::Precommit, "minlian/v1/precommit"),
+        (Domain::Handshake, "minlian/v1/handshake"),
+        (Domain::Enrolment, "minlian/v1/enrolment"),
+        (Domain::Checkpoint, "minlian/v1/checkpoint"),
+    ];
+    let id = chain.genesis().chain();
+    let seat = chain.seat(0);
+    let purposes = domains.map(|(domain, name)| {
+        json!({
+            "domain": name,
+            "secret": hex(seat.seed()),
+            "public": seat.public(),
+            "body": hex(b"body"),
+            "message": hex(&message(name, chain, b"body")),
+            "signature": seat.sign(domain, &id, b"body"),
+        })
+    });
+    let block = story.last.block().id();
+    let (height, round) = (story.last.height(), types::Round(3));
+    let ballots = [
+        (Step::Prevote, None, "minlian/v1/prevote"),
+        (Step::Prevote, Some(block), "minlian/v1/prevote"),
+        (Step::Precommit, None, "minlian/v1/precommit"),
+        (Step::Precommit, Some(block), "minlian/v1/precommit"),
+    ];
+    let votes = ballots.map(|(step, block, name)| {
+        let vote = Vote { height, round, step, block, seat: 0 };
+        json!({
+            "vote": vote,
+            "message": hex(&message(name, chain, &encode(&(height, round, block)))),
+            "signature": vote.sign(&id, &seat),
+        })
+    });
+    let header = &story.transaction.header;
+    json!({
+        "description": "Ed25519 over: the purpose's name, a zero byte, the chain id, the body. A vote's body is its height, round and block; the seat is not signed.",
+        "chain": id,
+        "purposes": purposes,
+        "votes": votes,
+        "transaction": {
+            "message": hex(&message("minlian/v1/transaction", chain, &encode(header))),
+            "secret": hex(chain.organisation(0).seed()),
+            "signature": story.transaction.signature,
+        },
+    })
+}
+
+fn subject(text: &str) -> Subject {
+    text.parse().expect("a subject")
+}
+
+fn record_proof(chain: &Chain, story: &Story) -> Proof {
+    chain.prove_record(&story.operations[2].record(&story.transaction.header.agency))
+}
+
+fn status_proof(chain: &Chain) -> Proof {
+    chain.prove_subject(&subject(&format!("lot:{LOT}")))
+}
+
+fn proofs(chain: &Chain, story: &Story) -> Value {
+    let (record, status) = (record_proof(chain, story), status_proof(chain));
+    let both =
+        Proof { claims: [record.claims.clone(), status.claims.clone()].concat(), ..record.clone() };
+    let rows = [
+        ("a record, third of five in its transaction, as of a later block", record),
+        ("a lot with its whole history", status),
+        ("a subject that is not on the ledger", chain.prove_subject(&subject("licence:nowhere"))),
+        ("a record and a subject under one certificate", both),
+    ];
+    let root = chain.trust_root();
+    let rows = rows.map(|(name, proof)| {
+        let bytes = proof::encode(&proof);
+        let verdict = proof::verify(&bytes, &root);
+        assert_eq!(verdict.error(), None, "{name}");
+        json!({ "name": name, "verdict": "proven", "armor": proof::armor(&bytes), "bytes": hex(&bytes) })
+    });
+    json!({
+        "description": "Proofs that hold against the trust root given.",
+        "trust_root": chain.genesis().to_toml(),
+        "proofs": rows,
+    })
+}
+
+/// A record's proof with one change; whatever rests on the change is signed again by those who can.
+fn altered(chain: &Chain, story: &Story, change: impl FnOnce(&mut RecordClaim)) -> Proof {
+    let mut proof = record_proof(chain, story);
+    match &mut proof.claims[..] {
+        [Claim::Record(claim)] => change(claim),
+        other => unreachable!("a record's proof makes one claim of a record: {other:?}"),
+    }
+    proof
+}
+
+fn restated(chain: &Chain, change: impl FnOnce(&mut StatusClaim)) -> Proof {
+    let mut proof = status_proof(chain);
+    match &mut proof.claims[..] {
+        [Claim::Status(claim)] => change(claim),
+        other => unreachable!("a subject's proof makes one claim of a subject: {other:?}"),
+    }
+    proof
+}
+
+/// The record's transaction, signed by someone else in the name of an agency, and the entry made to fit.
+fn resigned(
+    claim: &mut RecordClaim,
+    chain: &Chain,
+    agency: types::AgencyCode,
+    key: &types::SecretKey,
+) {
+    let header = &mut claim.transaction;
+    (header.agency, header.key) = (agency, key.public());
+    claim.signature = key.sign(Domain::Transaction, &chain.genesis().chain(), &encode(header));
+    claim.entry.tx = header.id();
+    claim.entry.record = claim.operation.record(&agency);
+}
+
+fn refusals(chain: &Chain, story: &Story) -> Value {
+    let id = chain.genesis().chain();
+    let good = record_proof(chain, story);
+    let other = Chain::new("vectors", 2);
+    let seats = |from: &Chain, count: u8| -> Vec<_> {
+        (0..count).map(|seat| (seat.into(), from.seat(seat))).collect()
+    };
+    let recertified = |mut proof: Proof, by: &Chain, count: u8| {
+        proof.certificate = certify(&proof.header, &id, &seats(by, count));
+        proof
+    };
+    let mut own_committee = good.clone();
+    own_committee.header.committee = other.genesis().committee().digest();
+    own_committee.header.next_committee = own_committee.header.committee;
+    let mut other_header = good.clone();
+    other_header.header.time = other_header.header.time.plus(1);
+    let mut claimless = good.clone();
+    claimless.claims.clear();
+    let agencies = &chain.genesis().agencies;
+    let mut rows: Vec<(&str, Vec<u8>)> = vec![
+        ("of another chain, with a committee of its own", proof::encode(&foreign())),
+        (
+            "a committee of its own under this chain's name",
+            proof::encode(&recertified(own_committee, &other, 4)),
+        ),
+        (
+            "this committee's name, signed by others",
+            proof::encode(&recertified(good.clone(), &other, 4)),
+        ),
+        (
+            "two signatures where three are needed",
+            proof::encode(&recertified(good.clone(), chain, 2)),
+        ),
+        ("a header that was not signed", proof::encode(&other_header)),
+        ("no claim at all", proof::encode(&claimless)),
+        (
+            "a sibling in the log altered",
+            proof::encode(&altered(chain, story, |claim| claim.log_path[0].0[0] ^= 1)),
+        ),
+        (
+            "a sibling in the log left out",
+            proof::encode(&altered(chain, story, |claim| claim.log_path.truncate(1))),
+        ),
+        (
+            "another operation than was signed",
+            proof::encode(&altered(chain, story, |claim| {
+                if let Action::Licence(act) = &mut claim.operation.action
+                    && let LicenceVerb::Issue(facts) = &mut act.verb
+                {
+                    facts.valid_until = None;
+                }
+            })),
+        ),
+        (
+            "an entry of another place",
+            proof::encode(&altered(chain, story, |claim| claim.entry.record.0.0[0] ^= 1)),
+        ),
+        (
+            "signed with a key that is nobody's",
+            proof::encode(&altered(chain, story, |claim| {
+                resigned(claim, chain, agencies[0].code, &other.organisation(0));
+            })),
+        ),
+        (
+            "signed by an agency without the role",
+            proof::encode(&altered(chain, story, |claim| {
+                resigned(claim, chain, agencies[3].code, &chain.organisation(3));
+            })),
+        ),
+        (
+            "the state of a subject altered",
+            proof::encode(&restated(chain, |claim| {
+                if let Some(state) = &mut claim.state {
+                    state.version += 1;
+                }
+            })),
+        ),
+        (
+            "a subject that is there, said to be absent",
+            proof::encode(&restated(chain, |claim| {
+                (claim.state, claim.history) = (None, None);
+            })),
+        ),
+        (
+            "a history with a record left out",
+            proof::encode(&restated(chain, |claim| {
+                if let Some(history) = &mut claim.history {
+                    history.remove(0);
+                }
+            })),
+        ),
+    ];
+    let bytes = proof::encode(&good);
+    let edit = |change: fn(&mut Vec<u8>)| {
+        let mut bytes = bytes.clone();
+        change(&mut bytes);
+        bytes
+    };
+    rows.push((
+        "a seal that does not match",
+        edit(|bytes| *bytes.last_mut().expect("a seal") ^= 1),
+    ));
+    rows.push(("cut off", edit(|bytes| bytes.truncate(bytes.len() - 1))));
+    rows.push(("followed by a byte", edit(|bytes| bytes.push(0))));
+    rows.push(("of a later format", edit(|bytes| bytes[8] = 2)));
+    rows.push(("something else", b"%PDF-1.7\n".to_vec()));
+    rows.push(("nothing", Vec::new()));
+    let root = chain.trust_root();
+    let rows = rows.into_iter().map(|(name, bytes)| {
+        let why = refusal(&bytes, &root).unwrap_or_else(|| unreachable!("{name} is proven"));
+        let verdict = if why.is_undecided() { "cannot-check" } else { "not-proven" };
+        json!({ "name": name, "verdict": verdict, "code": why.code(), "bytes": hex(&bytes) })
+    });
+    json!({
+        "description": "Files that prove nothing against the trust root given, and the code of the reason.",
+        "trust_root": chain.genesis().to_toml(),
+        "refusals": rows.collect::<Vec<_>>(),
+    })
+}
+
+fn refusal(bytes: &[u8], root: &TrustRoot) -> Option<ProofError> {
+    proof::verify(bytes, root).error().cloned()
+}
+
+/// A sound proof of another chain that gave itself the same name.
+fn foreign() -> Proof {
+    let mut chain = Chain::new("vectors", 2);
+    let tx = chain.transaction(0, 1, vec![licence("another")]);
+    let record = tx.records().next().expect("it has an operation");
+    chain.commit(vec![tx]);
+    chain.prove_record(&record)
+}

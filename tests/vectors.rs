@@ -1,0 +1,155 @@
+//! The vectors that are committed are those that the code gives, and they hold for whoever reads nothing else.
+
+#![cfg(test)]
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use proof::{ProofError, TrustRoot};
+use serde_json::Value;
+use std::{collections::BTreeSet, fs};
+use tests::vectors::{files, folder};
+use types::{
+    Block, Certificate, Genesis, Header, Operation, Subject, SubjectState, Transaction,
+    codec::{self, Wire, hex, unhex},
+};
+
+fn committed(name: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(folder().join(name)).unwrap()).unwrap()
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    unhex(value.as_str().unwrap()).unwrap()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+fn rows(value: &Value) -> &[Value] {
+    let rows = value.as_array().unwrap();
+    assert!(!rows.is_empty());
+    rows
+}
+
+#[test]
+fn no_byte_of_any_format_has_changed() {
+    let wanted: BTreeSet<_> = files().iter().map(|(name, _)| (*name).to_owned()).collect();
+    let found: BTreeSet<_> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(found, wanted);
+    for (name, text) in files() {
+        let kept = fs::read_to_string(folder().join(name)).unwrap();
+        let differs = kept.lines().zip(text.lines()).position(|(kept, now)| kept != now);
+        assert!(
+            kept == text,
+            "tests/vectors/{name} differs from line {} on; a format may change only with a new version number, \
+             and then: scripts/vectors",
+            differs.map_or(0, |line| line + 1)
+        );
+    }
+}
+
+#[test]
+fn every_spelling_reads_back_to_a_value_with_that_name() {
+    fn same<T: Wire>(value: &Value) -> T {
+        let spelled = bytes(value);
+        let read: T = codec::decode(&spelled).unwrap();
+        assert_eq!(codec::encode(&read), spelled);
+        read
+    }
+    let values = committed("values.json");
+    let genesis: Genesis = same(&values["genesis"]["bytes"]);
+    assert_eq!(Genesis::from_toml(text(&values["genesis"]["toml"])).unwrap(), genesis);
+    assert_eq!(genesis.chain().to_string(), text(&values["genesis"]["chain"]));
+    for row in rows(&values["operations"]) {
+        let operation: Operation = same(&row["bytes"]);
+        let agency = text(&row["agency"]).parse().unwrap();
+        assert_eq!(operation.record(&agency).to_string(), text(&row["record"]));
+    }
+    for row in rows(&values["subjects"]) {
+        let subject: Subject = same(&row["bytes"]);
+        assert_eq!(subject.to_string(), text(&row["subject"]));
+        assert_eq!(subject.key().to_string(), text(&row["key"]));
+        let state: SubjectState = same(&row["state"]["bytes"]);
+        assert_eq!(state.digest().to_string(), text(&row["state"]["digest"]));
+        assert_eq!(state.subject, subject);
+    }
+    let tx: Transaction = same(&values["transaction"]["bytes"]);
+    assert_eq!(tx.id().to_string(), text(&values["transaction"]["id"]));
+    assert!(tx.verify(&genesis.chain()).is_ok());
+    let block: Block = same(&values["block"]["bytes"]);
+    let header: Header = same(&values["block"]["header"]);
+    assert_eq!(block.header, header);
+    assert_eq!(block.id().to_string(), text(&values["block"]["id"]));
+    let certificate: Certificate = same(&values["certificate"]["bytes"]);
+    assert_eq!(certificate.block, block.id());
+    assert_eq!(certificate.verify(&genesis.chain(), &genesis.committee()), Ok(()));
+}
+
+#[test]
+fn every_signature_is_plain_ed25519_over_the_message_shown() {
+    let file = committed("signatures.json");
+    let sign = |secret: &[u8], message: &[u8]| {
+        let key = SigningKey::from_bytes(secret.try_into().unwrap());
+        format!("ed25519:{}", hex(&key.sign(message).to_bytes()))
+    };
+    let seat = bytes(&file["purposes"][0]["secret"]);
+    for row in rows(&file["purposes"]) {
+        assert_eq!(sign(&bytes(&row["secret"]), &bytes(&row["message"])), text(&row["signature"]));
+    }
+    for row in rows(&file["votes"]) {
+        assert_eq!(sign(&seat, &bytes(&row["message"])), text(&row["signature"]));
+    }
+    let row = &file["transaction"];
+    assert_eq!(sign(&bytes(&row["secret"]), &bytes(&row["message"])), text(&row["signature"]));
+}
+
+#[test]
+fn every_proof_holds_against_its_trust_root_and_no_other() {
+    let file = committed("proofs.json");
+    let root = TrustRoot::from_toml(text(&file["trust_root"])).unwrap();
+    let other = tests::Chain::new("another", 9).trust_root();
+    for row in rows(&file["proofs"]) {
+        let name = text(&row["name"]);
+        for carrier in [bytes(&row["bytes"]), text(&row["armor"]).as_bytes().to_vec()] {
+            assert_eq!(proof::verify(&carrier, &root).error(), None, "{name}");
+            let refused = proof::verify(&carrier, &other);
+            assert_eq!(refused.error().map(ProofError::code), Some("V-CHAIN"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_refusal_has_its_code_and_every_code_is_shown() {
+    let file = committed("refusals.json");
+    let root = TrustRoot::from_toml(text(&file["trust_root"])).unwrap();
+    let mut seen = BTreeSet::new();
+    for row in rows(&file["refusals"]) {
+        let verdict = proof::verify(&bytes(&row["bytes"]), &root);
+        let error = verdict.error().unwrap_or_else(|| panic!("{} is proven", row["name"]));
+        assert_eq!(error.code(), text(&row["code"]), "{}", row["name"]);
+        assert_eq!(error.is_undecided(), row["verdict"] == "cannot-check", "{}", row["name"]);
+        seen.insert(error.code());
+    }
+    let wanted = [
+        "V-ABSENCE",
+        "V-AUTHORITY",
+        "V-CHAIN",
+        "V-ENTRY",
+        "V-FORMAT",
+        "V-HEADER",
+        "V-HISTORY",
+        "V-MALFORMED",
+        "V-OPERATION",
+        "V-PATH-LENGTH",
+        "V-PATH-MISMATCH",
+        "V-QUORUM",
+        "V-SEAL",
+        "V-SIGNATURE",
+        "V-STATE",
+        "V-SUBMITTER",
+        "V-TRUST-ROOT",
+    ];
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), wanted);
+}
