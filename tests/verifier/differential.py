@@ -1,6 +1,6 @@
 """Holds this verifier against the other one: `differential.py DIR`, where DIR has `cases.ndjson` and the genesis files.
 
-Exit: 0 when every verdict and every code is the same, 1 when not, 70 for a fault.
+Exit: 0 when every verdict and every code is the same and the edges of Ed25519 got the codes they were made for, else 1.
 """
 
 import json
@@ -34,6 +34,13 @@ def main(folder: Path) -> int:
                     f"line {number} ({case['kind']}, root {case['root']}): "
                     f"theirs {case['result']} {case['code']}, ours {ours.result} {ours.code}"
                 )
+    edges = folder / "edges.ndjson"
+    for line in edges.read_text().splitlines() if edges.exists() else ():
+        edge = json.loads(line)
+        ours = check.check(bytes.fromhex(edge["proof"]), roots["edges"])
+        if ours.code != edge["code"]:
+            disagreements += 1
+            print(f"{edge['kind']}: made for {edge['code']}, ours {ours.code}")
     for name, count in sorted(kinds.items()):
         print(f"{count:>7} {name}")
     print()

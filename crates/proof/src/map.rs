@@ -165,7 +165,7 @@ impl MapPath {
 }
 
 /// Bits in a key.
-const BITS: usize = 256;
+pub(crate) const BITS: usize = 256;
 /// Nibbles in a key, hence the most pages on a way.
 const NIBBLES: usize = BITS / 4;
 

@@ -745,6 +745,7 @@ fn every_reason_has_its_test_and_its_code() {
         ("V-STATE", false, of_status(&licence_0(), |_, claim| claim.path.other = Some((Hash::ZERO, Hash::ZERO))), |e| *e == E::StatePath(MapError::Other)),
         ("V-STATE", false, of_status(&licence_0(), |_, claim| claim.state.as_mut().expect("present").status = Status::Revoked), |e| matches!(e, E::State { .. })),
         ("V-PATH-LENGTH", false, of_status(&licence_0(), |_, claim| claim.path.siblings = vec![Hash::ZERO; 257]), |e| *e == E::PathLength { found: 257, wanted: 256 }),
+        ("V-PATH-LENGTH", false, of_status(&absent(), long_and_elsewhere), |e| *e == E::PathLength { found: 257, wanted: 256 }),
         ("V-ABSENCE", false, of_status(&licence_0(), own_leaf), |e| *e == E::AbsencePath(MapError::Present)),
         ("V-ABSENCE", false, of_status(&licence_0(), |_, claim| (claim.state, claim.history) = (None, None)), |e| matches!(e, E::Absence { .. })),
         ("V-HISTORY", false, of_status(&absent(), |_, claim| claim.history = Some(Vec::new())), |e| *e == E::HistoryOfNothing),
@@ -752,7 +753,9 @@ fn every_reason_has_its_test_and_its_code() {
         ("V-HISTORY", false, of_status(&licence_0(), |_, claim| history(claim)[1].part = Part::Superseded), |e| matches!(e, E::HistoryHead { .. })),
         ("V-HISTORY", false, refusal(backward_history, |_, _| ()), |e| *e == E::HistoryOrder { position: 3 }),
         ("V-HISTORY", false, refusal(other_latest, |_, _| ()), |e| *e == E::HistoryOrder { position: 1 }),
+        ("V-HISTORY", false, refusal(no_history, |_, _| ()), |e| *e == E::HistoryOrder { position: 0 }),
         ("V-HISTORY", false, refusal(contradiction, |_, _| ()), |e| *e == E::HistoryRecord { position: 4 }),
+        ("V-HISTORY", false, refusal(double_talk, |_, _| ()), |e| *e == E::HistoryRecord { position: 4 }),
     ];
     for (index, (code, undecided, error, is)) in rows.iter().enumerate() {
         assert!(is(error), "row {index}, {code}: {error:?}");
@@ -811,6 +814,12 @@ fn own_leaf(_: &Ledger, claim: &mut StatusClaim) {
     claim.history = None;
 }
 
+/// A path that is too long is that before it is anything else.
+fn long_and_elsewhere(_: &Ledger, claim: &mut StatusClaim) {
+    claim.path.siblings = vec![Hash::ZERO; 257];
+    claim.path.other = Some((Hash::ZERO, Hash::ZERO));
+}
+
 /// A state certified over a history of the wrong shape.
 fn certified_history(ledger: &mut Ledger, links: Vec<Link>, latest: u64) -> Claim {
     let key = licence_0().key();
@@ -842,6 +851,35 @@ fn other_latest(ledger: &mut Ledger) -> Vec<Claim> {
 fn contradiction(ledger: &mut Ledger) -> Vec<Claim> {
     let links = vec![Link { record: ledger.entries[5].0.record, ..link(ledger, 4) }];
     vec![certified_history(ledger, links, 4), ledger.record_claim(4)]
+}
+
+fn no_history(ledger: &mut Ledger) -> Vec<Claim> {
+    vec![certified_history(ledger, Vec::new(), 0)]
+}
+
+/// Two records shown at one position, the last of which is the history's.
+fn double_talk(ledger: &mut Ledger) -> Vec<Claim> {
+    let links = vec![link(ledger, 4)];
+    let claims = [5, 4].map(|at| match ledger.record_claim(at) {
+        Claim::Record(mut claim) => {
+            claim.entry.position = 4;
+            Claim::Record(claim)
+        }
+        Claim::Status(_) => unreachable!("made above"),
+    });
+    [certified_history(ledger, links, 4)].into_iter().chain(claims).collect()
+}
+
+#[test]
+fn a_broken_seal_is_certain_where_the_rest_is_undecided() {
+    let ledger = ledger(1);
+    let mut proof = ledger.proof(vec![ledger.record_claim(2)]);
+    proof.header.version = 2;
+    proof.certificate = ledger.certificate(&proof.header, &[0, 1, 2]);
+    let mut bytes = encode(&proof);
+    assert_eq!(code_of(&verify(&bytes, &ledger.root())), "V-FORMAT");
+    *bytes.last_mut().unwrap() ^= 1;
+    assert_eq!(code_of(&verify(&bytes, &ledger.root())), "V-SEAL");
 }
 
 #[test]
@@ -1066,6 +1104,100 @@ fn a_thousand_claims_are_checked_in_one_breath() {
     let bytes = encode(&ledger.proof(claims));
     assert!(bytes.len() < PROOF_BYTES_MAX, "{}", bytes.len());
     assert_eq!(verify(&bytes, &ledger.root()).error(), None);
+}
+
+/// A record claim whose paths are as long as a path can be, under a transaction of its own.
+fn long_claim(ledger: &Ledger, number: u32) -> RecordClaim {
+    let secret = key(1, 0);
+    let mut tx = ledger.transaction(0, vec![publish(number)]);
+    (tx.header.count, tx.header.nonce) = (u32::MAX, number.into());
+    let signature = secret.sign(Domain::Transaction, &tx.header.chain, &codec::encode(&tx.header));
+    RecordClaim {
+        entry: Entry {
+            position: number.into(),
+            height: Height(1),
+            time: ledger.header.time,
+            tx: tx.header.id(),
+            index: number,
+            record: tx.operations[0].record(&tx.header.agency),
+        },
+        log_path: vec![Hash([7; 32]); 64],
+        transaction: tx.header,
+        signature,
+        operation: tx.operations[0].clone(),
+        operation_path: vec![Hash([8; 32]); 32],
+    }
+}
+
+/// The costliest files we can think of: a thousand different signatures to verify, and the rest of the space filled.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a figure for people; nothing depends on it")]
+fn the_costliest_files_are_soon_checked() {
+    let ledger = {
+        let mut ledger = ledger(1);
+        ledger.header.log_size = u64::MAX;
+        ledger
+    };
+    let claims = |change: fn(&mut RecordClaim)| -> Vec<Claim> {
+        let claim = |number| {
+            let mut claim = long_claim(&ledger, number);
+            change(&mut claim);
+            Claim::Record(Box::new(claim))
+        };
+        (0..999).map(claim).collect()
+    };
+    let short: fn(&mut RecordClaim) = |claim| claim.log_path.clear();
+    let status = |change: &dyn Fn(&mut StatusClaim)| {
+        let Claim::Status(mut claim) = ledger.status_claim(&licence_0()) else { unreachable!() };
+        change(&mut claim);
+        Claim::Status(claim)
+    };
+    let links = |count: usize| {
+        status(&|claim| {
+            let link = Link { position: 0, ..claim.history.as_ref().expect("it has one")[0] };
+            claim.history = Some(vec![link; count]);
+            claim.state.as_mut().expect("present").records = count.try_into().expect("few");
+        })
+    };
+    let lots = |count: usize| {
+        let mut claim = long_claim(&ledger, 0);
+        let lots = vec![(text("u"), Part::Input); count];
+        let Action::Trace(event) = trace(&[]).action else { unreachable!() };
+        claim.operation.action = Action::Trace(TraceEvent { lots, ..event });
+        Claim::Record(Box::new(claim))
+    };
+    let with = |mut claims: Vec<Claim>, last: Claim| {
+        claims.push(last);
+        claims
+    };
+    let rows = [
+        ("signatures alone", claims(short)),
+        ("long paths", claims(|_| {})),
+        ("a long history", with(claims(short), links(52_000))),
+        ("many lots", with(claims(short), lots(170_000))),
+        (
+            "deep places",
+            (0..480)
+                .map(|_| status(&|claim| claim.path.siblings = vec![Hash([9; 32]); 256]))
+                .collect(),
+        ),
+    ];
+    for (name, claims) in rows {
+        let mut proof = ledger.proof(claims);
+        proof.certificate = ledger.certificate(&proof.header, &[0, 1, 2, 3]);
+        let bytes = encode(&proof);
+        assert!(bytes.len() <= PROOF_BYTES_MAX, "{name}: {}", bytes.len());
+        // The machine may be busy with something else: the best of several is what the work costs.
+        let spent = (0..9).map(|_| {
+            let started = std::time::Instant::now();
+            let verdict = verify(&bytes, &ledger.root());
+            let spent = started.elapsed();
+            assert!(!verdict.error().expect("it is forged").is_undecided(), "{name}");
+            spent
+        });
+        let spent = spent.min().expect("nine is more than none");
+        println!("{name}: {} bytes, {} ms", bytes.len(), spent.as_millis());
+    }
 }
 
 #[test]

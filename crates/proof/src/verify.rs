@@ -2,12 +2,11 @@
 
 use crate::{
     error::ProofError,
-    file,
-    map::MapError,
+    file, map,
     receipt::{Claim, Proof, RecordClaim, StatusClaim},
     trust::TrustRoot,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use types::{
     Agency, AgencyCode, BlockId, ChainId, Hash, Height, PublicKey, RecordId, Role, Round,
     Signature, Subject, SubjectState, Text, Timestamp, TxId, Validator, block,
@@ -214,11 +213,16 @@ pub fn verify(bytes: &[u8], root: &TrustRoot) -> Verdict {
         Err(error) => return Verdict::unread(error, None),
     };
     let Verdict { steps, result } = proof.verify(root);
-    // What is wrong with what a file says tells more than that it was changed.
-    let result = result.and_then(|proven| match seal {
-        Ok(()) => Ok(proven),
-        Err(error) => Err(Refusal { error, claimed: Some(Box::new(proven.into_inner())) }),
-    });
+    // What is wrong with what a file says tells more than that it was changed; that much is certain, though.
+    let result = match (result, seal) {
+        (Ok(proven), Err(error)) => {
+            Err(Refusal { error, claimed: Some(Box::new(proven.into_inner())) })
+        }
+        (Err(Refusal { error: undecided, claimed }), Err(error)) if undecided.is_undecided() => {
+            Err(Refusal { error, claimed })
+        }
+        (result, Ok(()) | Err(_)) => result,
+    };
     Verdict { steps, result }
 }
 
@@ -457,23 +461,20 @@ impl Examination<'_> {
     fn state(&self, claim: &StatusClaim) -> Result<Fact, ProofError> {
         let StatusClaim { subject, state, path, .. } = claim;
         let (key, wanted) = (subject.key(), self.proof.header.state_root);
-        let long = |error, or: fn(MapError) -> ProofError| match error {
-            MapError::Length { found } => ProofError::PathLength { found, wanted: 256 },
-            MapError::Other | MapError::Present | MapError::Elsewhere { .. } => or(error),
-        };
+        let found = path.siblings.len();
+        if found > map::BITS {
+            return Err(ProofError::PathLength { found, wanted: map::BITS });
+        }
         if let Some(state) = state {
             if state.subject != *subject {
                 return Err(ProofError::StateSubject { found: state.subject.clone() });
             }
-            let found = path
-                .root_with(&key, &state.digest())
-                .map_err(|error| long(error, ProofError::StatePath))?;
+            let found = path.root_with(&key, &state.digest()).map_err(ProofError::StatePath)?;
             if found != wanted {
                 return Err(ProofError::State { found, wanted });
             }
         } else {
-            let found =
-                path.root_without(&key).map_err(|error| long(error, ProofError::AbsencePath))?;
+            let found = path.root_without(&key).map_err(ProofError::AbsencePath)?;
             if found != wanted {
                 return Err(ProofError::Absence { found, wanted });
             }
@@ -486,7 +487,7 @@ impl Examination<'_> {
         &self,
         state: Option<&SubjectState>,
         history: &[Link],
-        shown: &BTreeMap<u64, RecordId>,
+        shown: &BTreeMap<u64, BTreeSet<RecordId>>,
     ) -> Result<Fact, ProofError> {
         let state = state.ok_or(ProofError::HistoryOfNothing)?;
         let (found, wanted) = (history.len(), state.records);
@@ -506,30 +507,33 @@ impl Examination<'_> {
             }
             before = *position;
         }
-        if !history.is_empty() && before != state.latest {
+        // Nothing is on the ledger without a record that put it there, so there is a last one.
+        if history.last().map(|link| link.position) != Some(state.latest) {
             return Err(ProofError::HistoryOrder { position: state.latest });
         }
         let mut whole = 0;
         for Link { position, record, .. } in history {
-            match shown.get(position) {
-                Some(there) if there == record => whole += 1,
-                Some(_) => return Err(ProofError::HistoryRecord { position: *position }),
-                None => {}
+            let Some(there) = shown.get(position) else { continue };
+            if there.iter().any(|there| there != record) {
+                return Err(ProofError::HistoryRecord { position: *position });
             }
+            whole += 1;
         }
         Ok(Fact::History { records: state.records, shown: whole })
     }
 
-    /// The records that the file shows whole, by their place in the log.
-    fn shown(&self) -> BTreeMap<u64, RecordId> {
-        self.proof
-            .claims
-            .iter()
-            .filter_map(|claim| match claim {
-                Claim::Record(claim) => Some((claim.entry.position, claim.entry.record)),
-                Claim::Status(_) => None,
-            })
-            .collect()
+    /// The records that the file shows whole, by their place in the log. Two at one place contradict every history.
+    fn shown(&self) -> BTreeMap<u64, BTreeSet<RecordId>> {
+        let mut shown: BTreeMap<u64, BTreeSet<RecordId>> = BTreeMap::new();
+        for claim in &self.proof.claims {
+            match claim {
+                Claim::Record(claim) => {
+                    shown.entry(claim.entry.position).or_default().insert(claim.entry.record);
+                }
+                Claim::Status(_) => {}
+            }
+        }
+        shown
     }
 }
 

@@ -26,6 +26,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
+    signal::unix::{SignalKind, signal},
     task::JoinSet,
 };
 use types::{
@@ -69,7 +70,7 @@ struct Arguments {
     #[arg(long)]
     seconds: Option<u64>,
     /// Validator N listens on this port plus N, and serves its API 1000 above.
-    #[arg(long, default_value_t = 33000)]
+    #[arg(long, default_value_t = 21000)]
     base_port: u16,
 }
 
@@ -97,7 +98,7 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         tokio::select! {
             done = bench(&arguments) => done,
-            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted; the network was stopped")),
+            stopped = stopped() => stopped.and(Err(anyhow::anyhow!("interrupted; the network was stopped"))),
         }
     });
     match done {
@@ -107,6 +108,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Waits until somebody wants us to stop.
+async fn stopped() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }
 
 async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
@@ -528,7 +540,7 @@ async fn idle(net: &Net, samples: u64) -> anyhow::Result<Value> {
     for client in &net.clients {
         lines.push(Line::to(client).await?);
     }
-    let before = net.counted().await?;
+    let (before, cpu) = (net.counted().await?, net.cpu_ms());
     let (mut times, mut errors) = (Vec::new(), BTreeMap::new());
     for (turn, tx) in (0..lines.len()).cycle().zip(&txs) {
         // Enough for the others to have written the last block too.
@@ -541,6 +553,7 @@ async fn idle(net: &Net, samples: u64) -> anyhow::Result<Value> {
         }
     }
     let syncs = Syncs::between(before, net.counted().await?);
+    let nodes_us = (net.cpu_ms().0 - cpu.0) * 1000 / samples.max(1);
     let spread = Spread::of(times);
     println!(
         "\nidle          {samples} records, one at a time, each submitted to the next validator and waited for"
@@ -553,8 +566,11 @@ async fn idle(net: &Net, samples: u64) -> anyhow::Result<Value> {
         thousandths(spread.highest),
         in_words(&errors)
     );
+    println!("              processor: {nodes_us} µs a record in the {VALIDATORS} nodes");
     syncs.print(samples);
-    Ok(json!({ "finality_us": spread.json(), "errors": errors, "syncs": syncs.json() }))
+    Ok(json!({
+        "finality_us": spread.json(), "errors": errors, "syncs": syncs.json(), "cpu_us_per_record": nodes_us,
+    }))
 }
 
 /// Transactions, signed beforehand, as fast as they are taken or as wanted.
@@ -562,7 +578,7 @@ struct Load {
     name: &'static str,
     operations: u64,
     seconds: u64,
-    /// The most transactions that may be accepted and not yet committed everywhere.
+    /// The most transactions that may be sent and not yet committed everywhere.
     window: u64,
     /// Transactions a second, if not as many as possible.
     pace: Option<u64>,
@@ -575,7 +591,9 @@ struct Course {
     txs: Vec<Vec<u8>>,
     next: AtomicU64,
     accepted: AtomicU64,
-    committed: AtomicU64,
+    refused: AtomicU64,
+    /// Those that were committed everywhere or refused, by the last look.
+    settled: AtomicU64,
     stopped: AtomicBool,
     window: u64,
     pace: Option<u64>,
@@ -592,7 +610,7 @@ impl Course {
             if self.stopped.load(Relaxed) {
                 return None;
             }
-            let waiting = self.accepted.load(Relaxed).saturating_sub(self.committed.load(Relaxed));
+            let waiting = index.saturating_sub(self.settled.load(Relaxed));
             let due = self.pace.map_or(0, |pace| index * 1_000_000 / pace);
             let now = micros(self.started.elapsed());
             if waiting < self.window && now >= due {
@@ -619,6 +637,7 @@ impl Course {
                     }
                     Ok(fate @ (Fate::Recorded | Fate::Refused)) => {
                         self.note(&format!("{fate:?}"));
+                        self.refused.fetch_add(1, Relaxed);
                         break;
                     }
                     Err(Refused { status: 429 | 503, code }) => {
@@ -628,6 +647,7 @@ impl Course {
                     }
                     Err(Refused { code, .. }) => {
                         self.note(&code);
+                        self.refused.fetch_add(1, Relaxed);
                         break;
                     }
                 }
@@ -673,7 +693,8 @@ impl Load {
             txs,
             next: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
-            committed: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             window,
             pace,
@@ -693,7 +714,8 @@ impl Load {
         let follow = async |until: Duration| -> anyhow::Result<(Instant, u64)> {
             loop {
                 let (at, records) = (clock::instant(), net.records().await?);
-                course.committed.store((records - base) / operations, Relaxed);
+                let refused = course.refused.load(Relaxed);
+                course.settled.store((records - base) / operations + refused, Relaxed);
                 if course.started.elapsed() >= until || submitters.is_empty() {
                     return Ok((at, records));
                 }
@@ -732,16 +754,16 @@ impl Load {
         println!(
             "              {}, measured for {} s after {} s",
             pace.map_or_else(
-                || format!("at most {window} transactions accepted and not yet committed"),
+                || format!("at most {window} transactions under way"),
                 |pace| format!("{pace} transactions/s wanted"),
             ),
             thousandths(time / 1000),
             WARM_UP.as_secs(),
         );
         println!(
-            "              {rate} records/s committed on all {VALIDATORS}; {} of the limit by signatures ({} if signed beforehand)",
-            thousandths(txs_rate * 1000 / limits.singles.max(1)),
-            thousandths(txs_rate * 1000 / limits.singles_signed.max(1)),
+            "              {rate} records/s committed on all {VALIDATORS}: {} of the limit for singly signed ones ({} if signed beforehand)",
+            thousandths(rate * 1000 / limits.singles.max(1)),
+            thousandths(rate * 1000 / limits.singles_signed.max(1)),
         );
         println!(
             "              finality at this load, {} samples: p50 {} ms, p90 {}, p99 {}, highest {}",
@@ -755,10 +777,13 @@ impl Load {
             "              processor: {nodes_us} µs a record in the {VALIDATORS} nodes, {bench_us} µs in this command; {disk} bytes of disk a record and node, logs included",
         );
         syncs.print(records);
+        let failed: u64 = errors.values().sum();
+        let error_rate = failed * 1000 / (failed + accepted).max(1);
         let lost = (base + accepted * operations).saturating_sub(settled);
         println!(
-            "              errors: {}; accepted and not committed after all: {lost} records",
-            in_words(&errors)
+            "              errors: {} ({} of all requests); accepted and not committed after all: {lost} records",
+            in_words(&errors),
+            thousandths(error_rate),
         );
         if exhausted {
             println!(
@@ -769,9 +794,9 @@ impl Load {
             json!({
                 "operations": operations, "transaction_bytes": tx_bytes, "window": window, "wanted_per_second": pace,
                 "connections": LINES, "measured_us": time, "records": records, "records_per_second": rate,
-                "of_limit_thousandths": txs_rate * 1000 / limits.singles.max(1),
-                "of_limit_signed_beforehand_thousandths": txs_rate * 1000 / limits.singles_signed.max(1),
-                "finality_us": spread.json(), "errors": errors, "lost_records": lost, "exhausted": exhausted,
+                "of_limit_thousandths": rate * 1000 / limits.singles.max(1),
+                "of_limit_signed_beforehand_thousandths": rate * 1000 / limits.singles_signed.max(1),
+                "finality_us": spread.json(), "errors": errors, "error_thousandths": error_rate, "lost_records": lost, "exhausted": exhausted,
                 "cpu_us_per_record": { "nodes": nodes_us, "bench": bench_us },
                 "disk_bytes_per_record": disk, "syncs": syncs.json(),
                 "signing": { "transactions": signed, "us": signing },
@@ -1046,7 +1071,8 @@ fn number(text: &str) -> u64 {
 
 /// A decimal number in millionths.
 fn millionths(text: &str) -> u64 {
-    let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    let text = text.trim();
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let part: String = part.chars().chain("000000".chars()).take(6).collect();
     number(whole) * 1_000_000 + number(&part)
 }

@@ -200,6 +200,10 @@ fn pick<'t, T>(dice: &mut Dice, among: &'t [T]) -> &'t T {
     &among[dice.below_usize(among.len())]
 }
 
+fn word(dice: &mut Dice, among: &[&'static str]) -> &'static str {
+    among[dice.below_usize(among.len())]
+}
+
 fn hash(dice: &mut Dice) -> Hash {
     Hash(core::array::from_fn(|_| small(dice, 255)))
 }
@@ -353,7 +357,7 @@ fn operation(dice: &mut Dice) -> Operation {
             code: text(&format!("1135000000359125644350{:09}", dice.below(4))),
             basic: text("000101001000"),
             level: *pick(dice, &[Level::Province, Level::Province, Level::City]),
-            region: region(*pick(dice, &REGIONS[..3])),
+            region: region(word(dice, &REGIONS[..3])),
             verb: match dice.below(6) {
                 0 | 1 => ItemVerb::Publish { version: 1, planned_cancel: until },
                 2 => ItemVerb::Amend { version: 2, planned_cancel: until },
@@ -364,8 +368,8 @@ fn operation(dice: &mut Dice) -> Operation {
         }),
         1 => {
             let facts = LicenceFacts {
-                kind: text(*pick(dice, &KINDS)),
-                region: region(*pick(dice, &REGIONS)),
+                kind: text(word(dice, &KINDS)),
+                region: region(word(dice, &REGIONS)),
                 valid_from: at,
                 valid_until: until,
             };
@@ -391,7 +395,7 @@ fn operation(dice: &mut Dice) -> Operation {
             // Most events are of lots that the third agency may speak of.
             let known = if dice.odds(3, 4) { &LOTS[..3] } else { &LOTS[..] };
             let mut lots: Vec<_> = (0..dice.below(4))
-                .map(|_| (text(*pick(dice, known)), *pick(dice, &parts)))
+                .map(|_| (text(word(dice, known)), *pick(dice, &parts)))
                 .collect();
             lots.sort();
             lots.dedup();
@@ -702,7 +706,7 @@ impl<'a> Forger<'a> {
         match dice.below(9) {
             0 => tx.version = u16::from(small(dice, 4)),
             1 => tx.chain = *pick(dice, self.networks).root.chain(),
-            2 => tx.agency = AgencyCode::new(*pick(dice, &CODES)).expect("the code is sound"),
+            2 => tx.agency = AgencyCode::new(word(dice, &CODES)).expect("the code is sound"),
             3 => tx.count = *pick(dice, &[0, 1, 2, 3, 4, u32::MAX]),
             4 => tx.operations = hash(dice),
             5 => tx.valid_until = Height(dice.below(9)),
