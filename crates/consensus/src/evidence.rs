@@ -20,12 +20,17 @@ impl Evidence {
                     };
                     (vote.height, vote.round, step, vote.seat)
                 };
-                let signed = first.check(chain, committee, one).is_ok() && second.check(chain, committee, other).is_ok();
-                (signed && place(first) == place(second) && first.block != second.block).then(|| place(first))
+                let signed = first.check(chain, committee, one).is_ok()
+                    && second.check(chain, committee, other).is_ok();
+                (signed && place(first) == place(second) && first.block != second.block)
+                    .then(|| place(first))
             }
             Self::Proposals([(first, one), (second, other)]) => {
-                let place = |proposal: &types::vote::Proposal| (proposal.height, proposal.round, 0, proposal.seat);
-                let signed = first.check(chain, committee, one).is_ok() && second.check(chain, committee, other).is_ok();
+                let place = |proposal: &types::vote::Proposal| {
+                    (proposal.height, proposal.round, 0, proposal.seat)
+                };
+                let signed = first.check(chain, committee, one).is_ok()
+                    && second.check(chain, committee, other).is_ok();
                 (signed && place(first) == place(second) && first != second).then(|| place(first))
             }
         }
@@ -95,9 +100,11 @@ mod tests {
             seat: 1,
         };
         let sign = |proposal: Proposal| (proposal, proposal.sign(&CHAIN, &secret(1)));
-        for (second, convicts) in
-            [(proposal(2, None), true), (proposal(1, Some(Round(0))), true), (proposal(1, None), false)]
-        {
+        for (second, convicts) in [
+            (proposal(2, None), true),
+            (proposal(1, Some(Round(0))), true),
+            (proposal(1, None), false),
+        ] {
             let evidence = Evidence::Proposals([sign(proposal(1, None)), sign(second)]);
             assert_eq!(evidence.convicts(&CHAIN, &committee()).is_some(), convicts);
         }

@@ -10,7 +10,10 @@
 //!
 //! It knows neither what a block holds nor what time it is. Whoever receives a block judges it and says so.
 
+mod evidence;
 mod malachite;
+
+pub use evidence::Place;
 
 use core::fmt;
 use malachite::Core;
@@ -222,9 +225,24 @@ impl Engine {
         self.core.step(input)
     }
 
+    /// Whether it may yet need this block: it is locked on it, or would propose it again.
+    #[must_use]
+    pub fn holds(&self, block: &BlockId) -> bool {
+        self.core.holds(block)
+    }
+
+    /// Whether a validator of this committee said this, so that it is worth waking up for.
+    #[must_use]
+    pub fn vouches(&self, message: &Message) -> bool {
+        self.core.vouches(message)
+    }
+
     /// Where it is.
     #[must_use]
     pub fn at(&self) -> (Height, Round) {
         self.core.at()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,14 +15,18 @@ use core_types::{
     PolkaSignature, RoundCertificate, RoundCertificateType, RoundSignature, SignedMessage,
     ThresholdParams, Timeout, TimeoutKind, Validity, ValueOrigin, VoteExtensionPolicy, VoteType,
 };
+use std::collections::{BTreeMap, BTreeSet};
 use types::{
     BlockId, Certificate, ChainId, Committee, Height, PublicKey, Round, SecretKey, Signature,
     vote::{Message, Proposal, Step, Vote},
 };
 
-/// The largest number of future heights whose messages are kept, and of messages kept for each.
-const FUTURE_HEIGHTS: usize = 3;
-const FUTURE_MESSAGES: usize = 512;
+/// How many heights ahead messages are kept for, and how many of one seat's for each: its votes and proposals of the
+/// first rounds. More is not needed to start a height, and nobody can fill the place of another.
+const EARLY_HEIGHTS: u64 = 3;
+const EARLY_PER_SEAT: usize = 6;
+/// The core's own queue for the same purpose, which takes whatever comes; it is given nothing.
+const QUEUE: usize = 1;
 
 type State = core_consensus::State<Chain>;
 type CoreInput = core_consensus::Input<Chain>;
@@ -358,6 +362,8 @@ impl Context for Chain {
 pub(crate) struct Core {
     state: State,
     signer: Signer,
+    /// Messages for heights that have not begun here.
+    early: BTreeMap<Height, Vec<Message>>,
 }
 
 struct Signer {
@@ -381,13 +387,13 @@ impl Core {
             enabled: seat.is_some(),
         };
         let (height, validators) = (At(start.height.0), Validators::of(&start.committee));
-        let state = State::new(Chain, height, validators, params, FUTURE_HEIGHTS, FUTURE_MESSAGES);
+        let state = State::new(Chain, height, validators, params, QUEUE, QUEUE);
         let signer = Signer {
             chain: identity.chain,
             secret: identity.secret,
             committee: start.committee.clone(),
         };
-        let mut core = Self { state, signer };
+        let mut core = Self { state, signer, early: BTreeMap::new() };
         let inputs: Vec<CoreInput> = journal
             .iter()
             .filter(|entry| entry.height() == start.height)
@@ -425,10 +431,42 @@ impl Core {
         (Height(self.state.height().0), our_round(self.state.round()))
     }
 
+    /// Whether the engine is locked on this block, or would propose it again.
+    pub(crate) fn holds(&self, block: &BlockId) -> bool {
+        let round = self.state.driver.round_state();
+        [&round.locked, &round.valid].into_iter().flatten().any(|held| held.value.0 == *block)
+    }
+
+    /// Whether a validator said this, or at least part of it.
+    pub(crate) fn vouches(&self, message: &Message) -> bool {
+        self.signer.speaker(message).is_some()
+    }
+
+    fn keep_early(&mut self, message: Message) {
+        let (height, last) = (message.height(), self.at().0.plus(EARLY_HEIGHTS));
+        if height > last || self.early.get(&height).is_some_and(|kept| kept.contains(&message)) {
+            return;
+        }
+        if let Some(seat) = self.signer.speaker(&message) {
+            let kept = self.early.entry(height).or_default();
+            if kept.iter().filter(|other| first_seat(other) == Some(seat)).count() < EARLY_PER_SEAT
+            {
+                kept.push(message);
+            }
+        }
+    }
+
     pub(crate) fn step(&mut self, input: Input) -> Result<Vec<Action>, Stuck> {
         let mut actions = Vec::new();
         let input = match input {
             Input::Start(start) => {
+                // A height that was decided elsewhere leaves here what it saw of two-faced validators.
+                let evidence = MisbehaviorEvidence {
+                    proposals: self.state.driver.take_proposal_evidence(),
+                    votes: self.state.driver.take_vote_evidence(),
+                };
+                self.signer.accuse(&evidence, &mut actions);
+                self.early = self.early.split_off(&start.height);
                 let validators = Validators::of(&start.committee);
                 let seat = start.committee.index_of(&self.signer.secret.public());
                 self.state.params.address = Seat(seat.unwrap_or(u16::MAX));
@@ -443,6 +481,10 @@ impl Core {
                     VoteExtensionPolicy::Disabled,
                 )
             }
+            Input::Message(message) if message.height() > self.at().0 => {
+                self.keep_early(message);
+                return Ok(actions);
+            }
             Input::Message(message) => core_message(message),
             Input::Propose { height, round, block } => CoreInput::Propose(
                 LocallyProposedValue::new(At(height.0), core_round(round), Value(block)),
@@ -453,6 +495,9 @@ impl Core {
             Input::Elapsed(timer) => CoreInput::TimeoutElapsed(core_timer(timer)),
         };
         self.run(input, &mut actions)?;
+        for message in self.early.remove(&self.at().0).unwrap_or_default() {
+            self.run(core_message(message), &mut actions)?;
+        }
         Ok(actions)
     }
 
@@ -676,21 +721,21 @@ impl Signer {
         self.check(votes, needed)
     }
 
-    /// Whether so many different seats signed, and every signature is good.
+    /// Whether so many different seats signed, and every signature is good. What costs nothing is looked at first.
     fn check(
         &self,
         votes: impl Iterator<Item = (Vote, Signature, CertificateError<Chain>)>,
         needed: usize,
     ) -> Result<(), CertificateError<Chain>> {
-        let mut seats = std::collections::BTreeSet::new();
-        for (vote, signature, bad) in votes {
+        let votes: Vec<_> = votes.collect();
+        let mut seats = BTreeSet::new();
+        for (vote, ..) in &votes {
             if self.committee.seat(vote.seat).is_none() {
                 return Err(CertificateError::UnknownValidator(Seat(vote.seat)));
             }
             if !seats.insert(vote.seat) {
                 return Err(CertificateError::DuplicateVote(Seat(vote.seat)));
             }
-            vote.check(&self.chain, &self.committee, &signature).map_err(|_bad_signature| bad)?;
         }
         let count = |number: usize| u64::try_from(number).expect("a committee is small");
         if seats.len() < needed {
@@ -700,7 +745,33 @@ impl Signer {
                 expected: count(needed),
             });
         }
+        for (vote, signature, bad) in votes {
+            vote.check(&self.chain, &self.committee, &signature).map_err(|_bad_signature| bad)?;
+        }
         Ok(())
+    }
+
+    /// The seat that said this, if its signature is good; of a certificate, the first of those who did.
+    fn speaker(&self, message: &Message) -> Option<u16> {
+        let (height, round) = (message.height(), message.round());
+        let check = |vote: Vote, signature| vote.check(&self.chain, &self.committee, signature);
+        let good = match message {
+            Message::Vote(vote, signature) => check(*vote, signature),
+            Message::Proposal(proposal, signature) => {
+                proposal.check(&self.chain, &self.committee, signature)
+            }
+            Message::Polka { block, signatures, .. } => {
+                let (seat, signature) = signatures.first()?;
+                let (step, block, seat) = (Step::Prevote, Some(*block), *seat);
+                check(Vote { height, round, step, block, seat }, signature)
+            }
+            Message::RoundChange { votes, .. } => {
+                let (seat, step, block, signature) = votes.first()?;
+                let (step, block, seat) = (*step, *block, *seat);
+                check(Vote { height, round, step, block, seat }, signature)
+            }
+        };
+        good.ok().and_then(|()| first_seat(message))
     }
 
     fn accuse(&self, evidence: &MisbehaviorEvidence<Chain>, actions: &mut Vec<Action>) {
@@ -715,6 +786,15 @@ impl Signer {
                 actions.push(Action::Accuse(Evidence::Proposals(pair)));
             }
         }
+    }
+}
+
+fn first_seat(message: &Message) -> Option<u16> {
+    match message {
+        Message::Vote(vote, _) => Some(vote.seat),
+        Message::Proposal(proposal, _) => Some(proposal.seat),
+        Message::Polka { signatures, .. } => signatures.first().map(|(seat, _)| *seat),
+        Message::RoundChange { votes, .. } => votes.first().map(|(seat, ..)| *seat),
     }
 }
 

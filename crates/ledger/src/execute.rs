@@ -233,6 +233,8 @@ pub(crate) struct Effects {
     pub(crate) subjects: BTreeMap<Hash, SubjectState>,
     /// For each operation its record, its position, and whether it is new.
     pub(crate) records: Vec<(RecordId, u64, bool)>,
+    /// The subjects of records that are there already: were they not, these would change too.
+    pub(crate) spared: Vec<Hash>,
     links: Vec<(Hash, u64, Link)>,
 }
 
@@ -264,13 +266,14 @@ pub(crate) fn judge(
     let mut view = Layered { state, below: overlay, fresh: BTreeMap::new() };
     let mut seen = BTreeMap::new();
     let mut records = Vec::with_capacity(tx.operations.len());
-    let mut links = Vec::new();
+    let (mut links, mut spared) = (Vec::new(), Vec::new());
     for (index, operation) in tx.operations.iter().enumerate() {
         let record = operation.record(&agency.code);
         if let Some(at) =
             seen.get(&record).copied().or_else(|| find_record(state, overlay, &record))
         {
             records.push((record, at, false));
+            spared.extend(operation.subjects().iter().map(|(subject, _)| subject.key()));
             continue;
         }
         let changes = rules.judge(index, agency, operation, &view)?;
@@ -290,7 +293,7 @@ pub(crate) fn judge(
     if records.iter().all(|(.., new)| !new) {
         return Err(Rejection::Recorded);
     }
-    Ok(Effects { subjects: view.fresh, records, links })
+    Ok(Effects { subjects: view.fresh, records, spared, links })
 }
 
 fn find_record(state: &impl State, overlay: &Overlay, record: &RecordId) -> Option<u64> {
@@ -336,10 +339,7 @@ impl<'a, S: State> Draft<'a, S> {
     /// Whether a transaction of so many bytes and operations still fits.
     #[must_use]
     pub fn has_room(&self, bytes: usize, operations: usize) -> bool {
-        let limits = self.rules.limits();
-        let within = |sum: usize, limit: u32| u32::try_from(sum).is_ok_and(|sum| sum <= limit);
-        within(self.bytes + bytes, limits.block_bytes_max)
-            && within(self.operations + operations, limits.block_operations_max)
+        self.rules.has_room(self.bytes + bytes, self.operations + operations)
     }
 
     /// Executes a transaction whose signature has been checked.
@@ -478,6 +478,9 @@ pub fn propose<'t, S: State>(
 ///
 /// # Errors
 /// The first thing that is wrong with it.
+///
+/// # Panics
+/// Never: a header that passes is the one we would have made.
 pub fn validate<S: State>(
     rules: &Rules,
     state: &S,
@@ -496,6 +499,21 @@ pub fn validate<S: State>(
     if rules.committee().seat(header.proposer).is_none() {
         return Err(Invalid::Header { field: "proposer" });
     }
+    // What a wrong header costs us is little: all that does not follow from execution is compared before it.
+    let committee = rules.committee().digest();
+    for (field, same) in [
+        ("version", header.version == block::VERSION),
+        ("chain", header.chain == *rules.chain()),
+        ("height", header.height == tip.height.next()),
+        ("parent", header.parent == tip.id),
+        ("payload", header.payload == Block::payload(&block.transactions)),
+        ("committee", header.committee == committee),
+        ("next committee", header.next_committee == committee),
+    ] {
+        if !same {
+            return Err(Invalid::Header { field });
+        }
+    }
     let mut draft = Draft::new(rules, state, tip, header.time);
     for (index, tx) in block.transactions.iter().enumerate() {
         if !draft.has_room(codec::encode(tx).len(), tx.operations.len()) {
@@ -510,19 +528,8 @@ pub fn validate<S: State>(
     }
     let (ours, outcome) = draft.finish(header.proposer);
     let ours = &ours.header;
-    for (field, same) in [
-        ("version", ours.version == header.version),
-        ("chain", ours.chain == header.chain),
-        ("height", ours.height == header.height),
-        ("parent", ours.parent == header.parent),
-        ("payload", ours.payload == header.payload),
-        ("log size", ours.log_size == header.log_size),
-        ("committee", ours.committee == header.committee),
-        ("next committee", ours.next_committee == header.next_committee),
-    ] {
-        if !same {
-            return Err(Invalid::Header { field });
-        }
+    if ours.log_size != header.log_size {
+        return Err(Invalid::Header { field: "log size" });
     }
     for (field, ours, theirs) in [
         ("log root", ours.log_root, header.log_root),
@@ -532,7 +539,7 @@ pub fn validate<S: State>(
             return Err(Invalid::Diverges { field, ours, theirs });
         }
     }
-    debug_assert_eq!(ours.id(), block.id(), "every field was compared");
+    assert_eq!(ours, header, "every field was compared");
     Ok(outcome)
 }
 

@@ -21,3 +21,6 @@ pub use pool::{Pool, PoolLimits};
 pub use rejection::Rejection;
 pub use rules::Rules;
 pub use state::{Column, Commit, Memory, State, Write};
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,13 @@
 //! What waits to be proposed: admitted once, in order, against the state as it will be when its turn comes.
 
 use crate::{
-    execute::{Overlay, Tip, judge},
+    execute::{Effects, Overlay, Tip, judge},
     rejection::Rejection,
     rules::Rules,
     state::State,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use types::{Hash, Height, PublicKey, Transaction, TxId, Verified, codec};
+use types::{Hash, Height, PublicKey, RecordId, Transaction, TxId, Verified, codec};
 
 /// How much may wait. Local to a node: no two need agree.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,10 @@ struct Pending {
     id: TxId,
     tx: Verified<Transaction>,
     bytes: usize,
+    /// What it changes, and what it would change if records it repeats were not there.
     subjects: Vec<Hash>,
+    /// The records that are new with it.
+    records: Vec<RecordId>,
 }
 
 impl Pool {
@@ -79,6 +82,12 @@ impl Pool {
         self.pending.values().map(|pending| (&pending.tx, pending.bytes))
     }
 
+    /// What the waiting transactions will have made of the state.
+    #[cfg(test)]
+    pub(crate) const fn overlay(&self) -> &Overlay {
+        &self.overlay
+    }
+
     /// Admits a transaction. One that waits already is admitted again at no cost.
     ///
     /// # Errors
@@ -94,24 +103,25 @@ impl Pool {
         if self.by_id.contains_key(&id) {
             return Ok(id);
         }
-        let bytes = codec::encode(tx.get()).len();
+        let (bytes, operations) = (codec::encode(tx.get()).len(), tx.get().operations.len());
+        if !rules.has_room(bytes, operations) {
+            // It would stand at the head of the queue until its deadline, and everything else behind it.
+            return Err(Rejection::Size { bytes, operations });
+        }
         if self.pending.len() >= self.limits.transactions_max
             || self.bytes + bytes > self.limits.bytes_max
         {
             return Err(Rejection::Full);
         }
-        if self
-            .by_key
-            .get(&tx.get().header.key)
-            .is_some_and(|count| *count >= self.limits.per_key_max)
-        {
+        let waiting = self.by_key.get(&tx.get().header.key).copied().unwrap_or_default();
+        if waiting >= self.limits.per_key_max {
             return Err(Rejection::Quota);
         }
         let effects =
             judge(rules, state, &self.overlay, tip.height.next(), u64::MAX >> 1, tx.get())?;
-        self.overlay.absorb(&effects);
-        let subjects = effects.subjects.keys().copied().collect();
-        self.insert(Pending { id, tx, bytes, subjects });
+        let at = self.next;
+        self.next += 1;
+        self.insert(at, id, tx, bytes, &effects);
         Ok(id)
     }
 
@@ -141,7 +151,37 @@ impl Pool {
             stale.extend(expired.subjects);
             refused.push((expired.id, Rejection::Expired { valid_until, next }));
         }
-        // A transaction is affected if it shares a subject with a block or with another affected transaction.
+        self.judge_again(rules, state, next, stale, &mut refused);
+        refused
+    }
+
+    /// Drops transactions that execution refused. Returns those that are now refused for want of them.
+    pub fn discard(
+        &mut self,
+        rules: &Rules,
+        state: &impl State,
+        tip: &Tip,
+        ids: &[TxId],
+    ) -> Vec<(TxId, Rejection)> {
+        let (mut stale, mut refused) = (BTreeSet::new(), Vec::new());
+        for id in ids {
+            if let Some(at) = self.by_id.get(id).copied() {
+                stale.extend(self.remove(at).subjects);
+            }
+        }
+        self.judge_again(rules, state, tip.height.next(), stale, &mut refused);
+        refused
+    }
+
+    /// Judges again, in their order, all transactions that share a subject with `stale` or with another such one.
+    fn judge_again(
+        &mut self,
+        rules: &Rules,
+        state: &impl State,
+        next: Height,
+        mut stale: BTreeSet<Hash>,
+        refused: &mut Vec<(TxId, Rejection)>,
+    ) {
         let mut affected = BTreeSet::new();
         let mut work: Vec<Hash> = stale.iter().copied().collect();
         while let Some(subject) = work.pop() {
@@ -156,41 +196,37 @@ impl Pool {
             self.overlay.subjects.remove(subject);
         }
         let again: Vec<Pending> = affected.iter().map(|at| self.remove(*at)).collect();
-        for (at, pending) in affected.into_iter().zip(again) {
-            match judge(rules, state, &self.overlay, next, u64::MAX >> 1, pending.tx.get()) {
-                Ok(effects) => {
-                    self.overlay.absorb(&effects);
-                    self.insert_at(at, pending);
-                }
-                Err(rejection) => refused.push((pending.id, rejection)),
+        for (at, Pending { id, tx, bytes, .. }) in affected.into_iter().zip(again) {
+            match judge(rules, state, &self.overlay, next, u64::MAX >> 1, tx.get()) {
+                Ok(effects) => self.insert(at, id, tx, bytes, &effects),
+                Err(rejection) => refused.push((id, rejection)),
             }
         }
-        refused
     }
 
-    /// Drops a transaction that execution refused.
-    pub fn discard(&mut self, id: &TxId) {
-        if let Some(at) = self.by_id.get(id).copied() {
-            self.remove(at);
-        }
-    }
-
-    fn insert(&mut self, pending: Pending) {
-        let at = self.next;
-        self.next += 1;
-        self.insert_at(at, pending);
-    }
-
-    fn insert_at(&mut self, at: u64, pending: Pending) {
-        let header = &pending.tx.get().header;
-        self.bytes += pending.bytes;
-        self.by_id.insert(pending.id, at);
+    fn insert(
+        &mut self,
+        at: u64,
+        id: TxId,
+        tx: Verified<Transaction>,
+        bytes: usize,
+        effects: &Effects,
+    ) {
+        self.overlay.absorb(effects);
+        let subjects: BTreeSet<Hash> =
+            effects.subjects.keys().chain(&effects.spared).copied().collect();
+        let new = effects.records.iter().filter(|(.., new)| *new);
+        let records = new.map(|(record, ..)| *record).collect();
+        let header = &tx.get().header;
+        self.bytes += bytes;
+        self.by_id.insert(id, at);
         self.by_deadline.insert((header.valid_until, at));
         *self.by_key.entry(header.key).or_default() += 1;
-        for subject in &pending.subjects {
+        for subject in &subjects {
             self.by_subject.entry(*subject).or_default().insert(at);
         }
-        self.pending.insert(at, pending);
+        let subjects = subjects.into_iter().collect();
+        self.pending.insert(at, Pending { id, tx, bytes, subjects, records });
     }
 
     fn remove(&mut self, at: u64) -> Pending {
@@ -213,8 +249,8 @@ impl Pool {
                 }
             }
         }
-        for record in pending.tx.get().records() {
-            self.overlay.records.remove(&record);
+        for record in &pending.records {
+            self.overlay.records.remove(record);
         }
         pending
     }

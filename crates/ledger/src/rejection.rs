@@ -14,6 +14,14 @@ pub enum Rejection {
     /// It is not a transaction for this chain at all.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
+    /// No block could ever hold it.
+    #[error("{bytes} bytes and {operations} operations; no block of this chain holds so much")]
+    Size {
+        /// Its bytes.
+        bytes: usize,
+        /// Its operations.
+        operations: usize,
+    },
     /// Its deadline has passed.
     #[error(
         "valid until height {valid_until}, and the next height is {next}; sign it again with a later deadline"
@@ -191,6 +199,7 @@ impl Rejection {
             Self::Transaction(TransactionError::Count { .. }) => "E-TX-COUNT",
             Self::Transaction(TransactionError::Operations) => "E-TX-OPERATIONS",
             Self::Transaction(TransactionError::Signature { .. }) => "E-TX-SIGNATURE",
+            Self::Size { .. } => "E-TX-SIZE",
             Self::Expired { .. } => "E-TX-EXPIRED",
             Self::Horizon { .. } => "E-TX-HORIZON",
             Self::Committed(_) => "E-TX-COMMITTED",

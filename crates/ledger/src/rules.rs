@@ -82,6 +82,13 @@ impl Rules {
         &self.limits
     }
 
+    /// Whether a block may hold so many bytes and operations.
+    pub(crate) fn has_room(&self, bytes: usize, operations: usize) -> bool {
+        let within = |sum: usize, limit: u32| u32::try_from(sum).is_ok_and(|sum| sum <= limit);
+        within(bytes, self.limits.block_bytes_max)
+            && within(operations, self.limits.block_operations_max)
+    }
+
     /// How far a block's time may be ahead of a validator's clock, milliseconds.
     #[must_use]
     pub const fn clock_ahead_ms(&self) -> u64 {
@@ -179,7 +186,8 @@ impl<V: View> Case<'_, V> {
                 let basic_state = match found_basic {
                     Some(state) if state.status == Status::Active => state,
                     None if act.level <= Level::Province => {
-                        self.new_state(basic, 1, Facts::Basic { level: act.level })
+                        let (level, opener) = (act.level, act.code.clone());
+                        self.new_state(basic, 1, Facts::Basic { level, opener })
                     }
                     Some(_) | None => {
                         let basic = act.basic.to_string();
@@ -243,7 +251,8 @@ impl<V: View> Case<'_, V> {
                             Status::Cancelled,
                         )?;
                         // With the entry that opened the basic code goes the right to add levels below it.
-                        if basic_state.facts == (Facts::Basic { level: act.level }) {
+                        if matches!(&basic_state.facts, Facts::Basic { opener, .. } if *opener == act.code)
+                        {
                             basic_state.status = Status::Cancelled;
                         }
                     }

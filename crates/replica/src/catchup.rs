@@ -28,8 +28,8 @@ pub(crate) struct CatchUp {
     failed: BTreeSet<Peer>,
     /// Checked blocks that follow the one being written.
     ready: VecDeque<Certified>,
-    /// Who gave them.
-    source: Option<Peer>,
+    /// Whom we asked last: the next question goes to somebody else, so that nobody sets the pace alone.
+    last: Option<Peer>,
 }
 
 impl CatchUp {
@@ -83,10 +83,11 @@ impl<S: State> Replica<S> {
             return;
         }
         let tip = self.tip.height;
+        let last = self.catchup.last;
         let ahead = |failed: &BTreeSet<Peer>| {
             let candidates =
                 self.peers.iter().filter(|(peer, height)| **height > tip && !failed.contains(peer));
-            candidates.max_by_key(|(peer, height)| (**height, **peer)).map(|(peer, _)| *peer)
+            candidates.map(|(peer, _)| *peer).min_by_key(|peer| (Some(*peer) <= last, *peer))
         };
         let chosen = ahead(&self.catchup.failed).or_else(|| ahead(&BTreeSet::new()));
         let Some(peer) = chosen else { return };
@@ -95,6 +96,7 @@ impl<S: State> Replica<S> {
         }
         let from = tip.next();
         self.catchup.asked = Some((peer, from));
+        self.catchup.last = Some(peer);
         effects.push(Effect::Send(
             To::One(peer),
             Channel::Sync,
@@ -169,7 +171,6 @@ impl<S: State> Replica<S> {
             }
             next = next.next();
         }
-        self.catchup.source = Some(peer);
         if let Some(fault) = fault {
             self.catchup.failed.insert(peer);
             // A claim that does not come with blocks is no longer believed.
@@ -190,9 +191,7 @@ impl<S: State> Replica<S> {
             if certified.height() < self.deciding() {
                 continue;
             }
-            if certified.height() > self.deciding()
-                || certified.block().header.parent != self.tip.id
-            {
+            if certified.height() > self.deciding() {
                 self.catchup.ready.clear();
                 break;
             }

@@ -12,11 +12,10 @@ impl<S: State> Replica<S> {
         certificate: Certificate,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Stuck> {
-        let Some(seen) = self.blocks.remove(&certificate.block) else {
-            return Err(Stuck(format!(
-                "block {} was decided here and is not here",
-                certificate.block
-            )));
+        let Some(seen) = self.bodies.take(&certificate.block) else {
+            // A body of long ago that we no longer hold. Those who are locked on it have it, and will have committed it.
+            tracing::warn!(block = %certificate.block, "decided, and to be fetched");
+            return Ok(());
         };
         let certified =
             Certified::verify(seen.block, certificate, self.rules.chain(), self.rules.committee())
@@ -79,7 +78,7 @@ impl<S: State> Replica<S> {
         {
             effects.push(Effect::Refused(id, rejection));
         }
-        self.blocks.clear();
+        self.bodies.begin(self.tip.height.next());
         self.said.clear();
         self.turn = None;
         self.progress = Progress::Resting;

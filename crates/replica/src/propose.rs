@@ -32,14 +32,14 @@ impl<S: State> Replica<S> {
         };
         let (block, outcome, refused) =
             ledger::propose(&self.rules, &self.state, &self.tip, now, seat, self.pool.iter());
-        for (id, rejection) in refused {
-            self.pool.discard(&id);
+        let ids: Vec<_> = refused.iter().map(|(id, _)| *id).collect();
+        let more = self.pool.discard(&self.rules, &self.state, &self.tip, &ids);
+        for (id, rejection) in refused.into_iter().chain(more) {
             effects.push(Effect::Refused(id, rejection));
         }
         let id = block.id();
-        effects.push(block_frame(To::Everyone, round, &block));
-        self.remember_block(round, &block);
-        self.blocks.insert(id, Seen { block, outcome: Some(outcome), round });
+        effects.push(block_frame(To::Everyone, &block));
+        self.keep_body(id, Seen { block, outcome: Some(outcome), round });
         let actions = self.engine.step(Input::Propose { height, round, block: id })?;
         self.perform(now, actions, effects)
     }

@@ -34,13 +34,6 @@ impl Wire for SyncFrame {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct BlockFrame(Round, Block);
-
-impl Wire for BlockFrame {
-    const BYTES_MAX: usize = BLOCK_BYTES_MAX;
-}
-
-#[derive(Debug, Serialize, Deserialize)]
 struct TransactionsFrame(Vec<Transaction>);
 
 impl Wire for TransactionsFrame {
@@ -51,7 +44,7 @@ impl Wire for TransactionsFrame {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Record {
     Entry(Entry),
-    /// The block we vote for: if every validator restarts, somebody must still have it.
+    /// A block we may vote for, and the round it was proposed in: if every validator restarts, somebody must have it.
     Block(Round, Block),
 }
 
@@ -66,8 +59,8 @@ pub enum Received {
     Message(Message),
     /// How far it is, so it says.
     Status(Height),
-    /// A block under vote, and the round it is offered in.
-    Block(Round, Box<Block>),
+    /// A block under vote.
+    Block(Box<Block>),
     /// Transactions for the pool.
     Transactions(Vec<Verified<Transaction>>),
     /// It wants blocks from this height on.
@@ -98,9 +91,6 @@ pub enum Offence {
         /// What is wrong.
         reason: String,
     },
-    /// More blocks in one height than an honest node offers.
-    #[error("too many blocks at one height")]
-    Flood,
     /// Blocks without the certificates that would make them facts, or not those asked for.
     #[error("catch-up answer: {0}")]
     CatchUp(String),
@@ -120,10 +110,7 @@ pub fn receive(chain: &ChainId, channel: Channel, bytes: &[u8]) -> Result<Receiv
             Frame::Message(message) => Received::Message(message),
             Frame::Status(height) => Received::Status(height),
         },
-        Channel::Proposals => {
-            let BlockFrame(round, block) = codec::decode(bytes).map_err(malformed)?;
-            Received::Block(round, Box::new(block))
-        }
+        Channel::Proposals => Received::Block(Box::new(codec::decode(bytes).map_err(malformed)?)),
         Channel::Transactions => {
             let TransactionsFrame(txs) = codec::decode(bytes).map_err(malformed)?;
             let verified: Result<_, _> = txs.into_iter().map(|tx| tx.verify(chain)).collect();

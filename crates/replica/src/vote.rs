@@ -3,16 +3,14 @@
 use crate::{
     Effect, Offence, Progress, Replica, Seen, Wake, block_frame, message_frame, receive::Record,
 };
-use consensus::{Action, Input, Stuck, Timer, TimerKind};
-use ledger::State;
+use consensus::{Action, Entry, Input, Stuck, Timer, TimerKind};
+use ledger::{Invalid, State};
 use types::{
     Block, BlockId, Height, Round, Timestamp, codec,
     net::{Peer, To},
     vote::Message,
 };
 
-/// More blocks than this at one height are not an honest committee's.
-const BLOCKS_MAX: usize = 24;
 /// Messages kept for those who connect late: our proposal and votes of the last rounds.
 const SAID_MAX: usize = 12;
 
@@ -32,75 +30,95 @@ impl<S: State> Replica<S> {
                 self.claimed(peer, before, effects);
             }
         }
-        if height < next {
+        if height < next || (height == next && self.misattributes(&message)) {
             return Ok(());
         }
-        if height == next {
+        if height == next && self.progress == Progress::Resting {
+            if !self.engine.vouches(&message) {
+                return Ok(());
+            }
             self.begin(now, effects)?;
         }
-        if self.progress != Progress::Deciding && height == next {
-            return Ok(());
-        }
+        // While a block is being written the engine is a height behind, and keeps this for later.
         let actions = self.engine.step(Input::Message(message))?;
         self.perform(now, actions, effects)
     }
 
-    /// A block offered for the height under way: executed once, here.
+    /// Whether somebody proposes as new, and so as its own, what another built.
+    fn misattributes(&self, message: &Message) -> bool {
+        let Message::Proposal(proposal, _) = message else { return false };
+        let seen = self.bodies.get(&proposal.block);
+        proposal.valid_round.is_none()
+            && seen.is_some_and(|seen| seen.block.header.proposer != proposal.seat)
+    }
+
+    /// A neighbour offers a block: executed once, here, if a proposal names it.
     pub(crate) fn offered(
         &mut self,
         now: Timestamp,
         peer: Peer,
-        round: Round,
         block: Block,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Stuck> {
-        let height = block.header.height;
-        if height != self.tip.height.next() {
-            if height > self.tip.height.next()
-                && let Some(before) = height.previous()
-            {
-                self.claimed(peer, before, effects);
-            }
-            return Ok(());
-        }
-        self.begin(now, effects)?;
-        let id = block.id();
-        if self.progress != Progress::Deciding
-            || self.blocks.get(&id).is_some_and(|seen| seen.outcome.is_some())
+        let (id, height, next) = (block.id(), block.header.height, self.tip.height.next());
+        if height > next
+            && let Some(before) = height.previous()
         {
+            self.claimed(peer, before, effects);
+        }
+        if height == next && !self.bodies.is_judged(&id) {
+            self.bodies.wait(peer, block);
+            self.called(now, id, effects)?;
+        }
+        Ok(())
+    }
+
+    /// Judges the block with this id, if its body is here and a proposal names it.
+    fn called(
+        &mut self,
+        now: Timestamp,
+        id: BlockId,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Stuck> {
+        if self.progress != Progress::Deciding || self.bodies.is_judged(&id) {
             return Ok(());
         }
-        if self.blocks.len() >= BLOCKS_MAX {
-            effects.push(Effect::Blame(peer, Offence::Flood));
+        let Some((peer, block)) = self.bodies.claim(&id) else { return Ok(()) };
+        let Some(round) = self.bodies.round(id, &block) else {
+            self.bodies.wait(peer, block);
             return Ok(());
-        }
+        };
+        let height = block.header.height;
         let known = |tx: &types::Transaction| {
             self.pool.get(&tx.id()).filter(|mine| mine.get() == tx).cloned()
         };
         let judged = ledger::validate(&self.rules, &self.state, &self.tip, now, &block, known);
         let valid = judged.is_ok();
-        let outcome = match judged {
-            Ok(outcome) => {
-                self.remember_block(round, &block);
-                Some(outcome)
+        match judged {
+            Ok(outcome) => self.keep_body(id, Seen { block, outcome: Some(outcome), round }),
+            // Time may make it right: it is looked at again when it is proposed or offered again.
+            Err(Invalid::Ahead { time, now }) => {
+                self.bodies.wait(peer, block);
+                if !self.bodies.put_off(id) {
+                    return Ok(());
+                }
+                tracing::warn!(%height, %round, block = %id, %time, %now, "block ahead of our clock");
             }
             Err(invalid) => {
                 tracing::warn!(%height, %round, %peer, block = %id, reason = %invalid, "block refused");
-                effects.push(Effect::Blame(
-                    peer,
-                    Offence::Block { height, reason: invalid.to_string() },
-                ));
-                None
+                let reason = invalid.to_string();
+                effects.push(Effect::Blame(peer, Offence::Block { height, reason }));
+                self.bodies.refuse(id);
             }
-        };
-        self.blocks.insert(id, Seen { block, outcome, round });
+        }
         let actions = self.engine.step(Input::Judged { height, round, block: id, valid })?;
         self.perform(now, actions, effects)
     }
 
     /// Before we may say that we want this block, we must be able to give it to others, restart or not.
-    pub(crate) fn remember_block(&mut self, round: Round, block: &Block) {
-        self.unwritten.push(codec::encode(&Record::Block(round, block.clone())));
+    pub(crate) fn keep_body(&mut self, id: BlockId, seen: Seen) {
+        self.unwritten.push(codec::encode(&Record::Block(seen.round, seen.block.clone())));
+        self.bodies.keep(id, seen, |id| self.engine.holds(id));
     }
 
     /// Does what the engine wants, in its order.
@@ -110,9 +128,25 @@ impl<S: State> Replica<S> {
         actions: Vec<Action>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Stuck> {
+        // What the engine is told next waits for the end of the list, or the journal would have another order than the
+        // engine had, and a replay could lead elsewhere.
+        let (mut named, mut turn) = (Vec::new(), None);
         for action in actions {
+            // When a block is decided, what is left of the list speaks of a height that is over: its votes may still
+            // help others, but its timers have the names of the next height's.
+            if self.progress != Progress::Deciding
+                && !matches!(action, Action::Broadcast(_) | Action::Accuse(_))
+            {
+                continue;
+            }
             match action {
-                Action::Journal(entry) => self.unwritten.push(codec::encode(&Record::Entry(entry))),
+                Action::Journal(entry) => {
+                    if let Entry::Message(Message::Proposal(proposal, _)) = &entry {
+                        self.bodies.name(proposal);
+                        named.push(proposal.block);
+                    }
+                    self.unwritten.push(codec::encode(&Record::Entry(entry)));
+                }
                 Action::Broadcast(message) => {
                     self.write_journal(effects);
                     effects.push(message_frame(To::Everyone, &message));
@@ -129,7 +163,7 @@ impl<S: State> Replica<S> {
                         tracing::info!(%height, %round, proposer, "round");
                     }
                 }
-                Action::Propose { height, round } => self.propose(now, height, round, effects)?,
+                Action::Propose { height, round } => turn = Some((height, round)),
                 Action::Restream(id) => self.restream(&id, effects),
                 Action::Decide(certificate) => self.decided(certificate, effects)?,
                 Action::Accuse(evidence) => {
@@ -138,7 +172,10 @@ impl<S: State> Replica<S> {
                 }
             }
         }
-        Ok(())
+        if let Some((height, round)) = turn {
+            self.propose(now, height, round, effects)?;
+        }
+        named.into_iter().try_for_each(|id| self.called(now, id, effects))
     }
 
     /// Hands the shell what must be remembered before what follows in the list is said.
@@ -159,9 +196,8 @@ impl<S: State> Replica<S> {
     }
 
     fn restream(&self, id: &BlockId, effects: &mut Vec<Effect>) {
-        if let Some(seen) = self.blocks.get(id) {
-            let (_, round) = self.engine.at();
-            effects.push(block_frame(To::Everyone, round, &seen.block));
+        if let Some(seen) = self.bodies.get(id) {
+            effects.push(block_frame(To::Everyone, &seen.block));
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Plan {
     pub crash_per_10000: u64,
     /// How many transactions are submitted.
     pub transactions: u64,
+    /// A validator that, in trouble, also says what no honest one says.
+    pub liar: Option<u16>,
 }
 
 impl Plan {
@@ -38,14 +40,16 @@ impl Plan {
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         let mut dice = Dice::new(seed, 0);
+        let validators = [4, 4, 4, 7, 10][dice.below_usize(5)];
         Self {
             seed,
-            validators: [4, 4, 4, 7, 10][dice.below_usize(5)],
+            validators,
             trouble_steps: 500 + dice.below(6000),
             loss_permille: dice.below(301),
             twice_permille: dice.below(201),
             crash_per_10000: dice.below(40),
             transactions: 5 + dice.below(40),
+            liar: dice.odds(1, 2).then(|| u16::try_from(seed % u64::from(validators)).unwrap_or(0)),
         }
     }
 }

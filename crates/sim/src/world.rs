@@ -1,6 +1,7 @@
 //! The network, the disks and the judge of a simulation.
 
 use crate::{Dice, Plan, Report};
+use consensus::Evidence;
 use ledger::{Column, Memory, PoolLimits, State, prove, query};
 use replica::{Effect, Event, Received, Replica, Ticket, Wake, receive};
 use std::{
@@ -75,6 +76,7 @@ struct Node {
 #[derive(Debug)]
 enum Happening {
     Deliver { from: usize, life: u64, channel: Channel, bytes: Vec<u8> },
+    Lie { from: usize, life: u64, received: Box<Received> },
     Alarm { wake: Wake, setting: u64, life: u64 },
     Submit(Box<Verified<Transaction>>),
     Start,
@@ -372,12 +374,18 @@ impl World {
         self.steps += 1;
         match happening {
             Happening::Start => self.start(index)?,
-            Happening::Crash => self.crash(index),
+            Happening::Crash => self.crash(index)?,
             Happening::Submit(tx) => self.step(index, Event::Submitted(Ticket(0), *tx))?,
             Happening::Alarm { wake, setting, life } => {
                 let node = &self.nodes[index];
                 if node.life == life && node.alarms.get(&wake) == Some(&setting) {
                     self.step(index, Event::Elapsed(wake))?;
+                }
+            }
+            Happening::Lie { from, life, received } => {
+                if self.nodes[index].life == life && !self.cut.contains(&(from, index)) {
+                    let peer = self.nodes[from].peer;
+                    self.step(index, Event::Received(peer, *received))?;
                 }
             }
             Happening::Deliver { from, life, channel, bytes } => {
@@ -408,7 +416,7 @@ impl World {
         node.life += 1;
         node.alarms.clear();
         let (disk, journal) = (node.disk.clone(), node.journal.clone());
-        let restored = Replica::restore(
+        let mut restored = Replica::restore(
             &self.genesis,
             node.secret.clone(),
             disk,
@@ -416,6 +424,13 @@ impl World {
             now,
             PoolLimits::default(),
         );
+        if restored.is_err() && self.plan.liar.is_some_and(|liar| usize::from(liar) == index) {
+            // It heard its own lies from others and cannot tell them from what it said; so it forgets everything.
+            self.nodes[index].journal.clear();
+            let (disk, limits) = (self.nodes[index].disk.clone(), PoolLimits::default());
+            let secret = self.nodes[index].secret.clone();
+            restored = Replica::restore(&self.genesis, secret, disk, &[], now, limits);
+        }
         let (replica, effects) =
             restored.map_err(|stuck| self.failure(&format!("node {index}: {stuck}")))?;
         self.nodes[index].replica = Some(replica);
@@ -438,27 +453,15 @@ impl World {
         }
     }
 
-    fn crash(&mut self, index: usize) {
+    fn crash(&mut self, index: usize) -> Result<(), String> {
         self.crashes += 1;
         self.nodes[index].replica = None;
         let delay = 50 + self.dice.below(3000);
         self.schedule(delay, index, Happening::Start);
         let peer = self.nodes[index].peer;
-        for other in 0..self.nodes.len() {
-            if other != index {
-                // A failure of a bystander is found by its own next step.
-                if let Some(replica) = self.nodes[other].replica.as_mut() {
-                    let now = Timestamp(1_700_000_000_000 + self.now);
-                    if let Ok(effects) = replica.step(now, Event::Lost(peer)) {
-                        for effect in effects {
-                            if let Effect::Set(wake, delay) = effect {
-                                self.alarm(other, wake, delay);
-                            }
-                        }
-                    }
-                }
-            }
-        }
+        (0..self.nodes.len())
+            .filter(|other| *other != index)
+            .try_for_each(|other| self.step(other, Event::Lost(peer)))
     }
 
     fn step(&mut self, index: usize, event: Event) -> Result<(), String> {
@@ -519,6 +522,7 @@ impl World {
                         );
                     }
                 }
+                Effect::Accuse(evidence) if self.is_by_liar(&evidence) => {}
                 Effect::Accuse(evidence) => {
                     return Err(
                         self.failure(&format!("node {index} accuses an honest node: {evidence:?}"))
@@ -553,6 +557,7 @@ impl World {
             if !wanted {
                 continue;
             }
+            self.lie(from, index, channel, bytes);
             let copies = if self.healed {
                 1
             } else if self.dice.odds(self.plan.loss_permille, 1000) {
@@ -573,6 +578,72 @@ impl World {
                 self.schedule(delay, index, happening);
             }
         }
+    }
+
+    /// What the liar says to a neighbour besides what it says to all: the same, but for one thing, and well signed.
+    fn lie(&mut self, from: usize, index: usize, channel: Channel, bytes: &[u8]) {
+        let is_liar = self.plan.liar.is_some_and(|liar| usize::from(liar) == from);
+        if self.healed || !is_liar || !self.dice.odds(1, 3) {
+            return;
+        }
+        let Ok(received) = receive(&self.chain, channel, bytes) else { return };
+        let (which, secret) = (self.dice.below(4), self.nodes[from].secret.clone());
+        let received = match received {
+            Received::Block(mut block) => {
+                match which {
+                    0 => block.header.state_root = Hash([7; 32]),
+                    1 => block.header.time = block.header.time.plus(1 + self.dice.below(2000)),
+                    2 => block.header.proposer ^= 1,
+                    _ => block.header.parent = BlockId(Hash([7; 32])),
+                }
+                Received::Block(block)
+            }
+            Received::Message(Message::Vote(mut vote, signature)) => {
+                match which {
+                    0 => vote.block = vote.block.is_none().then_some(BlockId(Hash([7; 32]))),
+                    1 => vote.round.0 += 1 + u32::try_from(self.dice.below(20)).unwrap_or(0),
+                    2 => vote.height.0 += 1 + self.dice.below(5),
+                    // Said in another's name.
+                    _ => vote.seat ^= 1,
+                }
+                let signature = if which < 3 { vote.sign(&self.chain, &secret) } else { signature };
+                Received::Message(Message::Vote(vote, signature))
+            }
+            Received::Message(Message::Proposal(mut proposal, _)) => {
+                match which {
+                    0 => proposal.block = BlockId(Hash([7; 32])),
+                    1 => proposal.round.0 += 1,
+                    2 => proposal.valid_round = Some(proposal.round),
+                    _ => proposal.height.0 += 1,
+                }
+                let signature = proposal.sign(&self.chain, &secret);
+                Received::Message(Message::Proposal(proposal, signature))
+            }
+            Received::Status(height) => Received::Status(height.plus(1 << (which * 20))),
+            Received::Tell(mut blocks) => {
+                match which {
+                    0 => blocks.clear(),
+                    1 => blocks.reverse(),
+                    2 => blocks.iter_mut().for_each(|(_, certificate)| {
+                        certificate.signatures.pop();
+                    }),
+                    _ => blocks.iter_mut().for_each(|(block, _)| block.header.log_size += 1),
+                }
+                Received::Tell(blocks)
+            }
+            other @ (Received::Message(_) | Received::Transactions(_) | Received::Ask(_)) => other,
+        };
+        let (life, delay) = (self.nodes[index].life, 1 + self.dice.below(30));
+        let happening = Happening::Lie { from, life, received: Box::new(received) };
+        self.schedule(delay, index, happening);
+    }
+
+    fn is_by_liar(&self, evidence: &Evidence) -> bool {
+        let seat = match evidence {
+            Evidence::Votes([(vote, _), _]) => vote.seat,
+            Evidence::Proposals([(proposal, _), _]) => proposal.seat,
+        };
+        self.plan.liar == Some(seat)
     }
 
     /// Agreement, validity, durability, and equal roots.
@@ -630,7 +701,7 @@ impl World {
             Message::Polka { .. } | Message::RoundChange { .. } => return Ok(()),
         };
         let before = *self.spoken.entry(key).or_insert(block);
-        if before == block {
+        if before == block || self.plan.liar == Some(key.0) {
             return Ok(());
         }
         Err(self.failure(&format!("seat {} said {before:?} and then {block:?} for {key:?}", key.0)))

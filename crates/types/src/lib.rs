@@ -36,3 +36,6 @@ pub use subject::{Subject, SubjectState};
 pub use text::Text;
 pub use time::{Height, Round, Timestamp};
 pub use transaction::Transaction;
+
+#[cfg(test)]
+mod tests;

@@ -37,8 +37,8 @@ pub struct Operation {
     pub provenance: Provenance,
 }
 
-/// The largest encoded operation, bytes.
-pub const OPERATION_BYTES_MAX: usize = 256 << 10;
+/// The largest encoded operation, bytes: that of an event with as many lots as there may be, each as long as it may be.
+pub const OPERATION_BYTES_MAX: usize = 320 << 10;
 
 impl Wire for Operation {
     const BYTES_MAX: usize = OPERATION_BYTES_MAX;

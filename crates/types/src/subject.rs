@@ -193,10 +193,12 @@ pub enum Facts {
         /// 计划取消日期.
         planned_cancel: Option<Timestamp>,
     },
-    /// Of all levels of an item: the highest level it was published at.
+    /// Of all levels of an item: the entry that opened the basic code, and closes it when it is cancelled.
     Basic {
-        /// That level.
+        /// That entry's level.
         level: Level,
+        /// That entry.
+        opener: ItemCode,
     },
     /// Of a licence.
     Licence {

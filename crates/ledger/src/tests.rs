@@ -1,0 +1,755 @@
+//! The rules row by row, and what every history must keep true.
+
+use crate::{
+    Draft, Invalid, Memory, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip, commit,
+    execute::{Nodes, Overlay, Pages, judge},
+    propose, query, tip, validate,
+};
+use proof::{log, map};
+use proptest::{collection::vec, prelude::*};
+use std::collections::BTreeMap;
+use types::{
+    Agency, AgencyCode, Block, Certificate, Certified, Digest, Genesis, Hash, Height, Level,
+    Operation, Region, Role, Round, SecretKey, Subject, Timestamp, Transaction, TxId, Verified,
+    codec,
+    genesis::{Limits, Seat, Timing},
+    merkle::{self, Rfc6962},
+    operation::{
+        Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
+        LicenceVerb, Provenance, TraceEvent,
+    },
+    subject::{Part, Status},
+    vote::{Step, Vote},
+};
+
+/// 0: the province, with every role. 1: a city below it. 2: another province's office. 3: an agency without roles.
+const CODES: [&str; 4] =
+    ["11350000MXDEX0015L", "11350100MXDEX00587", "11350000MXDEX0031A", "11350000MXDEX004X2"];
+
+fn code(n: usize) -> AgencyCode {
+    AgencyCode::new(CODES[n]).unwrap()
+}
+
+fn secret(kind: u8, n: usize) -> SecretKey {
+    let mut seed = [kind; 32];
+    seed[0] = u8::try_from(n).unwrap();
+    SecretKey::from_seed(seed)
+}
+
+fn region(text: &str) -> Region {
+    Region::new(text).unwrap()
+}
+
+fn genesis() -> Genesis {
+    let licence = |kind: &str, place: &str| Role::Licence {
+        types: vec![kind.parse().unwrap()],
+        regions: vec![region(place)],
+    };
+    let item = |place: &str| Role::Item { regions: vec![region(place)] };
+    let trace = |space: &str| Role::Trace { namespaces: vec![space.parse().unwrap()] };
+    let roles = [
+        vec![item("350000"), licence("T", "350000"), trace("urn:")],
+        vec![item("350100"), licence("T1", "350100"), trace("urn:b:")],
+        vec![item("360000"), licence("T", "350000"), trace("urn:c:")],
+        vec![],
+    ];
+    let agencies = roles.into_iter().enumerate().map(|(n, roles)| Agency {
+        code: code(n),
+        name: format!("机构{n}").parse().unwrap(),
+        region: region("350000"),
+        level: Level::Province,
+        parent: (n == 1).then(|| code(0)),
+        keys: vec![secret(0, n).public()],
+        roles,
+    });
+    Genesis {
+        version: types::genesis::VERSION,
+        name: "test".parse().unwrap(),
+        time: Timestamp(1_700_000_000_000),
+        limits: Limits {
+            block_bytes_max: 1 << 16,
+            block_operations_max: 6,
+            validity_heights_max: 100,
+        },
+        timing: Timing {
+            propose_ms: 300,
+            vote_ms: 100,
+            round_step_ms: 100,
+            timeout_max_ms: 3000,
+            idle_ms: 400,
+            clock_ahead_ms: 500,
+        },
+        agencies: agencies.collect(),
+        validators: (0..4)
+            .map(|n| Seat {
+                agency: code(n),
+                consensus_key: secret(1, n).public(),
+                transport_key: secret(2, n).public(),
+            })
+            .collect(),
+    }
+}
+
+fn operation(action: Action, n: u64) -> Operation {
+    Operation {
+        action,
+        commitment: Commitment {
+            document: Digest::blake3(&n.to_le_bytes()),
+            content: Digest::blake3(&n.to_le_bytes()),
+            fields: None,
+        },
+        effective_from: Timestamp(n),
+        grade: Grade::Public,
+        provenance: Provenance {
+            system: "test".parse().unwrap(),
+            version: "1".parse().unwrap(),
+            captured_at: Timestamp(n),
+        },
+    }
+}
+
+/// What is done, in a line: `issue L1`, `renew L2 L1`, `publish I1 B1 p 1`, `trace urn:b:1 urn:b:2`.
+fn action(line: &str) -> Action {
+    let mut words = line.split(' ');
+    let verb = words.next().unwrap();
+    let mut next = || words.next().unwrap_or("");
+    let facts = |kind: &str, place: &str, until: Option<u64>| LicenceFacts {
+        kind: kind.parse().unwrap(),
+        region: region(place),
+        valid_from: Timestamp(10),
+        valid_until: until.map(Timestamp),
+    };
+    let licence =
+        |id: &str, verb| Action::Licence(LicenceAction { licence: id.parse().unwrap(), verb });
+    let usual = facts("T1", "350100", None);
+    match verb {
+        "trace" => Action::Trace(TraceEvent {
+            event: EventType::Object,
+            id: None,
+            time: Timestamp(0),
+            step: None,
+            lots: words.map(|lot| (lot.parse().unwrap(), Part::Observed)).collect(),
+            cbv_hash: None,
+            corrects: None,
+        }),
+        "issue" => licence(next(), LicenceVerb::Issue(usual)),
+        "issue-type" => licence(next(), LicenceVerb::Issue(facts(next(), "350100", None))),
+        "issue-region" => licence(next(), LicenceVerb::Issue(facts("T1", next(), None))),
+        "issue-until" => {
+            let id = next();
+            let until = next().parse().unwrap();
+            licence(id, LicenceVerb::Issue(facts("T1", "350100", Some(until))))
+        }
+        "renew" | "change" | "transfer-in" => {
+            let (id, supersedes) = (next(), next().parse().unwrap());
+            licence(
+                id,
+                match verb {
+                    "renew" => LicenceVerb::Renew { supersedes, facts: usual },
+                    "change" => LicenceVerb::Change { supersedes, facts: usual },
+                    _ => LicenceVerb::TransferIn { supersedes, facts: usual },
+                },
+            )
+        }
+        "suspend" => licence(next(), LicenceVerb::Suspend),
+        "resume" => licence(next(), LicenceVerb::Resume),
+        "annul" => licence(next(), LicenceVerb::Annul),
+        "cancel" => licence(next(), LicenceVerb::Cancel),
+        "revoke" => licence(next(), LicenceVerb::Revoke),
+        "transfer-out" => licence(next(), LicenceVerb::TransferOut),
+        "publish" | "amend" | "hold" | "release" | "withdraw" => {
+            let (item, basic, place, version) = (next(), next(), next(), next());
+            let (version, planned_cancel) = (version.parse().unwrap_or(0), None);
+            Action::Item(ItemAction {
+                code: item.parse().unwrap(),
+                basic: basic.parse().unwrap(),
+                level: if place.ends_with("0000") { Level::Province } else { Level::City },
+                region: region(place),
+                verb: match verb {
+                    "publish" => ItemVerb::Publish { version, planned_cancel },
+                    "amend" => ItemVerb::Amend { version, planned_cancel },
+                    "hold" => ItemVerb::Suspend,
+                    "release" => ItemVerb::Resume,
+                    _ => ItemVerb::Cancel,
+                },
+            })
+        }
+        _ => panic!("{line}"),
+    }
+}
+
+/// A ledger of its own, block by block.
+#[derive(Clone)]
+struct Chain {
+    rules: Rules,
+    state: Memory,
+    tip: Tip,
+    nonce: u64,
+}
+
+impl Chain {
+    fn new() -> Self {
+        let (rules, state) = (Rules::new(&genesis()), Memory::default());
+        let tip = tip(&rules, &state);
+        Self { rules, state, tip, nonce: 0 }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.tip.time.plus(1000)
+    }
+
+    fn sign(&mut self, agency: usize, operations: Vec<Operation>) -> Verified<Transaction> {
+        self.nonce += 1;
+        let until = Height(self.tip.height.0 + 50);
+        Transaction::sign(
+            *self.rules.chain(),
+            code(agency),
+            &secret(0, agency),
+            self.nonce,
+            until,
+            operations,
+        )
+        .verify(self.rules.chain())
+        .unwrap()
+    }
+
+    /// A block of these, whatever does not fit or may not be in it left out.
+    fn block(&self, txs: &[Verified<Transaction>]) -> (Block, Outcome, Vec<(TxId, Rejection)>) {
+        let sized = txs.iter().map(|tx| (tx, codec::encode(tx.get()).len()));
+        propose(&self.rules, &self.state, &self.tip, self.now(), 1, sized)
+    }
+
+    fn append(&mut self, block: Block, outcome: Outcome) {
+        let (height, round, id) = (block.header.height, Round(0), block.id());
+        let vote = |seat: u16| {
+            let vote = Vote { height, round, step: Step::Precommit, block: Some(id), seat };
+            (seat, vote.sign(self.rules.chain(), &secret(1, usize::from(seat))))
+        };
+        let certificate =
+            Certificate { height, round, block: id, signatures: (0..3).map(vote).collect() };
+        let certified =
+            Certified::verify(block, certificate, self.rules.chain(), self.rules.committee())
+                .unwrap();
+        let next = outcome.tip().clone();
+        self.state.write(commit(certified, outcome).writes());
+        self.tip = next;
+        assert_eq!(tip(&self.rules, &self.state), self.tip);
+    }
+
+    /// Does what the lines say, each by an agency in a block of its own: the code of the refusal, or "ok".
+    fn does(&mut self, line: &str) -> &'static str {
+        let (agency, line) = line.split_once(": ").unwrap();
+        let done = operation(action(line), self.nonce);
+        let tx = self.sign(agency.parse().unwrap(), vec![done]);
+        let mut pool = Pool::new(PoolLimits::default());
+        let admitted = pool.admit(&self.rules, &self.state, &self.tip, tx.clone());
+        let (block, outcome, refused) = self.block(&[tx]);
+        // What admission says is what execution says.
+        assert_eq!(admitted.err(), refused.first().map(|(_, why)| why.clone()), "{line}");
+        self.append(block, outcome);
+        refused.first().map_or("ok", |(_, why)| why.code())
+    }
+
+    fn status(&self, subject: &str) -> Option<Status> {
+        query::subject(&self.state, &subject.parse().unwrap()).map(|state| state.status)
+    }
+}
+
+/// Does all but the last line, which must all be right, and says what became of the last.
+fn check(lines: &[&str], want: &str) {
+    let mut chain = Chain::new();
+    let (last, before) = lines.split_last().unwrap();
+    for line in before {
+        assert_eq!(chain.does(line), "ok", "{line} of {lines:?}");
+    }
+    assert_eq!(chain.does(last), want, "{lines:?}");
+}
+
+#[test]
+fn a_licence_lives_as_its_states_allow() {
+    let verbs = [
+        "suspend L",
+        "resume L",
+        "annul L",
+        "cancel L",
+        "revoke L",
+        "transfer-out L",
+        "renew N L",
+        "change N L",
+        "transfer-in N L",
+        "issue L",
+    ];
+    use Status::{Active, Annulled, Cancelled, Revoked, Superseded, Suspended, TransferredOut};
+    let status = |to: Status| Ok::<_, &str>(to);
+    let (no, end, exists) = (Err("E-SUB-STATUS"), Err("E-SUB-TERMINAL"), Err("E-SUB-EXISTS"));
+    let over = [end, end, end, end, end, end, end, end, end, exists];
+    type Row<'a> = (&'a [&'a str], Status, [Result<Status, &'a str>; 10]);
+    let rows: [Row<'_>; 8] = [
+        (
+            &[],
+            Active,
+            [
+                status(Suspended),
+                no,
+                status(Annulled),
+                status(Cancelled),
+                status(Revoked),
+                status(TransferredOut),
+                status(Superseded),
+                status(Superseded),
+                no,
+                exists,
+            ],
+        ),
+        (
+            &["suspend L"],
+            Suspended,
+            [
+                no,
+                status(Active),
+                status(Annulled),
+                status(Cancelled),
+                status(Revoked),
+                no,
+                no,
+                no,
+                no,
+                exists,
+            ],
+        ),
+        (
+            &["transfer-out L"],
+            TransferredOut,
+            [no, no, no, no, no, no, no, no, status(Superseded), exists],
+        ),
+        (&["annul L"], Annulled, over),
+        (&["cancel L"], Cancelled, over),
+        (&["revoke L"], Revoked, over),
+        (&["renew M L"], Superseded, over),
+        (
+            &["suspend L", "resume L"],
+            Active,
+            [
+                status(Suspended),
+                no,
+                status(Annulled),
+                status(Cancelled),
+                status(Revoked),
+                status(TransferredOut),
+                status(Superseded),
+                status(Superseded),
+                no,
+                exists,
+            ],
+        ),
+    ];
+    for (before, from, results) in rows {
+        let mut chain = Chain::new();
+        assert_eq!(chain.does("1: issue L"), "ok");
+        for line in before {
+            assert_eq!(chain.does(&format!("1: {line}")), "ok");
+        }
+        assert_eq!(chain.status("licence:L"), Some(from));
+        for (verb, want) in verbs.iter().zip(results) {
+            let mut chain = chain.clone();
+            let said = chain.does(&format!("1: {verb}"));
+            assert_eq!(said, want.err().unwrap_or("ok"), "{verb} from {from:?}");
+            assert_eq!(
+                chain.status("licence:L"),
+                Some(want.unwrap_or(from)),
+                "{verb} from {from:?}"
+            );
+        }
+    }
+    for verb in &verbs[..9] {
+        check(&[&format!("1: {verb}")], "E-SUB-UNKNOWN");
+    }
+}
+
+#[test]
+fn a_licence_is_acted_on_by_its_issuer_and_its_superior() {
+    check(&["1: issue L", "1: suspend L"], "ok");
+    check(&["1: issue L", "0: suspend L"], "ok");
+    check(&["0: issue L", "1: suspend L"], "E-AUTH-OWNER");
+    check(&["1: issue L", "2: suspend L"], "E-AUTH-OWNER");
+    check(&["1: issue L", "3: suspend L"], "E-AUTH-OWNER");
+    check(&["1: issue L", "2: renew N L"], "E-AUTH-OWNER");
+    check(&["1: issue L", "1: transfer-out L", "2: transfer-in N L"], "ok");
+    check(&["3: issue L"], "E-AUTH-ROLE");
+    check(&["1: issue-type L T2"], "E-AUTH-ROLE");
+    check(&["0: issue-type L T2"], "ok");
+    check(&["0: issue-type L X"], "E-AUTH-ROLE");
+    check(&["1: issue-region L 350200"], "E-AUTH-ROLE");
+    check(&["1: issue-region L 350000"], "E-AUTH-ROLE");
+    check(&["1: issue-region L 350122"], "ok");
+    check(&["0: issue-region L 360000"], "E-AUTH-ROLE");
+    check(&["1: issue-until L 10"], "E-LIC-VALIDITY");
+    check(&["1: issue-until L 11"], "ok");
+    check(&["1: issue L", "1: renew L L"], "E-LIC-ITSELF");
+    check(&["1: issue L", "1: issue M", "1: renew M L"], "E-SUB-EXISTS");
+}
+
+#[test]
+fn a_service_item_lives_from_publication_to_withdrawal() {
+    let opened = "0: publish P B 350000 1";
+    check(&[opened], "ok");
+    check(&["1: publish C B 350100 1"], "E-ITEM-LEVEL");
+    check(&[opened, "1: publish C B 350100 1"], "ok");
+    check(&[opened, "0: publish P B 350000 1"], "E-SUB-EXISTS");
+    check(&["0: publish P B 350000 2"], "E-ITEM-VERSION");
+    check(&[opened, "0: amend P B 350000 2"], "ok");
+    check(&[opened, "0: amend P B 350000 1"], "E-ITEM-VERSION");
+    check(&[opened, "0: amend P B 350000 3"], "E-ITEM-VERSION");
+    check(&[opened, "0: amend P B 350000 2", "0: amend P B 350000 3"], "ok");
+    check(&["0: amend P B 350000 2"], "E-SUB-UNKNOWN");
+    check(&[opened, "0: amend P B2 350000 2"], "E-ITEM-IDENTITY");
+    check(&[opened, "0: amend P B 350200 2"], "E-ITEM-IDENTITY");
+    check(&[opened, "0: release P B 350000"], "E-SUB-STATUS");
+    check(&[opened, "0: hold P B 350000"], "ok");
+    check(&[opened, "0: hold P B 350000", "0: hold P B 350000"], "E-SUB-STATUS");
+    check(&[opened, "0: hold P B 350000", "0: release P B 350000"], "ok");
+    check(&[opened, "0: hold P B 350000", "0: withdraw P B 350000"], "ok");
+    for verb in ["amend", "hold", "release", "withdraw"] {
+        let again = format!("0: {verb} P B 350000 2");
+        check(&[opened, "0: withdraw P B 350000", &again], "E-SUB-TERMINAL");
+    }
+    check(&[opened, "0: withdraw P B 350000", "1: publish C B 350100 1"], "E-ITEM-LEVEL");
+    check(&[opened, "0: withdraw P B 350000", opened], "E-SUB-EXISTS");
+    // The roles: by region, or as its owner.
+    check(&["1: publish P B 350000 1"], "E-AUTH-ROLE");
+    check(&["3: publish P B 350000 1"], "E-AUTH-ROLE");
+    check(&[opened, "1: hold P B 350000"], "E-AUTH-ROLE");
+    check(&[opened, "1: publish C B 350100 1", "0: hold C B 350100"], "ok");
+    check(&[opened, "1: publish C B 350100 1", "2: hold C B 350100"], "E-AUTH-ROLE");
+}
+
+#[test]
+fn a_basic_code_is_closed_by_the_entry_that_opened_it_and_by_no_other() {
+    let (opened, second) = ("0: publish P B 350000 1", "2: publish Q B 360000 1");
+    check(&[opened, second, "2: withdraw Q B 360000", "1: publish C B 350100 1"], "ok");
+    check(&[opened, second, "0: withdraw P B 350000", "1: publish C B 350100 1"], "E-ITEM-LEVEL");
+    // Those that are there come to their own ends.
+    check(&[opened, second, "0: withdraw P B 350000", "2: withdraw Q B 360000"], "ok");
+}
+
+#[test]
+fn an_event_names_lots_in_order_within_the_agencys_names() {
+    check(&["1: trace urn:b:1 urn:b:2"], "ok");
+    check(&["1: trace urn:b:1", "0: trace urn:b:1"], "ok");
+    check(&["1: trace urn:b:2 urn:b:1"], "E-TRACE-LOTS");
+    check(&["1: trace urn:b:1 urn:b:1"], "E-TRACE-LOTS");
+    check(&["1: trace urn:a:1 urn:b:1"], "E-AUTH-ROLE");
+    check(&["2: trace urn:b:1"], "E-AUTH-ROLE");
+    check(&["3: trace"], "E-AUTH-ROLE");
+    let many: Vec<String> = (0..=1024).map(|n| format!("urn:{n:04}")).collect();
+    check(&[&format!("0: trace {}", many.join(" "))], "E-TRACE-LOTS");
+    check(&[&format!("0: trace {}", many[..1024].join(" "))], "ok");
+}
+
+#[test]
+fn what_concerns_the_whole_transaction_has_its_own_codes() {
+    let mut chain = Chain::new();
+    let issue = |id: &str| operation(action(&format!("issue {id}")), 1);
+    let first = chain.sign(1, vec![issue("L")]);
+    let (block, outcome, _) = chain.block(core::slice::from_ref(&first));
+    chain.append(block, outcome);
+    let again = chain.sign(1, vec![issue("L")]);
+    let by = |agency: usize, key: &SecretKey, until: u64, operations| {
+        Transaction::sign(*chain.rules.chain(), code(agency), key, 1, Height(until), operations)
+            .verify(chain.rules.chain())
+            .unwrap()
+    };
+    let small = PoolLimits { transactions_max: 1, bytes_max: 1 << 20, per_key_max: 1 };
+    let one = vec![issue("M")];
+    let many = (0..7).map(|n| issue(&format!("M{n}"))).collect();
+    let large = (0..6).map(|n| {
+        let lots: Vec<_> =
+            (0..100).map(|m| format!("urn:{n}:{m:03}:{}", "x".repeat(200))).collect();
+        operation(action(&format!("trace {}", lots.join(" "))), 1)
+    });
+    for (tx, limits, want) in [
+        (first, PoolLimits::default(), "E-TX-COMMITTED"),
+        (again, PoolLimits::default(), "E-REC-RECORDED"),
+        (by(1, &secret(0, 1), 1, one.clone()), PoolLimits::default(), "E-TX-EXPIRED"),
+        (by(1, &secret(0, 1), 103, one.clone()), PoolLimits::default(), "E-TX-HORIZON"),
+        (by(1, &secret(9, 1), 9, one.clone()), PoolLimits::default(), "E-AUTH-KEY"),
+        (by(1, &secret(0, 2), 9, one.clone()), PoolLimits::default(), "E-AUTH-AGENCY"),
+        (by(1, &secret(0, 1), 9, many), PoolLimits::default(), "E-TX-SIZE"),
+        (by(0, &secret(0, 0), 9, large.collect()), PoolLimits::default(), "E-TX-SIZE"),
+        (
+            by(1, &secret(0, 1), 9, one.clone()),
+            PoolLimits { per_key_max: 0, ..small },
+            "E-POOL-QUOTA",
+        ),
+        (
+            by(1, &secret(0, 1), 9, one.clone()),
+            PoolLimits { transactions_max: 0, ..small },
+            "E-POOL-FULL",
+        ),
+        (by(1, &secret(0, 1), 9, one.clone()), PoolLimits { bytes_max: 9, ..small }, "E-POOL-FULL"),
+        (by(1, &secret(0, 1), 2, one), PoolLimits::default(), "ok"),
+    ] {
+        let said = Pool::new(limits).admit(&chain.rules, &chain.state, &chain.tip, tx);
+        assert_eq!(said.map_or_else(|why| why.code(), |_| "ok"), want);
+    }
+}
+
+#[test]
+fn the_same_record_again_keeps_its_place() {
+    let mut chain = Chain::new();
+    let issue = |id: &str| operation(action(&format!("issue {id}")), 1);
+    let first = chain.sign(1, vec![issue("L"), issue("L"), issue("M")]);
+    let second = chain.sign(1, vec![issue("M"), issue("N")]);
+    let (block, outcome, refused) = chain.block(&[first.clone(), second.clone()]);
+    assert_eq!((block.transactions.len(), refused), (2, vec![]));
+    chain.append(block, outcome);
+    let positions =
+        |tx: &Verified<Transaction>| query::place(&chain.state, &tx.get().id()).unwrap().positions;
+    assert_eq!((positions(&first), positions(&second)), (vec![0, 0, 1], vec![1, 2]));
+    let third = chain.clone().sign(1, vec![issue("N"), issue("O"), issue("L")]);
+    let (block, outcome, _) = chain.block(core::slice::from_ref(&third));
+    chain.append(block, outcome);
+    assert_eq!(query::place(&chain.state, &third.get().id()).unwrap().positions, vec![2, 3, 0]);
+}
+
+#[test]
+fn a_block_is_refused_for_any_field_that_is_not_what_it_must_be() {
+    let mut chain = Chain::new();
+    chain.does("1: issue K");
+    let txs: Vec<_> = (0..7)
+        .map(|n| {
+            let done = operation(action(&format!("issue L{n}")), n);
+            chain.sign(1, vec![done])
+        })
+        .collect();
+    let (sound, outcome, _) = chain.block(&txs);
+    assert_eq!(sound.transactions.len(), 6);
+    let judge =
+        |block: &Block, now| validate(&chain.rules, &chain.state, &chain.tip, now, block, |_| None);
+    let again = judge(&sound, chain.now()).unwrap();
+    assert_eq!((again.tip(), again.touched()), (outcome.tip(), outcome.touched()));
+    let seventh = txs[6].get().clone();
+    type Edit = Box<dyn Fn(&mut Block)>;
+    let edits: Vec<(&str, Edit)> = vec![
+        ("version", Box::new(|b| b.header.version = 2)),
+        ("chain", Box::new(|b| b.header.chain.0.0[0] ^= 1)),
+        ("height", Box::new(|b| b.header.height = Height(3))),
+        ("early", Box::new(|b| b.header.time = Timestamp(1))),
+        ("ahead", Box::new(|b| b.header.time = b.header.time.plus(501))),
+        ("proposer", Box::new(|b| b.header.proposer = 4)),
+        ("parent", Box::new(|b| b.header.parent.0.0[0] ^= 1)),
+        ("payload", Box::new(|b| b.header.payload.0[0] ^= 1)),
+        ("log size", Box::new(|b| b.header.log_size += 1)),
+        ("diverges: log root", Box::new(|b| b.header.log_root.0[0] ^= 1)),
+        ("diverges: state root", Box::new(|b| b.header.state_root.0[0] ^= 1)),
+        ("committee", Box::new(|b| b.header.committee.0[0] ^= 1)),
+        ("next committee", Box::new(|b| b.header.next_committee.0[0] ^= 1)),
+        ("payload", Box::new(|b| b.transactions.swap(0, 1))),
+        ("payload", Box::new(|b| drop(b.transactions.pop()))),
+        (
+            "size",
+            Box::new(move |b| {
+                b.transactions.push(seventh.clone());
+                b.header.payload = Block::payload(&b.transactions);
+            }),
+        ),
+        (
+            "transaction 1",
+            Box::new(|b| {
+                b.transactions[1] = b.transactions[0].clone();
+                b.header.payload = Block::payload(&b.transactions);
+            }),
+        ),
+        ("transaction 2", Box::new(|b| b.transactions[2].signature = b.transactions[1].signature)),
+        // A later time within the window changes the entries of the log, and so its root.
+        ("diverges: log root", Box::new(|b| b.header.time = b.header.time.plus(500))),
+    ];
+    for (want, edit) in edits {
+        let mut block = sound.clone();
+        edit(&mut block);
+        let said = match judge(&block, chain.now()).unwrap_err() {
+            Invalid::Header { field } => field.to_owned(),
+            Invalid::Early { .. } => "early".into(),
+            Invalid::Ahead { .. } => "ahead".into(),
+            Invalid::Size => "size".into(),
+            Invalid::Transaction { index, .. } => format!("transaction {index}"),
+            Invalid::Diverges { field, .. } => format!("diverges: {field}"),
+        };
+        assert_eq!(said, want);
+    }
+}
+
+#[test]
+fn what_leaves_the_pool_leaves_nothing_behind() {
+    let mut chain = Chain::new();
+    let mut pool = Pool::new(PoolLimits::default());
+    let issue = |id: &str| operation(action(&format!("issue {id}")), 1);
+    let first = chain.sign(1, vec![issue("L")]);
+    let second = chain.sign(1, vec![issue("L"), issue("M")]);
+    let third = chain.sign(1, vec![operation(action("suspend L"), 1)]);
+    for tx in [&first, &second, &third] {
+        pool.admit(&chain.rules, &chain.state, &chain.tip, tx.clone()).unwrap();
+    }
+    // The second repeats a record of the first; when that goes, the record is its own.
+    let refused = pool.discard(&chain.rules, &chain.state, &chain.tip, &[first.get().id()]);
+    assert_eq!(refused, vec![]);
+    assert_sound(&chain, &pool);
+    // And when that goes too, nothing is left to suspend.
+    let refused = pool.discard(&chain.rules, &chain.state, &chain.tip, &[second.get().id()]);
+    assert_eq!(refused.iter().map(|(_, why)| why.code()).collect::<Vec<_>>(), ["E-SUB-UNKNOWN"]);
+    assert!(pool.is_empty());
+    let fresh = chain.sign(1, vec![issue("L")]);
+    assert!(pool.admit(&chain.rules, &chain.state, &chain.tip, fresh).is_ok());
+}
+
+/// What the pool thinks its transactions will do is what they would do, one after the other, from nothing.
+fn assert_sound(chain: &Chain, pool: &Pool) {
+    let mut overlay = Overlay::default();
+    let next = chain.tip.height.next();
+    for (tx, _) in pool.iter() {
+        let effects =
+            judge(&chain.rules, &chain.state, &overlay, next, u64::MAX >> 1, tx.get()).unwrap();
+        overlay.absorb(&effects);
+    }
+    let mine = pool.overlay();
+    let plain = |overlay: &Overlay| {
+        let subjects: Vec<_> =
+            overlay.subjects.iter().map(|(key, s)| (*key, s.status, s.version, s.owner)).collect();
+        (subjects, overlay.records.keys().copied().collect::<Vec<_>>())
+    };
+    assert_eq!(plain(mine), plain(&overlay));
+}
+
+/// Everything that must hold of a chain, recomputed from nothing.
+fn assert_whole(chain: &Chain) {
+    let Chain { state, tip, .. } = chain;
+    let leaves: Vec<Hash> = (0..tip.log.size())
+        .map(|at| {
+            let found = query::record_at(state, at).unwrap();
+            assert_eq!(query::position(state, &found.entry.record), Some(at));
+            found.entry.leaf()
+        })
+        .collect();
+    assert_eq!(merkle::root::<Rfc6962>(&leaves), tip.log.root());
+    assert_eq!(
+        log::Frontier::restore(tip.log.size(), &Nodes(state)).unwrap().root(),
+        tip.log.root()
+    );
+    let mut links: BTreeMap<Subject, Vec<(u64, Part)>> = BTreeMap::new();
+    for at in 0..tip.log.size() {
+        for (subject, part) in query::record_at(state, at).unwrap().operation().subjects() {
+            links.entry(subject).or_default().push((at, part));
+        }
+    }
+    let mut writes = BTreeMap::new();
+    for (subject, links) in links {
+        let found = query::subject(state, &subject).unwrap();
+        assert_eq!(found.subject, subject);
+        writes.insert(subject.key(), Some(found.digest()));
+        let history = query::history(state, &subject, 0, 10_000);
+        let plain: Vec<_> = history.iter().map(|link| (link.position, link.part)).collect();
+        assert_eq!(plain, links, "{subject}");
+        assert_eq!(found.records, u64::try_from(history.len()).unwrap());
+        assert_eq!(found.latest, history.last().unwrap().position);
+        assert_eq!(history.iter().fold(Hash::ZERO, |head, link| link.extend(&head)), found.head);
+    }
+    let naive = map::update(&Pages(&Memory::default()), &writes);
+    assert_eq!(if writes.is_empty() { Hash::ZERO } else { naive.root }, tip.state_root);
+    assert_eq!(map::root(&Pages(state)), tip.state_root);
+}
+
+fn lines() -> impl Strategy<Value = Vec<(usize, Vec<(String, u64)>)>> {
+    let licence =
+        ("(issue|suspend|resume|annul|cancel|revoke|transfer-out) L[0-3]").prop_map(|l| l);
+    let succeed = "(renew|change|transfer-in) L[0-5] L[0-3]".prop_map(|l| l);
+    let item = "(publish|amend|hold|release|withdraw) [PQ] B 350000 [1-3]".prop_map(|l| l);
+    let city = "(publish|amend|withdraw) C B 350100 [1-2]".prop_map(|l| l);
+    let trace =
+        prop_oneof![Just("trace urn:b:1".to_owned()), Just("trace urn:b:1 urn:b:2".to_owned())];
+    let line = prop_oneof![4 => licence, 2 => succeed, 2 => item, 1 => city, 2 => trace];
+    vec((0..3_usize, vec((line, 0..3_u64), 1..4)), 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Whatever is tried, in whatever order: what is admitted is proposed, what is proposed is valid, and the chain is whole.
+    #[test]
+    fn every_history_is_sound(history in lines(), cuts in vec(1..6_usize, 40)) {
+        let mut chain = Chain::new();
+        let mut pool = Pool::new(PoolLimits::default());
+        let mut left = history.into_iter();
+        for (n, cut) in cuts.into_iter().enumerate() {
+            for (agency, lines) in left.by_ref().take(cut) {
+                let operations = lines.iter().map(|(line, n)| operation(action(line), *n)).collect();
+                let tx = chain.sign(agency, operations);
+                if pool.admit(&chain.rules, &chain.state, &chain.tip, tx).is_ok() {
+                    assert_sound(&chain, &pool);
+                }
+            }
+            let first = pool.iter().next().map(|(tx, _)| tx.get().id());
+            if let Some(id) = first.filter(|_| n % 7 == 3) {
+                pool.discard(&chain.rules, &chain.state, &chain.tip, &[id]);
+                assert_sound(&chain, &pool);
+            }
+            let before: BTreeMap<_, _> = subjects(&chain);
+            let (block, outcome, refused) =
+                propose(&chain.rules, &chain.state, &chain.tip, chain.now(), 0, pool.iter());
+            prop_assert_eq!(refused, vec![]);
+            let again = validate(&chain.rules, &chain.state, &chain.tip, chain.now(), &block, |_| None);
+            let again = again.unwrap();
+            prop_assert_eq!(again.tip(), outcome.tip());
+            let (committed, touched): (Vec<TxId>, _) =
+                (block.transactions.iter().map(Transaction::id).collect(), outcome.touched().to_vec());
+            chain.append(block, outcome);
+            let late = pool.settle(&chain.rules, &chain.state, &chain.tip, &committed, &touched);
+            prop_assert_eq!(late, vec![]);
+            assert_sound(&chain, &pool);
+            for (subject, (status, version)) in subjects(&chain) {
+                let Some((old, was)) = before.get(&subject) else { continue };
+                // A basic code goes on to note what its levels do; everything else that is over stays as it was.
+                let over = matches!(old, Status::Annulled | Status::Cancelled | Status::Revoked | Status::Superseded);
+                prop_assert!(!over || status == *old, "{subject} was {old:?}");
+                prop_assert!(version == *was || (!over && version > *was), "{subject}");
+            }
+        }
+        assert_whole(&chain);
+    }
+
+    /// Another node, which holds nothing in its pool and reads its own copy, comes to the same roots.
+    #[test]
+    fn two_nodes_agree(history in lines()) {
+        let (mut here, mut there) = (Chain::new(), Chain::new());
+        for (agency, lines) in history {
+            let operations = lines.iter().map(|(line, n)| operation(action(line), *n)).collect();
+            let tx = here.sign(agency, operations);
+            let (block, outcome, _) = here.block(&[tx]);
+            let copy = std::thread::scope(|scope| {
+                let judge = || validate(&there.rules, &there.state, &there.tip, here.now(), &block, |_| None);
+                scope.spawn(judge).join().unwrap()
+            });
+            there.append(block.clone(), copy.unwrap());
+            here.append(block, outcome);
+        }
+        prop_assert_eq!(&here.state, &there.state);
+        prop_assert_eq!(here.tip, there.tip);
+    }
+}
+
+fn subjects(chain: &Chain) -> BTreeMap<Subject, (Status, u32)> {
+    let pairs = chain.state.scan(crate::Column::Subjects, &[], &[], 1000);
+    pairs
+        .iter()
+        .map(|(_, bytes)| codec::decode::<types::SubjectState>(bytes).unwrap())
+        .map(|state| (state.subject, (state.status, state.version)))
+        .collect()
+}
+
+#[test]
+fn an_empty_block_changes_nothing_but_the_tip() {
+    let chain = Chain::new();
+    let (block, outcome) =
+        Draft::new(&chain.rules, &chain.state, &chain.tip, chain.now()).finish(0);
+    assert_eq!(block.header.state_root, chain.tip.state_root);
+    assert_eq!(outcome.touched(), &[] as &[Hash]);
+}

@@ -1,0 +1,119 @@
+//! Bodies of blocks at the height under way: which are executed, which are kept, and for how long.
+//!
+//! A body is not signed. What entitles it to be executed is a signed proposal that names it, of which the engine accepts
+//! two a round; so nobody can keep us busy, or take the place of a proposer, by offering blocks.
+
+use crate::Seen;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use types::{Block, BlockId, Height, Round, net::Peer, vote::Proposal};
+
+/// Executed bodies that are kept, besides those the engine holds on to.
+const SEEN_MAX: usize = 8;
+/// Bodies of one neighbour that wait for a proposal to name them.
+const WAITING_PER_PEER: usize = 2;
+
+#[derive(Debug, Default)]
+pub(crate) struct Bodies {
+    /// May be agreed on.
+    seen: BTreeMap<BlockId, Seen>,
+    /// May never be agreed on.
+    refused: BTreeSet<BlockId>,
+    /// Ahead of our clock when we looked.
+    early: BTreeSet<BlockId>,
+    /// Named by a proposal in this round, as the work of this seat; none when it is proposed again, by anyone.
+    named: BTreeMap<(BlockId, Option<u16>), Round>,
+    /// Not named yet.
+    waiting: BTreeMap<Peer, VecDeque<Block>>,
+}
+
+impl Bodies {
+    /// A proposal that the engine accepted names its block.
+    pub(crate) fn name(&mut self, proposal: &Proposal) {
+        let author = proposal.valid_round.is_none().then_some(proposal.seat);
+        self.named.entry((proposal.block, author)).or_insert(proposal.round);
+    }
+
+    /// The round in which this very body was proposed, by the one it says built it, or again by anyone.
+    pub(crate) fn round(&self, id: BlockId, block: &Block) -> Option<Round> {
+        let by = |author| self.named.get(&(id, author)).copied();
+        by(Some(block.header.proposer)).or_else(|| by(None))
+    }
+
+    /// Whether it was executed, and the outcome is final.
+    pub(crate) fn is_judged(&self, id: &BlockId) -> bool {
+        self.seen.contains_key(id) || self.refused.contains(id)
+    }
+
+    pub(crate) fn get(&self, id: &BlockId) -> Option<&Seen> {
+        self.seen.get(id)
+    }
+
+    pub(crate) fn take(&mut self, id: &BlockId) -> Option<Seen> {
+        self.seen.remove(id)
+    }
+
+    pub(crate) fn refuse(&mut self, id: BlockId) {
+        self.refused.insert(id);
+    }
+
+    /// Notes that a body is ahead of our clock. False if that is known.
+    pub(crate) fn put_off(&mut self, id: BlockId) -> bool {
+        self.early.insert(id)
+    }
+
+    /// Keeps a body that may be agreed on. The oldest gives way, unless it is held on to.
+    pub(crate) fn keep(&mut self, id: BlockId, seen: Seen, is_held: impl Fn(&BlockId) -> bool) {
+        self.seen.insert(id, seen);
+        while self.seen.len() > SEEN_MAX {
+            let spare = self.seen.iter().filter(|(other, _)| **other != id && !is_held(other));
+            let Some(oldest) = spare.min_by_key(|(_, seen)| seen.round).map(|(id, _)| *id) else {
+                return;
+            };
+            self.seen.remove(&oldest);
+        }
+    }
+
+    /// Keeps a body until it is named; the last few of each neighbour.
+    pub(crate) fn wait(&mut self, peer: Peer, block: Block) {
+        let mine = self.waiting.entry(peer).or_default();
+        if mine.contains(&block) {
+            return;
+        }
+        if mine.len() >= WAITING_PER_PEER {
+            mine.pop_front();
+        }
+        mine.push_back(block);
+    }
+
+    /// The body with this id that waits, and who gave it.
+    pub(crate) fn claim(&mut self, id: &BlockId) -> Option<(Peer, Block)> {
+        self.waiting.iter_mut().find_map(|(peer, blocks)| {
+            let at = blocks.iter().position(|block| block.id() == *id)?;
+            blocks.remove(at).map(|block| (*peer, block))
+        })
+    }
+
+    /// What those should have who connect only now: the bodies of the latest rounds.
+    pub(crate) fn latest(&self, count: usize) -> impl Iterator<Item = &Block> {
+        let mut latest: Vec<&Seen> = self.seen.values().collect();
+        latest.sort_by_key(|seen| core::cmp::Reverse(seen.round));
+        latest.into_iter().take(count).map(|seen| &seen.block)
+    }
+
+    /// Forgets what a neighbour offered who is gone.
+    pub(crate) fn lost(&mut self, peer: &Peer) {
+        self.waiting.remove(peer);
+    }
+
+    /// Forgets everything that is not of `height`, which begins now.
+    pub(crate) fn begin(&mut self, height: Height) {
+        self.seen.clear();
+        self.refused.clear();
+        self.early.clear();
+        self.named.clear();
+        for blocks in self.waiting.values_mut() {
+            blocks.retain(|block| block.header.height == height);
+        }
+        self.waiting.retain(|_, blocks| !blocks.is_empty());
+    }
+}

@@ -1,0 +1,748 @@
+//! Whole networks of replicas, driven effect by effect.
+
+use super::*;
+use ledger::{Column, Memory, query};
+use proptest::prelude::*;
+use std::{cell::RefCell, rc::Rc};
+use types::{
+    Agency, AgencyCode, BlockId, ChainId, Digest, Operation, Region, Role,
+    agency::Level,
+    genesis::{Limits, Seat},
+    operation::{Action, Commitment, Grade, LicenceAction, LicenceFacts, LicenceVerb, Provenance},
+    vote::{Proposal, Step, Vote},
+};
+
+const CODES: [&str; 4] =
+    ["11350000MXDEX0015L", "11350000MXDEX0023F", "11350000MXDEX0031A", "11350000MXDEX004X2"];
+const IDLE_MS: u32 = 400;
+
+#[derive(Clone, Debug, Default)]
+struct Disk(Rc<RefCell<Memory>>);
+
+impl State for Disk {
+    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
+        self.0.borrow().get(column, key)
+    }
+
+    fn scan(
+        &self,
+        column: Column,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.0.borrow().scan(column, prefix, from, limit)
+    }
+}
+
+fn secret(kind: u8, n: usize) -> SecretKey {
+    let mut seed = [kind; 32];
+    seed[0] = u8::try_from(n).unwrap();
+    SecretKey::from_seed(seed)
+}
+
+fn peer(n: usize) -> Peer {
+    Peer(*secret(2, n).public().as_bytes())
+}
+
+fn genesis() -> Genesis {
+    let all = || Region::new("350000").unwrap();
+    let code = |n: usize| AgencyCode::new(CODES[n]).unwrap();
+    Genesis {
+        version: types::genesis::VERSION,
+        name: "test".parse().unwrap(),
+        time: Timestamp(1_700_000_000_000),
+        limits: Limits {
+            block_bytes_max: 1 << 20,
+            block_operations_max: 20,
+            validity_heights_max: 1000,
+        },
+        timing: Timing {
+            propose_ms: 300,
+            vote_ms: 100,
+            round_step_ms: 100,
+            timeout_max_ms: 3000,
+            idle_ms: IDLE_MS,
+            clock_ahead_ms: 500,
+        },
+        agencies: (0..4)
+            .map(|n| Agency {
+                code: code(n),
+                name: format!("机构{n}").parse().unwrap(),
+                region: all(),
+                level: Level::Province,
+                parent: None,
+                keys: vec![secret(0, n).public()],
+                roles: vec![Role::Licence {
+                    types: vec!["T".parse().unwrap()],
+                    regions: vec![all()],
+                }],
+            })
+            .collect(),
+        validators: (0..4)
+            .map(|n| Seat {
+                agency: code(n),
+                consensus_key: secret(1, n).public(),
+                transport_key: secret(2, n).public(),
+            })
+            .collect(),
+    }
+}
+
+fn issue(n: u64) -> Operation {
+    Operation {
+        action: Action::Licence(LicenceAction {
+            licence: format!("L{n}").parse().unwrap(),
+            verb: LicenceVerb::Issue(LicenceFacts {
+                kind: "T1".parse().unwrap(),
+                region: Region::new("350100").unwrap(),
+                valid_from: Timestamp(0),
+                valid_until: None,
+            }),
+        }),
+        commitment: Commitment {
+            document: Digest::blake3(&n.to_le_bytes()),
+            content: Digest::blake3(&n.to_le_bytes()),
+            fields: None,
+        },
+        effective_from: Timestamp(n),
+        grade: Grade::Public,
+        provenance: Provenance {
+            system: "test".parse().unwrap(),
+            version: "1".parse().unwrap(),
+            captured_at: Timestamp(n),
+        },
+    }
+}
+
+fn tx(chain: ChainId, n: u64, operations: Vec<Operation>) -> Transaction {
+    let code = AgencyCode::new(CODES[0]).unwrap();
+    Transaction::sign(chain, code, &secret(0, 0), n, Height(900), operations)
+}
+
+struct Node {
+    replica: Option<Replica<Disk>>,
+    disk: Disk,
+    journal: Vec<Vec<u8>>,
+    alarms: BTreeMap<Wake, u64>,
+    /// What it did, in words that leave out the bytes.
+    did: Vec<Effect>,
+}
+
+/// Four replicas in one thread; what is sent arrives at once, in order, unless the network drops it.
+struct Town {
+    genesis: Genesis,
+    chain: ChainId,
+    rules: Rules,
+    nodes: Vec<Node>,
+    now: u64,
+    mail: VecDeque<(usize, usize, Channel, Vec<u8>)>,
+    /// Nodes that nobody hears and that hear nobody.
+    silent: BTreeSet<usize>,
+    /// The node to crash, and after how many more of its effects.
+    doomed: Option<(usize, usize)>,
+    effects: Vec<usize>,
+    spoken: BTreeMap<(u16, u8, Height, Round), Option<BlockId>>,
+    agreed: BTreeMap<Height, BlockId>,
+    blamed: Vec<(usize, Peer, Offence)>,
+}
+
+impl Town {
+    fn new() -> Self {
+        let mut town = Self::asleep();
+        for node in 0..4 {
+            town.start(node);
+        }
+        town
+    }
+
+    fn asleep() -> Self {
+        let genesis = genesis();
+        let node = || Node {
+            replica: None,
+            disk: Disk::default(),
+            journal: Vec::new(),
+            alarms: BTreeMap::new(),
+            did: Vec::new(),
+        };
+        Self {
+            chain: genesis.chain(),
+            rules: Rules::new(&genesis),
+            genesis,
+            nodes: (0..4).map(|_| node()).collect(),
+            now: 0,
+            mail: VecDeque::new(),
+            silent: BTreeSet::new(),
+            doomed: None,
+            effects: vec![0; 4],
+            spoken: BTreeMap::new(),
+            agreed: BTreeMap::new(),
+            blamed: Vec::new(),
+        }
+    }
+
+    fn clock(&self) -> Timestamp {
+        Timestamp(1_700_000_000_000 + self.now)
+    }
+
+    fn start(&mut self, n: usize) {
+        let now = self.clock();
+        let node = &mut self.nodes[n];
+        node.alarms.clear();
+        let (disk, journal) = (node.disk.clone(), node.journal.clone());
+        let (replica, effects) = Replica::restore(
+            &self.genesis,
+            secret(1, n),
+            disk,
+            &journal,
+            now,
+            PoolLimits::default(),
+        )
+        .unwrap();
+        node.replica = Some(replica);
+        self.perform(n, effects);
+        for other in (0..4).filter(|other| *other != n) {
+            self.meet(n, other);
+        }
+    }
+
+    fn meet(&mut self, n: usize, other: usize) {
+        if self.nodes[other].replica.is_some() {
+            self.step(n, Event::Connected(peer(other)));
+            self.step(other, Event::Connected(peer(n)));
+        }
+    }
+
+    fn stop(&mut self, n: usize) {
+        self.nodes[n].replica = None;
+        self.mail.retain(|(_, to, ..)| *to != n);
+        for other in 0..4 {
+            self.step(other, Event::Lost(peer(n)));
+        }
+    }
+
+    fn step(&mut self, n: usize, event: Event) {
+        let now = self.clock();
+        let Some(replica) = self.nodes[n].replica.as_mut() else { return };
+        let effects = replica.step(now, event).unwrap();
+        self.perform(n, effects);
+    }
+
+    fn perform(&mut self, n: usize, effects: Vec<Effect>) {
+        // The timers of a height bear the names of the next one's: none is touched once a block is written.
+        let written = effects.iter().position(|effect| matches!(effect, Effect::Commit(_)));
+        for effect in effects.iter().skip(written.unwrap_or(effects.len())) {
+            assert!(!matches!(
+                effect,
+                Effect::Set(Wake::Round(_), _)
+                    | Effect::Cancel(Wake::Round(_))
+                    | Effect::CancelRounds
+                    | Effect::Journal(_)
+            ));
+        }
+        for effect in effects {
+            if self.doomed == Some((n, self.effects[n])) {
+                self.doomed = None;
+                self.stop(n);
+                self.start(n);
+                return;
+            }
+            self.effects[n] += 1;
+            self.nodes[n].did.push(effect.clone());
+            match effect {
+                Effect::Journal(entries) => self.nodes[n].journal.extend(entries),
+                Effect::Commit(commit) => {
+                    let block = commit.certified().block();
+                    let (height, id) = (block.header.height, block.id());
+                    assert_eq!(query::height(&self.nodes[n].disk).next(), height);
+                    assert_eq!(*self.agreed.entry(height).or_insert(id), id, "a fork at {height}");
+                    self.nodes[n].disk.0.borrow_mut().write(commit.writes());
+                    self.nodes[n].journal.clear();
+                    self.step(n, Event::Committed(height));
+                }
+                Effect::Send(to, channel, bytes) => self.send(n, to, channel, &bytes),
+                Effect::Set(wake, delay) => {
+                    self.nodes[n].alarms.insert(wake, self.now + delay.max(1));
+                }
+                Effect::Cancel(wake) => {
+                    self.nodes[n].alarms.remove(&wake);
+                }
+                Effect::CancelRounds => {
+                    self.nodes[n].alarms.retain(|wake, _| !matches!(wake, Wake::Round(_)));
+                }
+                Effect::Blame(peer, offence) => self.blamed.push((n, peer, offence)),
+                Effect::Answer(..) | Effect::Refused(..) | Effect::Accuse(_) => {}
+            }
+            if self.nodes[n].replica.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, to: To, channel: Channel, bytes: &[u8]) {
+        if let (Channel::Votes, Ok(Received::Message(message))) =
+            (channel, receive(&self.chain, channel, bytes))
+        {
+            self.judge_speech(&message);
+        }
+        for other in (0..4).filter(|other| *other != from) {
+            let wanted = match to {
+                To::Everyone => true,
+                To::One(one) => one == peer(other),
+            };
+            if wanted && !self.silent.contains(&from) && !self.silent.contains(&other) {
+                self.mail.push_back((from, other, channel, bytes.to_vec()));
+            }
+        }
+    }
+
+    fn judge_speech(&mut self, message: &Message) {
+        let (key, block) = match message {
+            Message::Vote(vote, _) => {
+                ((vote.seat, vote.step as u8, vote.height, vote.round), vote.block)
+            }
+            Message::Proposal(p, _) => ((p.seat, 2, p.height, p.round), Some(p.block)),
+            Message::Polka { .. } | Message::RoundChange { .. } => return,
+        };
+        assert_eq!(*self.spoken.entry(key).or_insert(block), block, "two words for {key:?}");
+    }
+
+    /// Delivers one message, or lets one alarm ring.
+    fn advance(&mut self) {
+        if let Some((from, to, channel, bytes)) = self.mail.pop_front() {
+            if self.nodes[to].replica.is_some() {
+                let received = receive(&self.chain, channel, &bytes).unwrap();
+                self.step(to, Event::Received(peer(from), received));
+            }
+            return;
+        }
+        let alarms = self.nodes.iter().enumerate().filter(|(_, node)| node.replica.is_some());
+        let (at, n, wake) = alarms
+            .flat_map(|(n, node)| node.alarms.iter().map(move |(wake, at)| (*at, n, *wake)))
+            .min()
+            .expect("something is always to come");
+        self.now = self.now.max(at);
+        self.nodes[n].alarms.remove(&wake);
+        self.step(n, Event::Elapsed(wake));
+    }
+
+    fn height(&self, n: usize) -> u64 {
+        query::height(&self.nodes[n].disk).0
+    }
+
+    /// Goes on until all of `nodes` have reached `height`; true if that is within a minute of their time.
+    fn reaches(&mut self, nodes: &[usize], height: u64) -> bool {
+        let deadline = self.now + 60_000;
+        while nodes.iter().any(|n| self.height(*n) < height) {
+            if self.now > deadline {
+                return false;
+            }
+            self.advance();
+        }
+        true
+    }
+
+    fn run_for(&mut self, milliseconds: u64) {
+        let until = self.now + milliseconds;
+        while self.now < until {
+            self.advance();
+        }
+    }
+
+    fn submit(&mut self, n: usize, tx: Transaction) {
+        let verified = tx.verify(&self.chain).unwrap();
+        self.step(n, Event::Submitted(Ticket(0), verified));
+    }
+
+    /// A block that follows what node `n` has, but `late` milliseconds later than now.
+    fn block(&self, n: usize, late: u64, seat: u16) -> Block {
+        let disk = &self.nodes[n].disk;
+        let tip = ledger::tip(&self.rules, disk);
+        let time = self.clock().plus(late);
+        ledger::propose(&self.rules, disk, &tip, time, seat, core::iter::empty()).0
+    }
+
+    fn offer(&mut self, from: usize, block: &Block) {
+        for other in (0..4).filter(|other| *other != from) {
+            let bytes = codec::encode(block);
+            self.mail.push_back((from, other, Channel::Proposals, bytes));
+        }
+    }
+}
+
+#[test]
+fn four_replicas_decide() {
+    let mut town = Town::new();
+    assert!(town.reaches(&[0, 1, 2, 3], 3));
+    town.submit(2, tx(town.chain, 1, vec![issue(1)]));
+    let next = town.height(0) + 2;
+    assert!(town.reaches(&[0, 1, 2, 3], next));
+    let roots: BTreeSet<_> =
+        town.nodes.iter().map(|n| ledger::tip(&town.rules, &n.disk).log.root()).collect();
+    assert_eq!(roots.len(), 1);
+    assert_eq!(ledger::tip(&town.rules, &town.nodes[3].disk).log.size(), 1);
+}
+
+#[test]
+fn one_peer_cannot_crowd_out_the_blocks_of_others() {
+    // Whatever one validator offers unasked, the others go on: two blocks a round, and many a height.
+    for count in [2, 30] {
+        let mut town = Town::new();
+        assert!(town.reaches(&[0, 1, 2, 3], 1));
+        town.run_for(10);
+        for late in 1..=count {
+            let mut block = town.block(3, late, 3);
+            if late % 2 == 0 {
+                block.header.state_root = Hash([7; 32]);
+            }
+            town.offer(3, &block);
+        }
+        while town.mail.iter().any(|(_, _, channel, _)| *channel == Channel::Proposals) {
+            town.advance();
+        }
+        town.stop(3);
+        assert!(town.reaches(&[0, 1, 2], 4), "{count} blocks stop the chain");
+    }
+}
+
+#[test]
+fn a_crash_after_any_effect_changes_nothing_that_was_said() {
+    // Seat 1 proposes at height 1, seat 0 at height 4: both roles are crashed in, before every one of their effects.
+    let life = |town: &mut Town| {
+        let first = tx(town.chain, 1, vec![issue(1)]);
+        town.submit(2, first);
+        town.reaches(&[0, 1, 2, 3], 3)
+    };
+    for n in [0, 1] {
+        let mut plain = Town::new();
+        assert!(life(&mut plain));
+        for at in 0..plain.effects[n] {
+            let mut town = Town::asleep();
+            town.doomed = Some((n, at));
+            (0..4).for_each(|node| town.start(node));
+            assert!(life(&mut town), "node {n}, effect {at}");
+        }
+    }
+}
+
+#[test]
+fn all_four_come_back_at_once() {
+    // With votes in their journals and nobody connected while they start: the height goes on where it was.
+    for messages in [0, 5, 10, 15, 20, 25, 30, 35, 40] {
+        let mut town = Town::new();
+        (0..messages).for_each(|_| town.advance());
+        (0..4).for_each(|n| town.nodes[n].replica = None);
+        town.mail.clear();
+        (0..4).for_each(|n| town.start(n));
+        assert!(town.reaches(&[0, 1, 2, 3], 3), "after {messages} messages");
+    }
+}
+
+#[test]
+fn a_restart_goes_on_without_the_others_too() {
+    for silent in 0..4 {
+        let mut town = Town::new();
+        assert!(town.reaches(&[0, 1, 2, 3], 1));
+        town.silent.insert(silent);
+        let others: Vec<usize> = (0..4).filter(|n| *n != silent).collect();
+        for n in &others {
+            town.run_for(150);
+            town.stop(*n);
+            town.start(*n);
+        }
+        let height = town.height(others[0]) + 3;
+        assert!(town.reaches(&others, height), "without {silent}");
+        town.silent.clear();
+        let height = town.height(others[0]);
+        assert!(town.reaches(&[silent], height), "{silent} catches up");
+    }
+}
+
+#[test]
+fn a_body_is_executed_only_when_a_proposal_names_it() {
+    let mut town = Town::new();
+    assert!(town.reaches(&[0, 1, 2, 3], 1));
+    town.run_for(IDLE_MS.into());
+    while town.nodes[0].replica.as_ref().unwrap().progress == Progress::Resting {
+        town.advance();
+    }
+    town.mail.clear();
+    let block = town.block(0, 1, 3);
+    let before = town.nodes[0].did.len();
+    for _ in 0..3 {
+        town.step(0, Event::Received(peer(3), Received::Block(Box::new(block.clone()))));
+    }
+    assert_eq!(town.nodes[0].did.len(), before, "nothing follows from a body alone");
+}
+
+#[test]
+fn a_junk_message_does_not_wake_those_who_rest() {
+    let mut town = Town::new();
+    assert!(town.reaches(&[0, 1, 2, 3], 1));
+    while town.nodes[0].replica.as_ref().unwrap().progress != Progress::Resting {
+        town.advance();
+    }
+    let height = Height(town.height(0) + 1);
+    let vote = Vote { height, round: Round(0), step: Step::Prevote, block: None, seat: 3 };
+    let forged = Message::Vote(vote, vote.sign(&town.chain, &secret(1, 2)));
+    town.step(0, Event::Received(peer(3), Received::Message(forged)));
+    assert_eq!(town.nodes[0].replica.as_ref().unwrap().progress, Progress::Resting);
+    let sound = Message::Vote(vote, vote.sign(&town.chain, &secret(1, 3)));
+    town.step(0, Event::Received(peer(3), Received::Message(sound)));
+    assert_eq!(town.nodes[0].replica.as_ref().unwrap().progress, Progress::Deciding);
+}
+
+#[test]
+fn an_idle_network_rests_until_there_is_something_to_record() {
+    let mut town = Town::new();
+    assert!(town.reaches(&[0, 1, 2, 3], 2));
+    let (from, height) = (town.now, town.height(0));
+    town.run_for(10 * u64::from(IDLE_MS));
+    let blocks = town.height(0) - height;
+    assert!((8..=10).contains(&blocks), "{blocks} blocks in {} ms", town.now - from);
+    // A transaction does not wait for the idle time to pass.
+    while town.nodes[3].replica.as_ref().unwrap().progress != Progress::Resting {
+        town.advance();
+    }
+    let first = tx(town.chain, 1, vec![issue(1)]);
+    let (id, now) = (first.id(), town.now);
+    town.submit(3, first);
+    while query::place(&town.nodes[0].disk, &id).is_none() {
+        town.advance();
+    }
+    assert!(town.now - now < 100, "{} ms", town.now - now);
+}
+
+#[test]
+fn a_transaction_no_block_can_hold_does_not_stand_in_the_way() {
+    let mut town = Town::new();
+    let large = tx(town.chain, 1, (0..21).map(issue).collect());
+    let small = tx(town.chain, 2, vec![issue(100)]);
+    let id = small.id();
+    town.submit(0, large);
+    town.submit(0, small);
+    assert!(matches!(
+        town.nodes[0].did.iter().find(|effect| matches!(effect, Effect::Answer(..))),
+        Some(Effect::Answer(_, Err(Rejection::Size { operations: 21, .. })))
+    ));
+    assert!(town.reaches(&[0, 1, 2, 3], 4));
+    assert!(query::place(&town.nodes[3].disk, &id).is_some());
+}
+
+/// A network in which node 3 has missed everything, and hears only what the test tells it.
+fn one_behind() -> (Town, Vec<(Block, types::Certificate)>) {
+    let mut town = Town::new();
+    town.silent.insert(3);
+    town.mail.clear();
+    assert!(town.reaches(&[0, 1, 2], 5));
+    let disk = &town.nodes[0].disk;
+    let blocks = (1..=5)
+        .map(|h| {
+            (query::block(disk, Height(h)).unwrap(), query::certificate(disk, Height(h)).unwrap())
+        })
+        .collect();
+    (town, blocks)
+}
+
+/// Whom these effects ask for blocks.
+fn asked(did: &[Effect]) -> Vec<Peer> {
+    let questions = did.iter().filter_map(|effect| {
+        if let Effect::Send(To::One(peer), Channel::Sync, _) = effect { Some(*peer) } else { None }
+    });
+    questions.collect()
+}
+
+#[test]
+fn catching_up_believes_certificates_and_nobody() {
+    type Edit = fn(&mut Vec<(Block, types::Certificate)>);
+    let lies: [(&str, Edit); 7] = [
+        ("nothing", |b| b.clear()),
+        ("a gap", |b| drop(b.remove(0))),
+        ("backwards", |b| b.reverse()),
+        ("another certificate", |b| b[0].1 = b[1].1.clone()),
+        ("too few signatures", |b| b[0].1.signatures.truncate(2)),
+        ("another chain", |b| b[0].0.header.chain = ChainId(Hash([9; 32]))),
+        ("another content", |b| b[0].0.header.state_root = Hash([9; 32])),
+    ];
+    for (name, lie) in lies {
+        let (mut town, blocks) = one_behind();
+        let mut told = blocks.clone();
+        lie(&mut told);
+        // The liar claims the most, is asked, and answers; then the honest one is.
+        let status = |height| Received::Status(Height(height));
+        town.step(3, Event::Received(peer(0), status(u64::MAX)));
+        let asked = |town: &Town| asked(&town.nodes[3].did).last().copied();
+        while asked(&town).is_none() {
+            town.advance();
+        }
+        assert_eq!(asked(&town), Some(peer(0)));
+        town.step(3, Event::Received(peer(0), Received::Tell(told)));
+        assert_eq!(town.height(3), 0, "{name}");
+        assert!(town.blamed.iter().any(|(n, who, _)| (*n, *who) == (3, peer(0))), "{name}");
+        town.step(3, Event::Received(peer(0), status(u64::MAX)));
+        town.step(3, Event::Received(peer(1), status(5)));
+        let from = town.now;
+        while asked(&town) != Some(peer(1)) {
+            town.advance();
+        }
+        assert!(town.now - from <= 2 * STATUS_MS, "{name}");
+        town.step(3, Event::Received(peer(1), Received::Tell(blocks)));
+        assert_eq!(town.height(3), 5, "{name}");
+    }
+}
+
+#[test]
+fn a_silent_neighbour_is_left_for_another() {
+    let (mut town, blocks) = one_behind();
+    for n in 0..3 {
+        town.step(3, Event::Received(peer(n), Received::Status(Height(5))));
+    }
+    let mut questions = Vec::new();
+    while questions.len() < 3 {
+        let before = town.nodes[3].did.len();
+        town.advance();
+        questions.extend(asked(&town.nodes[3].did[before..]));
+    }
+    let different: BTreeSet<_> = questions.iter().copied().collect();
+    assert_eq!(different.len(), 3, "{questions:?}");
+    // An answer nobody asked for, or that comes too late, is no help and no harm.
+    let late = questions[0];
+    town.step(3, Event::Received(late, Received::Tell(blocks.clone())));
+    assert_eq!(town.height(3), 0);
+    town.step(3, Event::Received(questions[2], Received::Tell(blocks)));
+    assert_eq!(town.height(3), 5);
+}
+
+#[test]
+fn a_claim_of_one_is_not_what_the_network_has() {
+    let (mut town, _) = one_behind();
+    town.step(3, Event::Received(peer(0), Received::Status(Height(u64::MAX))));
+    town.step(3, Event::Received(peer(1), Received::Status(Height(5))));
+    town.step(3, Event::Received(peer(2), Received::Status(Height(4))));
+    assert_eq!(town.nodes[3].replica.as_ref().unwrap().status().highest, Height(5));
+}
+
+#[test]
+fn a_second_history_with_a_quorum_stops_us() {
+    let (mut town, mut blocks) = one_behind();
+    let (block, certificate) = &mut blocks[0];
+    block.header.parent = BlockId(Hash([1; 32]));
+    certificate.block = block.id();
+    for (seat, signature) in &mut certificate.signatures {
+        let (height, round) = (certificate.height, certificate.round);
+        let (block, seat) = (Some(certificate.block), *seat);
+        let vote = Vote { height, round, step: Step::Precommit, block, seat };
+        *signature = vote.sign(&town.chain, &secret(1, usize::from(seat)));
+    }
+    town.step(3, Event::Received(peer(0), Received::Status(Height(5))));
+    town.run_for(300);
+    let now = town.clock();
+    let replica = town.nodes[3].replica.as_mut().unwrap();
+    assert!(replica.step(now, Event::Received(peer(0), Received::Tell(blocks))).is_err());
+}
+
+#[test]
+fn a_two_faced_proposer_is_accused_and_the_chain_goes_on() {
+    let mut town = Town::asleep();
+    // Seat 1 is played by the test: it proposes one block to seat 0 and another to the rest.
+    for n in [0, 2, 3] {
+        town.start(n);
+    }
+    let (one, two) = (town.block(0, 1, 1), town.block(0, 2, 1));
+    for (n, first, second) in [(0, &one, &two), (2, &two, &one), (3, &two, &one)] {
+        for block in [first, second] {
+            town.step(n, Event::Received(peer(1), Received::Block(Box::new(block.clone()))));
+            let proposal = Proposal {
+                height: Height(1),
+                round: Round(0),
+                block: block.id(),
+                valid_round: None,
+                seat: 1,
+            };
+            let signature = proposal.sign(&town.chain, &secret(1, 1));
+            let message = Message::Proposal(proposal, signature);
+            town.step(n, Event::Received(peer(1), Received::Message(message)));
+        }
+    }
+    assert!(town.reaches(&[0, 2, 3], 3));
+    for n in [0, 2, 3] {
+        let accused = town.nodes[n].did.iter().any(|effect| matches!(effect, Effect::Accuse(_)));
+        assert!(accused, "node {n} says nothing");
+    }
+}
+
+#[test]
+fn what_is_of_another_chain_is_refused_at_the_door() {
+    let town = Town::asleep();
+    let other = ChainId(Hash([9; 32]));
+    let frame =
+        codec::encode(&vec![tx(town.chain, 1, vec![issue(1)]), tx(other, 1, vec![issue(2)])]);
+    let refused = receive(&town.chain, Channel::Transactions, &frame);
+    assert!(matches!(refused, Err(Offence::Transaction(_))));
+    let sound = codec::encode(&vec![tx(town.chain, 1, vec![issue(1)])]);
+    let received = receive(&town.chain, Channel::Transactions, &sound);
+    assert!(matches!(received, Ok(Received::Transactions(txs)) if txs.len() == 1));
+    // A vote of another chain is heard, and counts for nothing.
+    let mut town = Town::new();
+    let vote =
+        Vote { height: Height(1), round: Round(0), step: Step::Prevote, block: None, seat: 3 };
+    let foreign = Message::Vote(vote, vote.sign(&other, &secret(1, 3)));
+    let before = town.nodes[0].did.len();
+    town.step(0, Event::Received(peer(3), Received::Message(foreign)));
+    assert_eq!(town.nodes[0].did.len(), before);
+}
+
+#[test]
+fn a_damaged_journal_stops_the_replica() {
+    let town = Town::asleep();
+    let restore = |journal: &[Vec<u8>]| {
+        let disk = Disk::default();
+        let limits = PoolLimits::default();
+        Replica::restore(&town.genesis, secret(1, 0), disk, journal, town.clock(), limits).is_ok()
+    };
+    assert!(restore(&[]));
+    assert!(!restore(&[vec![1, 2, 3]]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_bytes_from_the_network_do_harm(noise in proptest::collection::vec(any::<u8>(), 0..200), cut in 0..400_usize) {
+        let town = Town::asleep();
+        let mut sound = codec::encode(&vec![tx(town.chain, 1, vec![issue(1)])]);
+        let at = cut % sound.len();
+        sound[at] ^= noise.first().copied().unwrap_or(1);
+        for channel in Channel::ALL {
+            for bytes in [&noise[..], &sound[..], &sound[..at]] {
+                drop(receive(&town.chain, channel, bytes));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_journal_has_the_order_the_engine_had() {
+    // A vote for height 2 comes early to its proposer. The engine hears it before it hears of the proposer's own block,
+    // so a replay must too.
+    let mut town = Town::new();
+    let (height, round) = (Height(2), Round(0));
+    let early = Vote { height, round, step: Step::Prevote, block: None, seat: 3 };
+    let message = Message::Vote(early, early.sign(&town.chain, &secret(1, 3)));
+    town.step(2, Event::Received(peer(3), Received::Message(message.clone())));
+    assert!(town.reaches(&[2], 1));
+    while town.nodes[2].journal.is_empty() {
+        town.advance();
+    }
+    let entries: Vec<Entry> = town.nodes[2]
+        .journal
+        .iter()
+        .filter_map(|bytes| match codec::decode(bytes).unwrap() {
+            Record::Entry(entry) => Some(entry),
+            Record::Block(..) => None,
+        })
+        .collect();
+    let heard = entries.iter().position(|entry| *entry == Entry::Message(message.clone()));
+    let built = entries.iter().position(|entry| matches!(entry, Entry::Judged { .. }));
+    assert!(heard.unwrap() < built.unwrap(), "{entries:?}");
+}
