@@ -7,6 +7,7 @@ use crate::{
     metrics::Metrics,
     room::Room,
     shell::{self, Ended},
+    signstate::SignState,
 };
 use anyhow::Context as _;
 use axum_server::Handle;
@@ -75,6 +76,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         limits: network::Limits::default(),
     })
     .context("cannot listen for other validators")?;
+    let signatures = SignState::open(&config.consensus_key, consensus.public(), &chain)?;
     let evidence = Records::open(&config.data, &chain, rules.committee())?;
     let room = Room::new(config.data.clone(), config.reserve_mib.saturating_mul(1 << 20));
     let seat = rules.committee().index_of(&consensus.public());
@@ -94,7 +96,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         network.clone(),
         inbound,
         metrics.clone(),
-        shell::Beside { room, evidence },
+        shell::Beside { room, evidence, signatures },
     );
     let (handle, ended) = match started {
         Ok(started) => started,

@@ -1,11 +1,17 @@
 //! The replica's body: one thread that feeds it events and performs its effects, in order and completely.
 
-use crate::{clock, evidence::Records, metrics::Metrics, room::Room};
+use crate::{
+    clock,
+    evidence::Records,
+    metrics::Metrics,
+    room::Room,
+    signstate::{Refusal, SignState},
+};
 use client::api::{Fate, Receipt, Recorded};
 use consensus::{Evidence, Place};
 use ledger::{Commit, PoolLimits, Rejection, execute, query};
 use network::{Inbound, Network};
-use replica::{Effect, Event, Offence, Replica, Status, Ticket, Wake, receive};
+use replica::{Effect, Event, Offence, Replica, Status, Ticket, Voter, Wake, receive};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
@@ -42,6 +48,12 @@ pub enum Ended {
     /// The evidence against a validator could not be kept.
     #[error("cannot keep evidence: {0}")]
     Evidence(std::io::Error),
+    /// The record of signatures could not be written.
+    #[error("cannot record a signature: {0}")]
+    Record(std::io::Error),
+    /// The record of signatures forbids what was to be said.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// Consensus cannot go on without risking a second vote.
     #[error(transparent)]
     Stuck(#[from] consensus::Stuck),
@@ -53,8 +65,8 @@ impl Ended {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Disk(fault) => fault.exit_code(),
-            Self::Evidence(_) => 74,
-            Self::Stuck(_) => 5,
+            Self::Evidence(_) | Self::Record(_) => 74,
+            Self::Stuck(_) | Self::Refused(_) => 5,
         }
     }
 }
@@ -194,6 +206,8 @@ pub struct Beside {
     pub room: Room,
     /// The evidence against others.
     pub evidence: Records,
+    /// What the key has signed.
+    pub signatures: SignState,
 }
 
 /// Starts the replica on a thread of its own. The receiver yields when it ends unasked.
@@ -210,9 +224,14 @@ pub fn start(
     beside: Beside,
 ) -> Result<(Handle, oneshot::Receiver<Ended>), Ended> {
     let journal = store.replay()?;
+    let voter = Voter {
+        secret,
+        signed: beside.signatures.last().copied(),
+        floor: beside.signatures.floor(),
+    };
     let (replica, effects) = Replica::restore(
         genesis,
-        secret,
+        voter,
         store.clone(),
         &journal,
         clock::now(),
@@ -226,7 +245,7 @@ pub fn start(
         Snapshot { status: replica.status(), committed_at: clock::instant(), shortage: None };
     let (publish, status) = watch::channel(snapshot);
     let refused = Arc::new(Mutex::new(Refusals::default()));
-    let Beside { room, evidence } = beside;
+    let Beside { room, evidence, signatures } = beside;
     let evidence = Arc::new(Mutex::new(evidence));
     let handle = Handle {
         asks,
@@ -270,6 +289,7 @@ pub fn start(
         metrics,
         room,
         evidence,
+        signatures,
         publish,
         refused,
         alarms: BTreeMap::new(),
@@ -307,6 +327,7 @@ struct Body {
     metrics: Arc<Metrics>,
     room: Room,
     evidence: Arc<Mutex<Records>>,
+    signatures: SignState,
     publish: watch::Sender<Snapshot>,
     refused: Arc<Mutex<Refusals>>,
     alarms: BTreeMap<Wake, Instant>,
@@ -402,6 +423,10 @@ impl Body {
                     let started = clock::instant();
                     self.store.journal(&entries)?;
                     self.metrics.journal_seconds.observe(started.elapsed().as_secs_f64());
+                }
+                Effect::Sign(signed) => {
+                    let chain = *self.replica.rules().chain();
+                    self.signatures.advance(&chain, signed).map_err(Ended::Record)??;
                 }
                 Effect::Commit(commit) => self.commit(&commit)?,
                 Effect::Send(to, channel, bytes) => self.network.send(to, channel, bytes.into()),

@@ -1,6 +1,8 @@
 //! What a consensus key has signed, kept beside the key: synced before a signature leaves, and never gone back on.
 
-use anyhow::{Context as _, bail};
+use crate::home::Unsafe;
+use anyhow::Context as _;
+use consensus::Signed;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -9,33 +11,12 @@ use std::{
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
-use types::{BlockId, ChainId, Digest, Height, PublicKey, Round, Signature};
+use types::{BlockId, ChainId, Digest, Height, PublicKey};
 
 /// One of the two places where the state is written in turn, bytes. A torn write spoils one and leaves the other.
 const SLOT: usize = 1024;
 /// The format of the file.
 const VERSION: u16 = 1;
-
-/// A thing that was, or is to be, signed: its place in the order of all that a validator signs, and its content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Signed {
-    /// For this height.
-    pub height: Height,
-    /// In this round.
-    pub round: Round,
-    /// 0 for a proposal, 1 for a prevote, 2 for a precommit.
-    pub step: u8,
-    /// For this block; none is a vote for nil.
-    pub block: Option<BlockId>,
-    /// The signature.
-    pub signature: Signature,
-}
-
-impl Signed {
-    const fn place(&self) -> (Height, Round, u8) {
-        (self.height, self.round, self.step)
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,7 +36,9 @@ struct State {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It would be a second, different thing at one place.
-    #[error("asked to sign {asked:?} at {place}, where {signed:?} is signed already")]
+    #[error(
+        "about to say a second thing at {place}: for {asked:?}, after one for {signed:?}; is this key in use elsewhere?"
+    )]
     Twice {
         /// Where.
         place: String,
@@ -65,7 +48,9 @@ pub enum Refusal {
         asked: Option<BlockId>,
     },
     /// It lies before what is signed.
-    #[error("asked to sign at {asked}, behind {signed}")]
+    #[error(
+        "about to say something at {asked}, behind {signed}; is this key in use elsewhere, or its record newer than the ledger?"
+    )]
     Back {
         /// Where.
         asked: String,
@@ -134,30 +119,29 @@ impl SignState {
         let file = match OpenOptions::new().read(true).write(true).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                bail!("{shown} is missing: {advice}")
+                return Err(Unsafe(format!("{shown} is missing: {advice}")).into());
             }
             Err(error) => return Err(error).with_context(|| format!("cannot open {shown}")),
         };
         let mut slots: Vec<State> =
             [0, SLOT].iter().filter_map(|at| read_slot(&file, *at)).collect();
         slots.sort_by_key(|state| state.sequence);
-        let Some(state) = slots.pop() else { bail!("{shown} is damaged: {advice}") };
+        let Some(state) = slots.pop() else {
+            return Err(Unsafe(format!("{shown} is damaged: {advice}")).into());
+        };
         if state.version != VERSION {
-            bail!(
-                "{shown} has format {}, this version knows {VERSION}; use the version that wrote it",
-                state.version
-            );
+            return Err(Unsafe(format!("{shown} has format {}, this version knows {VERSION}; use the version that wrote it",
+                state.version)).into());
         }
         if state.key != key {
-            bail!(
+            return Err(Unsafe(format!(
                 "{shown} is the record of {}, not of {key}; put the right file beside the key",
                 state.key
-            );
+            ))
+            .into());
         }
         if let Some(other) = state.chain.filter(|other| other != chain) {
-            bail!(
-                "{shown} is of chain {other}, this is chain {chain}; a key serves one chain: make a new one"
-            );
+            return Err(Unsafe(format!("{shown} is of chain {other}, this is chain {chain}; a key serves one chain: make a new one")).into());
         }
         Ok(Self { file, path, state })
     }
@@ -166,6 +150,12 @@ impl SignState {
     #[must_use]
     pub fn height(&self) -> Height {
         self.state.last.map_or(self.state.floor, |last| last.height.max(self.state.floor))
+    }
+
+    /// The last height for which it may have signed anything without knowing what.
+    #[must_use]
+    pub const fn floor(&self) -> Height {
+        self.state.floor
     }
 
     /// The last thing signed.
@@ -181,9 +171,8 @@ impl SignState {
     pub fn advance(&mut self, chain: &ChainId, next: Signed) -> io::Result<Result<(), Refusal>> {
         if let Some(last) = &self.state.last {
             if next.place() == last.place() {
-                let same = next.block == last.block;
                 let (place, signed, asked) = (place(&next), last.block, next.block);
-                return Ok(if same {
+                return Ok(if next.signature == last.signature {
                     Ok(())
                 } else {
                     Err(Refusal::Twice { place, signed, asked })
@@ -258,13 +247,14 @@ impl fmt::Display for SignState {
 mod tests {
     use super::*;
     use std::fs;
-    use types::{Hash, SecretKey};
+    use types::{Hash, Round, SecretKey};
 
     const CHAIN: ChainId = ChainId(Hash([7; 32]));
 
     fn signed(height: u64, round: u32, step: u8, block: Option<u8>) -> Signed {
         let block = block.map(|n| BlockId(Hash([n; 32])));
-        let signature = SecretKey::from_seed([1; 32]).sign(types::Domain::Precommit, &CHAIN, b"");
+        let body = types::codec::encode(&(height, round, step, block));
+        let signature = SecretKey::from_seed([1; 32]).sign(types::Domain::Precommit, &CHAIN, &body);
         Signed { height: Height(height), round: Round(round), step, block, signature }
     }
 

@@ -31,6 +31,31 @@ pub struct Identity {
     pub chain: ChainId,
     /// The consensus key.
     pub secret: SecretKey,
+    /// The first height this node may vote at. Below it the key may have signed what this node does not remember.
+    pub vote_from: Height,
+}
+
+/// A thing that was signed: its place in the order of all that a validator signs, and its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// For this height.
+    pub height: Height,
+    /// In this round.
+    pub round: Round,
+    /// 0 for a proposal, 1 for a prevote, 2 for a precommit.
+    pub step: u8,
+    /// For this block; none is a vote for nil.
+    pub block: Option<BlockId>,
+    /// The signature. Ed25519 makes the same one for the same content, and another for any other.
+    pub signature: Signature,
+}
+
+impl Signed {
+    /// Its place: an honest validator only goes forward.
+    #[must_use]
+    pub const fn place(&self) -> (Height, Round, u8) {
+        (self.height, self.round, self.step)
+    }
 }
 
 /// A height, and who decides it.
@@ -78,6 +103,8 @@ pub enum Input {
 pub enum Action {
     /// Remember this before anything after it in the list is done.
     Journal(Entry),
+    /// This was signed anew: remember it beside the key before it is said.
+    Sign(Signed),
     /// Say this to every validator.
     Broadcast(Message),
     /// Wake me after the time this timer takes.

@@ -1,6 +1,6 @@
 //! The Malachite core, driven by hand: every effect it yields is answered by name.
 
-use crate::{Action, Entry, Evidence, Identity, Input, Start, Stuck, Timer, TimerKind};
+use crate::{Action, Entry, Evidence, Identity, Input, Signed, Start, Stuck, Timer, TimerKind};
 use arc_malachitebft_core_consensus as core_consensus;
 use arc_malachitebft_core_types as core_types;
 use core::fmt;
@@ -369,6 +369,7 @@ pub(crate) struct Core {
 struct Signer {
     chain: ChainId,
     secret: SecretKey,
+    vote_from: Height,
     committee: Committee,
 }
 
@@ -384,13 +385,14 @@ impl Core {
             address: Seat(seat.unwrap_or(u16::MAX)),
             threshold_params: ThresholdParams::default(),
             value_payload: ValuePayload::ProposalAndParts,
-            enabled: seat.is_some(),
+            enabled: seat.is_some() && start.height >= identity.vote_from,
         };
         let (height, validators) = (At(start.height.0), Validators::of(&start.committee));
         let state = State::new(Chain, height, validators, params, QUEUE, QUEUE);
         let signer = Signer {
             chain: identity.chain,
             secret: identity.secret,
+            vote_from: identity.vote_from,
             committee: start.committee.clone(),
         };
         let mut core = Self { state, signer, early: BTreeMap::new() };
@@ -415,7 +417,8 @@ impl Core {
         actions.retain(|action| match action {
             Action::Journal(_) => false,
             Action::Propose { height: h, round: r } => (*h, *r) == (height, round) && !taken,
-            Action::Broadcast(_)
+            Action::Sign(_)
+            | Action::Broadcast(_)
             | Action::Set(_)
             | Action::Cancel(_)
             | Action::CancelAll
@@ -470,7 +473,7 @@ impl Core {
                 let validators = Validators::of(&start.committee);
                 let seat = start.committee.index_of(&self.signer.secret.public());
                 self.state.params.address = Seat(seat.unwrap_or(u16::MAX));
-                self.state.params.enabled = seat.is_some();
+                self.state.params.enabled = seat.is_some() && start.height >= self.signer.vote_from;
                 self.signer.committee = start.committee;
                 // No target time: then the core never acts on the clock it reads.
                 CoreInput::StartHeight(
@@ -485,7 +488,10 @@ impl Core {
                 self.keep_early(message);
                 return Ok(actions);
             }
-            Input::Message(message) => core_message(message),
+            Input::Message(message) => {
+                self.note_round_change(&message, &mut actions);
+                core_message(message)
+            }
             Input::Propose { height, round, block } => CoreInput::Propose(
                 LocallyProposedValue::new(At(height.0), core_round(round), Value(block)),
             ),
@@ -499,6 +505,20 @@ impl Core {
             self.run(core_message(message), &mut actions)?;
         }
         Ok(actions)
+    }
+
+    /// The core does not journal what made it leave a round. A replay that stays where we left would say there what we
+    /// never said, so it is journalled here.
+    fn note_round_change(&self, message: &Message, actions: &mut Vec<Action>) {
+        let Message::RoundChange { height, round, skip, .. } = message else { return };
+        let CoreInput::RoundCertificate(certificate) = core_message(message.clone()) else {
+            return;
+        };
+        let (at, now) = self.at();
+        let entered = if *skip { round.0 } else { round.0.saturating_add(1) };
+        if *height == at && entered > now.0 && self.signer.check_round(&certificate).is_ok() {
+            actions.push(Action::Journal(Entry::Message(message.clone())));
+        }
     }
 
     fn replayed(&self, entry: &Entry) -> CoreInput {
@@ -609,10 +629,19 @@ impl Signer {
             }
             Effect::SignVote(vote, r) => {
                 let signature = vote.vote.sign(&self.chain, &self.secret);
+                let Vote { height, round, step, block, .. } = vote.vote;
+                let step = match step {
+                    Step::Prevote => 1,
+                    Step::Precommit => 2,
+                };
+                actions.push(Action::Sign(Signed { height, round, step, block, signature }));
                 r.resume_with(SignedMessage::new(vote, signature))
             }
             Effect::SignProposal(proposal, r) => {
                 let signature = proposal.proposal.sign(&self.chain, &self.secret);
+                let Proposal { height, round, block, .. } = proposal.proposal;
+                let block = Some(block);
+                actions.push(Action::Sign(Signed { height, round, step: 0, block, signature }));
                 r.resume_with(SignedMessage::new(proposal, signature))
             }
             Effect::VerifySignature(signed, _key, r) => {

@@ -25,7 +25,7 @@ fn start(height: Height) -> Start {
 }
 
 fn identity(n: usize) -> Identity {
-    Identity { chain: CHAIN, secret: secret(n) }
+    Identity { chain: CHAIN, secret: secret(n), vote_from: Height::GENESIS }
 }
 
 fn block(height: Height, round: Round, maker: usize) -> BlockId {
@@ -139,7 +139,7 @@ impl Four {
                 Action::Accuse(Evidence::Proposals([(one, _), _])) => {
                     self.accused.insert(one.seat);
                 }
-                Action::Round { .. } | Action::Restream(_) => {}
+                Action::Sign(_) | Action::Round { .. } | Action::Restream(_) => {}
             }
         }
     }
@@ -252,7 +252,8 @@ fn check(n: usize, inputs: Vec<Input>) -> Vec<String> {
             Action::Decide(_) => said.push("decide".into()),
             Action::Accuse(_) => said.push("accuse".into()),
             Action::Round { round, .. } if round > Round(0) => said.push(format!("round {round}")),
-            Action::Journal(_)
+            Action::Sign(_)
+            | Action::Journal(_)
             | Action::Broadcast(_)
             | Action::Set(_)
             | Action::Cancel(_)

@@ -48,6 +48,10 @@ impl<S: State> Replica<S> {
         effects: &mut Vec<Effect>,
     ) {
         let height = certified.height();
+        if !self.signed.is_empty() {
+            // Our own vote made the quorum. It is still to be sent, after the commit, and others may need it.
+            self.write_journal(effects);
+        }
         self.tip = outcome.tip().clone();
         self.touched = outcome.touched().to_vec();
         self.carried = certified.block().transactions.iter().map(types::Transaction::id).collect();

@@ -22,7 +22,7 @@ pub use catchup::BLOCKS_PER_ANSWER_BYTES;
 pub use receive::{Offence, Received, receive};
 
 use bodies::Bodies;
-use consensus::{Engine, Entry, Evidence, Identity, Start, Stuck, Timer};
+use consensus::{Engine, Entry, Evidence, Identity, Signed, Start, Stuck, Timer};
 use ledger::{Commit, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip};
 use receive::{Frame, Record};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -73,6 +73,9 @@ pub enum Event {
 pub enum Effect {
     /// Append to the journal, and sync it, before anything after it in the list is done.
     Journal(Vec<Vec<u8>>),
+    /// Remember beside the key, and sync, what was signed, before anything after it in the list is done. If the key's
+    /// record says that something else was signed there or later, the process ends.
+    Sign(Signed),
     /// Write a block and all it changes, as a whole, and sync; then feed [`Event::Committed`].
     Commit(Box<Commit>),
     /// Say this.
@@ -112,6 +115,48 @@ pub struct Status {
     pub pending: usize,
 }
 
+/// A key, and what its record says it has signed.
+#[derive(Clone, Debug)]
+pub struct Voter {
+    /// The consensus key.
+    pub secret: SecretKey,
+    /// The last thing it signed, as remembered beside it.
+    pub signed: Option<Signed>,
+    /// The last height for which it may have signed anything, if its record does not know better.
+    pub floor: Height,
+}
+
+impl Voter {
+    /// A key that never signed anything.
+    #[must_use]
+    pub const fn new(secret: SecretKey) -> Self {
+        Self { secret, signed: None, floor: Height::GENESIS }
+    }
+
+    /// The first height it may vote at, over a ledger whose next height is `next` and a journal of that height.
+    ///
+    /// If the journal holds the last thing signed, nothing is lost and the height goes on. If not, the journal is older
+    /// than the key, or gone: then the height, and all below it, are left to others.
+    fn vote_from(&self, next: Height, journal: &[Entry]) -> Height {
+        let last = self.signed.map_or(Height::GENESIS, |signed| signed.height);
+        let remembered = |signed: &Signed| {
+            journal.iter().any(|entry| match entry {
+                Entry::Message(Message::Vote(_, signature) | Message::Proposal(_, signature)) => {
+                    *signature == signed.signature
+                }
+                Entry::Message(Message::Polka { .. } | Message::RoundChange { .. })
+                | Entry::Judged { .. }
+                | Entry::Elapsed { .. } => false,
+            })
+        };
+        let unknown =
+            last > next || (last == next && !self.signed.as_ref().is_some_and(remembered));
+        let lost = if unknown { last.next() } else { Height::GENESIS };
+        let below = if self.floor > Height::GENESIS { self.floor.next() } else { Height::GENESIS };
+        lost.max(below)
+    }
+}
+
 /// One validator's mind.
 ///
 /// **The contract.** The shell performs the effects of a step in order and completely before it feeds the next event; if
@@ -131,6 +176,8 @@ pub struct Replica<S> {
     bodies: Bodies,
     /// Journal entries not yet handed to the shell: they go before the next thing we say.
     unwritten: Vec<Vec<u8>>,
+    /// Signatures not yet handed to the shell: they go after the journal, and before anything is said.
+    signed: Vec<Signed>,
     /// What we said at this height, for those who were not there.
     said: VecDeque<Message>,
     progress: Progress,
@@ -183,7 +230,7 @@ impl<S: State> Replica<S> {
     /// When the journal contradicts itself. Then this validator must not vote.
     pub fn restore(
         genesis: &Genesis,
-        secret: SecretKey,
+        voter: Voter,
         state: S,
         journal: &[Vec<u8>],
         now: Timestamp,
@@ -206,10 +253,15 @@ impl<S: State> Replica<S> {
                 Record::Block(..) | Record::Entry(_) => {}
             }
         }
+        let vote_from = voter.vote_from(height, &entries);
+        let secret = voter.secret;
         let seat = rules.committee().index_of(&secret.public());
         let seats = genesis.peers().zip(0..).collect();
         let start = Start { height, committee: rules.committee().clone() };
-        let identity = Identity { chain: *rules.chain(), secret };
+        if vote_from > height {
+            tracing::warn!(%height, %vote_from, "this key may have signed what this node does not remember: following, not voting");
+        }
+        let identity = Identity { chain: *rules.chain(), secret, vote_from };
         let (engine, actions) = Engine::restore(identity, start, &entries)?;
         for entry in &entries {
             if let Entry::Message(Message::Proposal(proposal, _)) = entry {
@@ -230,6 +282,7 @@ impl<S: State> Replica<S> {
             pool: Pool::new(limits),
             bodies,
             unwritten: Vec::new(),
+            signed: Vec::new(),
             said: VecDeque::new(),
             progress: Progress::Deciding,
             peers: BTreeMap::new(),

@@ -124,6 +124,7 @@ struct Node {
     replica: Option<Replica<Disk>>,
     disk: Disk,
     journal: Vec<Vec<u8>>,
+    signed: Option<Signed>,
     alarms: BTreeMap<Wake, u64>,
     /// What it did, in words that leave out the bytes.
     did: Vec<Effect>,
@@ -162,6 +163,7 @@ impl Town {
             replica: None,
             disk: Disk::default(),
             journal: Vec::new(),
+            signed: None,
             alarms: BTreeMap::new(),
             did: Vec::new(),
         };
@@ -192,7 +194,7 @@ impl Town {
         let (disk, journal) = (node.disk.clone(), node.journal.clone());
         let (replica, effects) = Replica::restore(
             &self.genesis,
-            secret(1, n),
+            Voter { signed: node.signed, ..Voter::new(secret(1, n)) },
             disk,
             &journal,
             now,
@@ -228,6 +230,14 @@ impl Town {
         self.perform(n, effects);
     }
 
+    /// What the record beside a key does: forward, or the same again, and nothing else.
+    fn remember(&mut self, n: usize, signed: Signed) {
+        if let Some(last) = self.nodes[n].signed.replace(signed) {
+            let same = last.place() == signed.place() && last.signature == signed.signature;
+            assert!(last.place() < signed.place() || same, "{last:?} and then {signed:?}");
+        }
+    }
+
     fn perform(&mut self, n: usize, effects: Vec<Effect>) {
         // The timers of a height bear the names of the next one's: none is touched once a block is written.
         let written = effects.iter().position(|effect| matches!(effect, Effect::Commit(_)));
@@ -251,6 +261,7 @@ impl Town {
             self.nodes[n].did.push(effect.clone());
             match effect {
                 Effect::Journal(entries) => self.nodes[n].journal.extend(entries),
+                Effect::Sign(signed) => self.remember(n, signed),
                 Effect::Commit(commit) => {
                     let block = commit.certified().block();
                     let (height, id) = (block.header.height, block.id());
@@ -698,7 +709,8 @@ fn a_damaged_journal_stops_the_replica() {
     let restore = |journal: &[Vec<u8>]| {
         let disk = Disk::default();
         let limits = PoolLimits::default();
-        Replica::restore(&town.genesis, secret(1, 0), disk, journal, town.clock(), limits).is_ok()
+        let voter = Voter::new(secret(1, 0));
+        Replica::restore(&town.genesis, voter, disk, journal, town.clock(), limits).is_ok()
     };
     assert!(restore(&[]));
     assert!(!restore(&[vec![1, 2, 3]]));
@@ -745,4 +757,64 @@ fn the_journal_has_the_order_the_engine_had() {
     let heard = entries.iter().position(|entry| *entry == Entry::Message(message.clone()));
     let built = entries.iter().position(|entry| matches!(entry, Entry::Judged { .. }));
     assert!(heard.unwrap() < built.unwrap(), "{entries:?}");
+}
+
+#[test]
+fn a_key_whose_memory_is_lost_follows_until_the_height_is_over() {
+    let signed = |height| Signed {
+        height: Height(height),
+        round: Round(0),
+        step: 1,
+        block: None,
+        signature: secret(1, 0).sign(types::Domain::Prevote, &ChainId::default(), b"forgotten"),
+    };
+    let voter = |signed: Option<Signed>, floor| Voter {
+        secret: secret(1, 0),
+        signed,
+        floor: Height(floor),
+    };
+    let said = |signed: &Signed| {
+        let vote = Vote {
+            height: signed.height,
+            round: signed.round,
+            step: Step::Prevote,
+            block: None,
+            seat: 0,
+        };
+        vec![Entry::Message(Message::Vote(vote, signed.signature))]
+    };
+    let next = Height(5);
+    for (voter, journal, wanted) in [
+        (voter(None, 0), vec![], 0),
+        (voter(Some(signed(4)), 0), vec![], 0),
+        (voter(Some(signed(5)), 0), said(&signed(5)), 0),
+        (voter(Some(signed(5)), 0), vec![], 6),
+        (voter(Some(signed(9)), 0), vec![], 10),
+        (voter(None, 5), vec![], 6),
+        (voter(None, 3), vec![], 4),
+        (voter(Some(signed(5)), 7), vec![], 8),
+    ] {
+        assert_eq!(voter.vote_from(next, &journal), Height(wanted), "{voter:?}");
+    }
+}
+
+#[test]
+fn a_node_that_lost_its_journal_says_nothing_new_at_that_height() {
+    let mut town = Town::asleep();
+    (0..4).for_each(|n| town.start(n));
+    town.run_for(2000);
+    // Every node had signed at the height under way or before; node 0 comes back without its journal.
+    town.stop(0);
+    town.nodes[0].journal.clear();
+    let forgotten = town.nodes[0].signed.unwrap();
+    let tip = query::height(&town.nodes[0].disk);
+    town.nodes[0].did.clear();
+    town.start(0);
+    town.run_for(4000);
+    let new = town.nodes[0].did.iter().filter_map(|effect| {
+        if let Effect::Sign(signed) = effect { Some(signed.height) } else { None }
+    });
+    let heights: Vec<_> = new.collect();
+    assert!(heights.iter().all(|height| *height > forgotten.height || forgotten.height <= tip));
+    assert!(!heights.is_empty(), "it votes again at later heights");
 }

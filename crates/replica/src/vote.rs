@@ -135,7 +135,7 @@ impl<S: State> Replica<S> {
             // When a block is decided, what is left of the list speaks of a height that is over: its votes may still
             // help others, but its timers have the names of the next height's.
             if self.progress != Progress::Deciding
-                && !matches!(action, Action::Broadcast(_) | Action::Accuse(_))
+                && !matches!(action, Action::Sign(_) | Action::Broadcast(_) | Action::Accuse(_))
             {
                 continue;
             }
@@ -147,6 +147,7 @@ impl<S: State> Replica<S> {
                     }
                     self.unwritten.push(codec::encode(&Record::Entry(entry)));
                 }
+                Action::Sign(signed) => self.signed.push(signed),
                 Action::Broadcast(message) => {
                     self.write_journal(effects);
                     effects.push(message_frame(To::Everyone, &message));
@@ -183,6 +184,8 @@ impl<S: State> Replica<S> {
         if !self.unwritten.is_empty() {
             effects.push(Effect::Journal(core::mem::take(&mut self.unwritten)));
         }
+        // The journal first: then what is remembered beside the key is always in the journal too, unless that is lost.
+        effects.extend(self.signed.drain(..).map(Effect::Sign));
     }
 
     fn note_said(&mut self, message: Message) {

@@ -1,9 +1,9 @@
 //! The network, the disks and the judge of a simulation.
 
 use crate::{Dice, Plan, Report};
-use consensus::Evidence;
+use consensus::{Evidence, Signed};
 use ledger::{Column, Memory, PoolLimits, State, prove, query};
-use replica::{Effect, Event, Received, Replica, Ticket, Wake, receive};
+use replica::{Effect, Event, Received, Replica, Ticket, Voter, Wake, receive};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -65,6 +65,8 @@ struct Node {
     replica: Option<Replica<Disk>>,
     disk: Disk,
     journal: Vec<Vec<u8>>,
+    /// What is remembered beside the key.
+    signed: Option<Signed>,
     /// For each alarm, the number of its last setting: older ones ring in vain.
     alarms: BTreeMap<Wake, u64>,
     /// How often it was started: what was on its way to an earlier life is lost.
@@ -187,6 +189,7 @@ impl World {
                 replica: None,
                 disk: Disk::default(),
                 journal: Vec::new(),
+                signed: None,
                 alarms: BTreeMap::new(),
                 life: 0,
                 clock_skew_ms: i64::try_from(dice.below(200)).unwrap_or(0) - 100,
@@ -416,20 +419,15 @@ impl World {
         node.life += 1;
         node.alarms.clear();
         let (disk, journal) = (node.disk.clone(), node.journal.clone());
-        let mut restored = Replica::restore(
-            &self.genesis,
-            node.secret.clone(),
-            disk,
-            &journal,
-            now,
-            PoolLimits::default(),
-        );
+        let voter = Voter { signed: node.signed, ..Voter::new(node.secret.clone()) };
+        let mut restored =
+            Replica::restore(&self.genesis, voter, disk, &journal, now, PoolLimits::default());
         if restored.is_err() && self.plan.liar.is_some_and(|liar| usize::from(liar) == index) {
             // It heard its own lies from others and cannot tell them from what it said; so it forgets everything.
             self.nodes[index].journal.clear();
             let (disk, limits) = (self.nodes[index].disk.clone(), PoolLimits::default());
-            let secret = self.nodes[index].secret.clone();
-            restored = Replica::restore(&self.genesis, secret, disk, &[], now, limits);
+            let voter = Voter::new(self.nodes[index].secret.clone());
+            restored = Replica::restore(&self.genesis, voter, disk, &[], now, limits);
         }
         let (replica, effects) =
             restored.map_err(|stuck| self.failure(&format!("node {index}: {stuck}")))?;
@@ -488,6 +486,7 @@ impl World {
                     }
                     self.nodes[index].journal.extend(entries);
                 }
+                Effect::Sign(signed) => self.judge_signature(index, signed)?,
                 Effect::Commit(commit) => {
                     let height = commit.certified().height();
                     self.note(index, commit.certified().block().id().as_bytes());
@@ -644,6 +643,21 @@ impl World {
             Evidence::Proposals([(proposal, _), _]) => proposal.seat,
         };
         self.plan.liar == Some(seat)
+    }
+
+    /// What is remembered beside a key only goes forward.
+    fn judge_signature(&mut self, index: usize, signed: Signed) -> Result<(), String> {
+        self.note(index, signed.signature.to_string().as_bytes());
+        let last = self.nodes[index].signed.replace(signed);
+        let forward = |last: Signed| {
+            last.place() < signed.place()
+                || (last.place() == signed.place() && last.signature == signed.signature)
+        };
+        let is_liar = self.plan.liar.is_some_and(|liar| usize::from(liar) == index);
+        if is_liar || last.is_none_or(forward) {
+            return Ok(());
+        }
+        Err(self.failure(&format!("node {index} signed {last:?} and then {signed:?}")))
     }
 
     /// Agreement, validity, durability, and equal roots.
