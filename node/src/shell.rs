@@ -348,6 +348,9 @@ impl Body {
         mut urgent: mpsc::Receiver<Event>,
     ) -> Result<(), Ended> {
         self.perform()?;
+        // Our own applications and our neighbours' transactions in turn: neither may fill the other's queue, behind which
+        // its decoder would wait, and with it the votes.
+        let mut own_turn = true;
         loop {
             self.publish_status();
             let next = self.alarms.iter().min_by_key(|(_, at)| **at).map(|(wake, at)| (*wake, *at));
@@ -364,8 +367,9 @@ impl Body {
                     self.alarms.remove(&wake);
                     self.feed(Event::Elapsed(wake))?;
                 },
-                Some(ask) = asked.recv() => match ask {
+                Some(ask) = asked.recv(), if own_turn || heard.is_empty() => match ask {
                     Ask::Submit(tx, answer) => {
+                        own_turn = false;
                         self.next_ticket += 1;
                         let ticket = Ticket(self.next_ticket);
                         self.answers.insert(ticket, answer);
@@ -378,7 +382,10 @@ impl Body {
                         return Ok(());
                     }
                 },
-                Some(event) = heard.recv() => self.feed(event)?,
+                Some(event) = heard.recv(), if !own_turn || asked.is_empty() => {
+                    own_turn = true;
+                    self.feed(event)?;
+                },
                 else => return Ok(()),
             }
         }

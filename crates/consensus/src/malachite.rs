@@ -408,14 +408,16 @@ impl Core {
             core.run(input, &mut actions)?;
         }
         core.state.reset_entries_index();
-        // What is replayed is in the journal. And a turn that the journal shows we took is not taken again.
+        // What is replayed is in the journal; what follows from it and was lost in the crash is not yet, and must be before
+        // it is said. And a turn that the journal shows we took is not taken again.
+        let written: BTreeSet<Vec<u8>> = journal.iter().map(types::codec::encode).collect();
         let (height, round) = core.at();
         let taken = journal.iter().any(|entry| {
             matches!(entry, Entry::Message(Message::Proposal(proposal, _))
                 if Some(proposal.seat) == seat && proposal.height == height && proposal.round == round)
         });
         actions.retain(|action| match action {
-            Action::Journal(_) => false,
+            Action::Journal(entry) => !written.contains(&types::codec::encode(entry)),
             Action::Propose { height: h, round: r } => (*h, *r) == (height, round) && !taken,
             Action::Sign(_)
             | Action::Broadcast(_)
