@@ -770,3 +770,93 @@ fn a_network_that_is_not_there_is_a_network_error() {
     assert_eq!(ran.code, 4, "{ran:?}");
     assert_ne!(minlian_node(&["testnet", "status", "--home", "/nonexistent"]).code, 0);
 }
+
+/// What a validator holds against others.
+async fn accusations(network: &Network, validator: u16) -> usize {
+    let answer = reqwest::get(format!("{}/v1/evidence", network.url(validator))).await.unwrap();
+    let list: client::api::EvidenceList = answer.json().await.unwrap();
+    list.evidence.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_ledger_is_fetched_again_and_its_key_signs_nothing_twice() {
+    let network = Network::up();
+    network.commit(1, vec![licence("before the loss")]).await;
+    network.testnet(&["kill", "v1"]);
+    let home = network.network_home().join("v1");
+    fs::remove_dir_all(home.join("data")).unwrap();
+    let recovered = minlian_node(&["recover", "--home", path(&home)]).expect(0);
+    assert!(recovered.stdout.contains("recovered"), "{recovered:?}");
+    network.testnet(&["start", "v1"]);
+    let height = network.node_status(1).await.height;
+    network.votes_again(1, height).await;
+    network.agreed(&EVERYONE, height).await;
+    for validator in 2..=4 {
+        assert_eq!(accusations(&network, validator).await, 0);
+    }
+    // The ledger that came from others is theirs, key by key.
+    network.testnet(&["down"]);
+    let checked = minlian_node(&["fsck", "--home", path(&home), "--json"]).expect(0);
+    let report: Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert_eq!(report["sound"], true, "{report}");
+    assert!(report["records"].as_u64().unwrap() > 0, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_without_its_record_does_not_vote_until_somebody_answers_for_it() {
+    let network = Network::up();
+    network.commit(1, vec![licence("while all is well")]).await;
+    network.testnet(&["kill", "v2"]);
+    let killed_at = network.node_status(1).await.height;
+    let home = network.network_home().join("v2");
+    let record = home.join("keys/consensus.signed");
+    let kept = fs::read(&record).unwrap();
+    for (damage, why) in [(None, "is missing"), (Some(vec![0; kept.len()]), "is damaged")] {
+        match damage {
+            Some(bytes) => fs::write(&record, bytes).unwrap(),
+            None => fs::remove_file(&record).unwrap(),
+        }
+        let refused = refuses_to_start(&home);
+        assert_eq!(refused.code, 5, "{refused:?}");
+        assert!(
+            refused.stderr.contains(why) && refused.stderr.contains("--voted-until"),
+            "{refused:?}"
+        );
+    }
+    fs::remove_file(&record).unwrap();
+    let until = Height(network.node_status(1).await.height.0 + 5);
+    let key = home.join("keys/consensus.json");
+    minlian_node(&["key", "sign-state", "--key", path(&key), "--voted-until", &until.to_string()])
+        .expect(0);
+    network.testnet(&["start", "v2"]);
+    network.votes_again(2, until).await;
+    let client = network.client(1);
+    for height in killed_at.0 + 2..=until.0 {
+        let block = client.block(Height(height)).await.unwrap().unwrap();
+        let voted = block.certificate.signatures.iter().any(|(seat, _)| *seat == 1);
+        assert!(!voted, "it voted at height {height}, and was to be silent until {until}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_ledger_is_not_called_sound() {
+    let network = Network::up();
+    let operations = (0..200).map(|n| licence(&format!("damage {n}"))).collect();
+    network.commit(1, operations).await;
+    network.testnet(&["down"]);
+    let home = network.network_home().join("v1");
+    minlian_node(&["fsck", "--home", path(&home)]).expect(0);
+    let tables = files(&home.join("data/ledger"));
+    let largest = tables
+        .iter()
+        .filter(|file| file.extension().is_some_and(|end| end == "sst"))
+        .max_by_key(|file| fs::metadata(file).unwrap().len())
+        .unwrap();
+    let mut bytes = fs::read(largest).unwrap();
+    let middle = bytes.len() / 3;
+    bytes[middle] ^= 0x40;
+    fs::write(largest, bytes).unwrap();
+    let found = minlian_node(&["fsck", "--home", path(&home)]);
+    assert_ne!(found.code, 0, "{found:?}");
+    assert_ne!(found.code, 101, "a check never panics: {found:?}");
+}

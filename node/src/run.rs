@@ -57,6 +57,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(fault.exit_code()));
         }
     };
+    let signatures = SignState::open(&config.consensus_key, consensus.public(), &chain)?;
     let metrics = Arc::new(Metrics::default());
     let addresses = |peer: &Peer| {
         let mine = config.peers.iter().filter(|p| p.transport_key.as_bytes() == &peer.0);
@@ -76,7 +77,6 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         limits: network::Limits::default(),
     })
     .context("cannot listen for other validators")?;
-    let signatures = SignState::open(&config.consensus_key, consensus.public(), &chain)?;
     let evidence = Records::open(&config.data, &chain, rules.committee())?;
     let room = Room::new(config.data.clone(), config.reserve_mib.saturating_mul(1 << 20));
     let seat = rules.committee().index_of(&consensus.public());
