@@ -14,7 +14,7 @@ use crate::{
 };
 use books::{Books, Receipts, Rejections, Run};
 use client::{Client, Patience, Signer};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use records::Capture;
 use sender::{Part, Pausing, Sender};
 use source::{Found, Item, Source};
@@ -374,14 +374,19 @@ impl Bars {
 
     fn start(&self, length: u64, position: u64) {
         let style = ProgressStyle::with_template(
-            "{prefix}  [{bar:32}] {human_pos}/{human_len}  {per_sec:.0}  ETA {eta}  {msg}",
+            "{prefix}  [{bar:32}] {human_pos}/{human_len}  {rate}/s  ETA {eta}  {msg}",
         )
-        .unwrap_or_else(|_template| ProgressStyle::default_bar());
+        .unwrap_or_else(|_template| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, out: &mut dyn core::fmt::Write| {
+            // A rate that cannot be written is not worth failing for.
+            write!(out, "{:.0}", state.per_sec()).unwrap_or(());
+        });
         for bar in [&self.submit, &self.commit] {
+            // Before it is anything else it is one of several, or it would draw a line of its own and leave it there.
+            self.all.add(bar.clone());
             bar.set_style(style.clone().progress_chars("██░"));
             bar.set_length(length);
             bar.set_position(position);
-            self.all.add(bar.clone());
         }
     }
 
