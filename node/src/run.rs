@@ -12,7 +12,7 @@ use crate::{
 use anyhow::Context as _;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
-use ledger::Rules;
+use ledger::{Rules, query};
 use network::Neighbour;
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
@@ -84,7 +84,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         chain = %chain.0.short(),
         network = %genesis.name,
         seat,
-        height = %shell::height(&store),
+        height = %query::height(&*store),
         listen = ?config.listen,
         api = %config.api,
         "starting"
@@ -138,7 +138,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
     if let Err(fault) = store.flush() {
         tracing::warn!(%fault, "the next start will replay RocksDB's log");
     }
-    tracing::info!(height = %shell::height(&store), "stopped");
+    tracing::info!(height = %query::height(&*store), "stopped");
     Ok(code)
 }
 

@@ -256,7 +256,6 @@ pub fn start(
     };
 
     // Decoding and signature checks happen here, off the replica's thread.
-    let blame = network.clone();
     let counted = metrics.clone();
     tokio::spawn(async move {
         while let Some(message) = inbound.recv().await {
@@ -269,7 +268,7 @@ pub fn start(
                         matches!(channel, Channel::Votes | Channel::Proposals),
                     ),
                     Err(offence) => {
-                        note_offence(&blame, &counted, peer, &offence);
+                        note_offence(&counted, peer, &offence);
                         continue;
                     }
                 },
@@ -315,7 +314,7 @@ pub fn start(
     Ok((handle, ended))
 }
 
-fn note_offence(_network: &Network, metrics: &Metrics, peer: types::net::Peer, offence: &Offence) {
+fn note_offence(metrics: &Metrics, peer: types::net::Peer, offence: &Offence) {
     metrics.offences.inc();
     tracing::warn!(%peer, %offence, "offence");
 }
@@ -463,7 +462,7 @@ impl Body {
                     self.refused.lock().unwrap_or_else(PoisonError::into_inner).add(id, rejection);
                 }
                 Effect::Blame(peer, offence) => {
-                    note_offence(&self.network, &self.metrics, peer, &offence);
+                    note_offence(&self.metrics, peer, &offence);
                 }
                 Effect::Accuse(evidence) => {
                     let rules = self.replica.rules();
@@ -545,10 +544,4 @@ impl Body {
         self.publish
             .send_modify(|snapshot| *snapshot = Snapshot { status, committed_at, shortage });
     }
-}
-
-/// The last height that is on disk.
-#[must_use]
-pub fn height(store: &Store) -> Height {
-    query::height(store)
 }

@@ -10,7 +10,7 @@ use types::{
 };
 
 /// How many bytes of blocks one answer carries at most, give or take the last block.
-pub const BLOCKS_PER_ANSWER_BYTES: usize = 1 << 20;
+const BLOCKS_PER_ANSWER_BYTES: usize = 1 << 20;
 /// How many blocks one answer carries at most.
 const BLOCKS_PER_ANSWER: usize = 256;
 /// How long a neighbour may take to answer.
@@ -187,7 +187,7 @@ impl<S: State> Replica<S> {
 
     /// Commits the next block that is ready, or asks for more. Says whether a commit is under way.
     pub(crate) fn follow(&mut self, effects: &mut Vec<Effect>) -> Result<bool, Stuck> {
-        while let Some(certified) = self.next_certified() {
+        while let Some(certified) = self.catchup.next() {
             if certified.height() < self.deciding() {
                 continue;
             }

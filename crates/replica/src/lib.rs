@@ -18,7 +18,6 @@ mod propose;
 mod receive;
 mod vote;
 
-pub use catchup::BLOCKS_PER_ANSWER_BYTES;
 pub use receive::{Offence, Received, receive};
 
 use bodies::Bodies;
@@ -27,8 +26,7 @@ use ledger::{Commit, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip};
 use receive::{Frame, Record};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use types::{
-    Block, Certified, Genesis, Hash, Height, PublicKey, Round, SecretKey, Timestamp, Transaction,
-    TxId, Verified, codec,
+    Block, Genesis, Hash, Height, Round, SecretKey, Timestamp, Transaction, TxId, Verified, codec,
     genesis::Timing,
     net::{Channel, Peer, To},
     vote::Message,
@@ -409,11 +407,6 @@ impl<S: State> Replica<S> {
     fn status_frame(&self, to: To) -> Effect {
         Effect::Send(to, Channel::Votes, codec::encode(&Frame::Status(self.tip.height)))
     }
-
-    /// Certified blocks that came while another was being written, oldest first.
-    fn next_certified(&mut self) -> Option<Certified> {
-        self.catchup.next()
-    }
 }
 
 fn message_frame(to: To, message: &Message) -> Effect {
@@ -422,12 +415,6 @@ fn message_frame(to: To, message: &Message) -> Effect {
 
 fn block_frame(to: To, block: &Block) -> Effect {
     Effect::Send(to, Channel::Proposals, codec::encode(block))
-}
-
-/// The consensus key of a peer's seat, for those who print it.
-#[must_use]
-pub fn seat_key(genesis: &Genesis, seat: u16) -> Option<PublicKey> {
-    genesis.validators.get(usize::from(seat)).map(|seat| seat.consensus_key)
 }
 
 #[cfg(test)]
