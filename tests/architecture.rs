@@ -34,7 +34,7 @@ const ALL: &[&str] = &[
 const TABLE: &[Row] = &[
     ("types", &[], &["bincode", "blake3", "ed25519-dalek", "jiff", "serde", "sha2", "thiserror", "toml", "zeroize"]),
     ("proof", &["types"], &["serde", "thiserror"]),
-    ("records", &["types"], &["jiff", "serde", "sha2", "thiserror"]),
+    ("records", &["types"], &["jiff", "serde", "serde_json", "serde_path_to_error", "sha2", "thiserror"]),
     ("ledger", &["types", "proof"], &["serde", "thiserror"]),
     ("consensus", &["types"], &["arc-malachitebft-core-consensus", "arc-malachitebft-core-types", "serde", "thiserror"]),
     ("network", &["types"], &["futures", "libp2p", "thiserror", "tokio", "tracing"]),

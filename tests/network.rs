@@ -129,7 +129,9 @@ async fn subjects(network: &Network, receipts: &[Value]) -> Vec<Subject> {
     for row in receipts {
         let id: RecordId = row["record"].as_str().unwrap().parse().unwrap();
         let record = client.record(&id).await.unwrap().unwrap();
-        found.extend(record.operation.subjects().into_iter().map(|(subject, _)| subject));
+        found.extend(
+            record.operation.subjects(&record.agency).into_iter().map(|(subject, _)| subject),
+        );
     }
     found.sort();
     found.dedup();
@@ -185,7 +187,7 @@ async fn evidence(network: &Network) -> Evidence {
     network.agreed(&EVERYONE, last(&receipts)).await;
     let id = receipts[0]["record"].as_str().unwrap();
     let record = network.client(1).record(&id.parse().unwrap()).await.unwrap().unwrap();
-    let subject = record.operation.subjects()[0].0.to_string();
+    let subject = record.operation.subjects(&record.agency)[0].0.to_string();
     Evidence {
         record: prove(network, 1, ["--record", id], "record.proof"),
         status: prove(network, 1, ["--subject", &subject], "status.proof"),

@@ -42,14 +42,17 @@ const ROWS_MAX: usize = 1000;
 pub struct Shared {
     /// The genesis, as agreed.
     pub genesis: Genesis,
-    /// The same, ready to be asked.
-    pub rules: Rules,
-    /// This node's seat.
-    pub seat: Option<u16>,
     /// The replica.
     pub handle: Handle,
     /// The counters.
     pub metrics: Arc<Metrics>,
+}
+
+impl Shared {
+    /// The rules for the next block.
+    fn rules(&self) -> Arc<Rules> {
+        self.handle.status.borrow().rules.clone()
+    }
 }
 
 type Node = State<Arc<Shared>>;
@@ -205,7 +208,7 @@ async fn submit(
         Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "E-HTTP-BODY", detail)
     })?;
     let tx: Transaction = codec::decode(&bytes).map_err(|error| bad("E-TX-ENCODING", &error))?;
-    let verified = tx.verify(node.rules.chain()).map_err(Rejection::from)?;
+    let verified = tx.verify(node.rules().chain()).map_err(Rejection::from)?;
     let id = verified.get().id();
     let names: Vec<RecordId> = verified.get().records().collect();
     let receipt = match node.handle.submit(verified).await {
@@ -336,7 +339,7 @@ fn view(node: &Shared, found: &query::Found) -> RecordView {
 }
 
 fn agency_name(node: &Shared, code: &types::AgencyCode) -> String {
-    node.rules.agency(code).map(|agency| agency.name.to_string()).unwrap_or_default()
+    node.rules().agency(code).map(|found| found.facts.name.to_string()).unwrap_or_default()
 }
 
 fn unknown_record(id: &RecordId) -> Failure {
@@ -406,14 +409,14 @@ async fn history(
 async fn prove_record(State(node): Node, Name(id): Name) -> Result<Response, Failure> {
     let id: RecordId = id.parse().map_err(|error| bad("E-HTTP-ID", &error))?;
     let snapshot = node.handle.store.snapshot();
-    let proof = prove::record(&node.rules, &snapshot, &id).ok_or_else(|| unknown_record(&id))?;
+    let proof = prove::record(&node.rules(), &snapshot, &id).ok_or_else(|| unknown_record(&id))?;
     Ok(proof_file(&proof))
 }
 
 async fn prove_subject(State(node): Node, Name(text): Name) -> Result<Response, Failure> {
     let asked = parse_subject(&text)?;
     let snapshot = node.handle.store.snapshot();
-    let proof = prove::subject(&node.rules, &snapshot, &asked).ok_or_else(no_block)?;
+    let proof = prove::subject(&node.rules(), &snapshot, &asked).ok_or_else(no_block)?;
     Ok(proof_file(&proof))
 }
 
@@ -440,7 +443,7 @@ async fn block(State(node): Node, Name(text): Name) -> Result<Json<BlockView>, F
 
 fn node_status(node: &Shared) -> NodeStatus {
     let snapshot = node.handle.status.borrow().clone();
-    health::status(&node.genesis, &node.rules, &node.handle.store, &snapshot, node.seat)
+    health::status(&node.genesis, &node.handle.store, &snapshot)
 }
 
 async fn status(State(node): Node) -> Json<NodeStatus> {
@@ -454,9 +457,8 @@ async fn evidence(State(node): Node) -> Json<EvidenceList> {
         round: round.0,
         step: ["proposal", "prevote", "precommit"][usize::from(step.min(2))].into(),
         seat,
-        name: node
-            .rules
-            .committee()
+        name: query::committee(&*node.handle.store, height)
+            .unwrap_or_else(|| node.genesis.committee())
             .seat(seat)
             .map(|seat| seat.name.to_string())
             .unwrap_or_default(),

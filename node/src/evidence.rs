@@ -8,7 +8,7 @@ use std::{
     io::Write as _,
     path::Path,
 };
-use types::{ChainId, Committee, codec};
+use types::{ChainId, Committee, Height, codec};
 
 /// How many are kept: a validator that lies ten thousand times is not more convicted by the next.
 const KEPT_MAX: usize = 10_000;
@@ -25,7 +25,11 @@ impl Records {
     ///
     /// # Errors
     /// When the file cannot be read or written. Lines that convict nobody are passed over.
-    pub fn open(directory: &Path, chain: &ChainId, committee: &Committee) -> anyhow::Result<Self> {
+    pub fn open(
+        directory: &Path,
+        chain: &ChainId,
+        committee: impl Fn(Height) -> Committee,
+    ) -> anyhow::Result<Self> {
         let path = directory.join("evidence.hex");
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -38,7 +42,9 @@ impl Records {
         let kept = text
             .lines()
             .filter_map(decode)
-            .filter_map(|evidence| Some((evidence.convicts(chain, committee)?, evidence)))
+            .filter_map(|evidence| {
+                Some((evidence.convicts(chain, &committee(evidence.height()))?, evidence))
+            })
             .take(KEPT_MAX)
             .collect();
         let file = OpenOptions::new()

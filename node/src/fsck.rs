@@ -44,14 +44,17 @@ pub fn check(
     scratch: &Path,
     progress: impl Fn(Height, Height),
 ) -> Result<Report, Fault> {
-    let rules = Rules::new(genesis);
+    let mut rules = Rules::new(genesis);
     let mut report = Report::default();
     let replay = store::open(scratch, rules.chain(), fail)?;
     let tip = query::height(store);
     let mut height = Height::GENESIS.next();
     while height <= tip {
         match block(&rules, store, &replay, height) {
-            Ok(commit) => replay.commit(&commit)?,
+            Ok((commit, governs)) => {
+                replay.commit(&commit)?;
+                (rules, _) = rules.after(&replay, governs);
+            }
             Err(what) => {
                 report.add(format!("block {height}: {what}"));
                 break;
@@ -71,13 +74,13 @@ pub fn check(
     Ok(report)
 }
 
-/// The commit of a block as computed from what the disk holds of it.
+/// The commit of a block as computed from what the disk holds of it, and whether the rules change with it.
 fn block(
     rules: &Rules,
     store: &Store,
     replay: &Store,
     height: Height,
-) -> Result<ledger::Commit, String> {
+) -> Result<(ledger::Commit, bool), String> {
     let missing = |what| format!("its {what} is missing or cannot be read");
     let block =
         readable(|| query::block(store, height)).ok_or_else(|| missing("header or body"))?;
@@ -92,7 +95,8 @@ fn block(
     }
     let outcome = ledger::validate(rules, replay, &before, block.header.time, block, |_| None)
         .map_err(|invalid| invalid.to_string())?;
-    Ok(ledger::commit(certified, outcome))
+    let governs = outcome.governs();
+    Ok((ledger::commit(certified, outcome), governs))
 }
 
 /// A value whose bytes decode; damage shows as a panic in the reader, which trusts what commits wrote.

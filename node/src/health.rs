@@ -12,13 +12,8 @@ const IDLE_TIMES: u32 = 5;
 
 /// What a node says of itself.
 #[must_use]
-pub fn status(
-    genesis: &Genesis,
-    rules: &Rules,
-    store: &Store,
-    snapshot: &Snapshot,
-    seat: Option<u16>,
-) -> NodeStatus {
+pub fn status(genesis: &Genesis, store: &Store, snapshot: &Snapshot) -> NodeStatus {
+    let (rules, seat) = (&*snapshot.rules, snapshot.seat);
     // What is on disk is what can be asked for and proven; the replica may be a moment ahead of it.
     let header = query::header(store, query::height(store));
     let status = &snapshot.status;
@@ -45,23 +40,19 @@ pub fn status(
         log_root: header
             .as_ref()
             .map_or_else(|| proof::log::Frontier::new().root(), |header| header.log_root),
-        valid_until_max: height.next().plus(genesis.limits.validity_heights_max.into()),
+        valid_until_max: height.next().plus(rules.limits().validity_heights_max.into()),
         round: status.round.map(|round| round.0),
         pending: u64::try_from(status.pending).unwrap_or(u64::MAX),
         catching_up: status.catching_up,
         highest: status.highest,
         quorum: u64::try_from(rules.committee().quorum()).unwrap_or(u64::MAX),
-        obstacles: obstacles(genesis, rules, snapshot, &validators),
+        obstacles: obstacles(snapshot, &validators),
         validators,
     }
 }
 
-fn obstacles(
-    genesis: &Genesis,
-    rules: &Rules,
-    snapshot: &Snapshot,
-    validators: &[ValidatorStatus],
-) -> Vec<String> {
+fn obstacles(snapshot: &Snapshot, validators: &[ValidatorStatus]) -> Vec<String> {
+    let rules = &*snapshot.rules;
     let mut found: Vec<String> = snapshot.shortage.iter().cloned().collect();
     let status = &snapshot.status;
     let (reachable, quorum, size) =
@@ -84,7 +75,7 @@ fn obstacles(
         ));
     }
     let quiet = snapshot.committed_at.elapsed();
-    let timing = &genesis.timing;
+    let timing = rules.timing();
     let patience = Duration::from_millis(u64::from(timing.idle_ms) + u64::from(timing.propose_ms))
         * IDLE_TIMES;
     if quiet > patience && found.is_empty() {

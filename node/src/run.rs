@@ -48,8 +48,7 @@ pub enum Until {
 /// When it cannot start: what is wrong, and what to do.
 pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
     let Home { config, genesis, consensus, transport } = Home::open(home)?;
-    let rules = Rules::new(&genesis);
-    let chain = *rules.chain();
+    let chain = genesis.chain();
     let store = match store::open(&config.data, &chain, end) {
         Ok(store) => Arc::new(store),
         Err(fault) => {
@@ -64,8 +63,9 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         mine.flat_map(|p| p.addresses.clone()).collect()
     };
     let own = Peer(*transport.public().as_bytes());
-    let peers = genesis
+    let peers = Rules::load(&genesis, &*store)
         .peers()
+        .into_iter()
         .filter(|peer| *peer != own)
         .map(|peer| Neighbour { peer, addresses: addresses(&peer) })
         .collect();
@@ -77,8 +77,11 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         limits: network::Limits::default(),
     })
     .context("cannot listen for other validators")?;
-    let evidence = Records::open(&config.data, &chain, rules.committee())?;
+    let committee =
+        |height| query::committee(&*store, height).unwrap_or_else(|| genesis.committee());
+    let evidence = Records::open(&config.data, &chain, committee)?;
     let room = Room::new(config.data.clone(), config.reserve_mib.saturating_mul(1 << 20));
+    let rules = Rules::load(&genesis, &*store);
     let seat = rules.committee().index_of(&consensus.public());
     tracing::info!(
         chain = %chain.0.short(),
@@ -103,7 +106,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         Err(why) => return Ok(explain(&why)),
     };
 
-    let shared = Arc::new(api::Shared { genesis, rules, seat, handle: handle.clone(), metrics });
+    let shared = Arc::new(api::Shared { genesis, handle: handle.clone(), metrics });
     let serving = Handle::new();
     let mut server = axum_server::bind(config.api).handle(serving.clone());
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);

@@ -92,6 +92,10 @@ pub struct Snapshot {
     pub committed_at: Instant,
     /// Why nothing may be written, if nothing may.
     pub shortage: Option<String>,
+    /// The rules for the next block.
+    pub rules: Arc<Rules>,
+    /// This node's seat in the committee of the next block.
+    pub seat: Option<u16>,
 }
 
 #[derive(Debug, Default)]
@@ -241,8 +245,13 @@ pub fn start(
     let (asks, asked) = mpsc::channel(SUBMISSIONS_WAITING);
     let (events, heard) = mpsc::channel(1024);
     let (votes, urgent) = mpsc::channel(8192);
-    let snapshot =
-        Snapshot { status: replica.status(), committed_at: clock::instant(), shortage: None };
+    let snapshot = Snapshot {
+        status: replica.status(),
+        committed_at: clock::instant(),
+        shortage: None,
+        rules: Arc::new(replica.rules().clone()),
+        seat: replica.seat(),
+    };
     let (publish, status) = watch::channel(snapshot);
     let refused = Arc::new(Mutex::new(Refusals::default()));
     let Beside { room, evidence, signatures } = beside;
@@ -466,8 +475,10 @@ impl Body {
                 }
                 Effect::Accuse(evidence) => {
                     let rules = self.replica.rules();
+                    let committee = query::committee(&*self.store, evidence.height());
+                    let committee = committee.as_ref().unwrap_or_else(|| rules.committee());
                     let mut records = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
-                    let known = records.add(*evidence, rules.chain(), rules.committee());
+                    let known = records.add(*evidence, rules.chain(), committee);
                     if known.map_err(Ended::Evidence)? {
                         self.metrics.accusations.inc();
                     }
@@ -541,7 +552,14 @@ impl Body {
         let status = self.replica.status();
         let (committed_at, shortage) = (self.committed_at, self.room.shortage().map(str::to_owned));
         self.metrics.observe(&status, &self.network.counters());
-        self.publish
-            .send_modify(|snapshot| *snapshot = Snapshot { status, committed_at, shortage });
+        let (rules, seat) = (self.replica.rules(), self.replica.seat());
+        self.publish.send_modify(|snapshot| {
+            let rules = if rules.next() == snapshot.rules.next() {
+                snapshot.rules.clone()
+            } else {
+                Arc::new(rules.clone())
+            };
+            *snapshot = Snapshot { status, committed_at, shortage, rules, seat };
+        });
     }
 }

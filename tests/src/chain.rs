@@ -6,7 +6,7 @@ use types::{
     Agency, AgencyCode, Certificate, Certified, ChainId, Digest, Genesis, Hash, Header, Height,
     Level, Operation, RecordId, Region, Role, Round, SecretKey, Subject, Text, Timestamp,
     Transaction, Verified,
-    genesis::{Limits, Seat, Timing},
+    genesis::{GovernanceRules, Limits, Seat, Timing},
     operation::{
         Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
         LicenceVerb, Provenance, TraceEvent,
@@ -163,6 +163,7 @@ fn genesis(name: &str, seed: u8) -> Genesis {
             idle_ms: 1000,
             clock_ahead_ms: 500,
         },
+        governance: GovernanceRules { approval_percent: 67, open_heights: 100, lead_heights: 2 },
         agencies: agencies.collect(),
         validators: validators.collect(),
     }

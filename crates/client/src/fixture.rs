@@ -11,7 +11,7 @@ use types::{
     Agency, AgencyCode, Block, BlockId, Certificate, Entry, Genesis, Hash, Header, Height, Level,
     Operation, Region, Role, Round, SecretKey, Subject, SubjectState, Timestamp, Transaction,
     codec,
-    genesis::{Limits, Seat, Timing},
+    genesis::{GovernanceRules, Limits, Seat, Timing},
     operation::{Action, Grade},
     subject::{Facts, Link, Part, Status},
     vote::{Step, Vote},
@@ -53,6 +53,7 @@ pub(crate) fn genesis(salt: u8) -> Genesis {
             idle_ms: 1000,
             clock_ahead_ms: 500,
         },
+        governance: GovernanceRules { approval_percent: 67, open_heights: 100, lead_heights: 2 },
         agencies: (0..4)
             .map(|n| Agency {
                 code: code(n),

@@ -12,6 +12,7 @@ use proof::{Check, Claim, Fact, Outcome, Proof, RecordClaim, Scope, StatusClaim}
 use std::fmt::Write as _;
 use types::{
     AgencyCode, Height, Subject, Timestamp,
+    authority::{Governance, Target},
     operation::{Action, EventType, Family, ItemVerb, LicenceVerb},
     subject::{Facts, Kind, Part, Status},
 };
@@ -306,6 +307,7 @@ fn fact(lang: Lang, fact: &Fact, claim: Option<&Claim>, report: &Report) -> Stri
                 Family::Item => lang.pick("service items", "政务服务事项"),
                 Family::Licence => lang.pick("e-licences", "电子证照"),
                 Family::Trace => lang.pick("traceability events", "溯源事件"),
+                Family::Authority => lang.pick("governance", "治理"),
             };
             match scope {
                 Scope::Covered => say!(
@@ -426,6 +428,38 @@ pub(crate) fn facts(lang: Lang, facts: &Facts) -> Option<String> {
             }
             Some(text)
         }
+        Facts::Agency(agency) => {
+            let (name, region) = (&agency.name, agency.region);
+            let keys = agency.keys.iter().filter(|term| term.until.is_none()).count();
+            let grants = agency.grants.iter().filter(|grant| grant.until.is_none()).count();
+            Some(say!(
+                lang,
+                "{name}, region {region}; {keys} keys and {grants} grants not taken back",
+                "{name}，区划 {region}；在用密钥 {keys} 个，未收回授权 {grants} 项"
+            ))
+        }
+        Facts::Proposal(proposal) => {
+            let (count, closes) = (proposal.approvals.len(), proposal.closes);
+            Some(say!(
+                lang,
+                "approved by {count}; may be approved until block {closes}",
+                "已有 {count} 家同意；可表决至区块 {closes}"
+            ))
+        }
+        Facts::Network(network) => {
+            let size = network.members.len();
+            Some(match &network.scheduled {
+                None => say!(lang, "{size} validators", "验证节点 {size} 个"),
+                Some(next) => {
+                    let (at, size) = (next.at, next.members.len());
+                    say!(
+                        lang,
+                        "{size} validators from block {at} on",
+                        "自区块 {at} 起验证节点 {size} 个"
+                    )
+                }
+            })
+        }
         Facts::Basic { .. } | Facts::Lot => None,
     }
 }
@@ -516,7 +550,7 @@ fn record_shown(lang: Lang, claim: &RecordClaim, report: &Report) -> String {
 
 fn record_not_shown(lang: Lang, claim: &RecordClaim) -> String {
     let height = count(claim.entry.height.0);
-    let subjects = claim.operation.subjects();
+    let subjects = claim.operation.subjects(&claim.transaction.agency);
     let Some((subject, _)) = subjects.first() else {
         return say!(lang, "That the content is true.", "内容的真实性。");
     };
@@ -629,6 +663,9 @@ pub(crate) fn thing(lang: Lang, subject: &Subject) -> String {
         Kind::Basic => lang.pick("basic code", "基本编码"),
         Kind::Licence => lang.pick("e-licence", "电子证照"),
         Kind::Lot => lang.pick("lot", "批次"),
+        Kind::Agency => lang.pick("agency", "机构"),
+        Kind::Proposal => lang.pick("proposal", "提案"),
+        Kind::Network => lang.pick("network", "网络"),
     };
     format!("{kind} {}", subject.id)
 }
@@ -639,14 +676,26 @@ pub(crate) fn status(lang: Lang, kind: Kind, status: Status) -> &'static str {
         (Status::Active, Kind::Licence) => lang.pick("ACTIVE", "有效"),
         (Status::Active, Kind::Item | Kind::Basic) => lang.pick("IN FORCE", "在用"),
         (Status::Active, Kind::Lot) => lang.pick("RECORDED", "有记录"),
+        (Status::Active, Kind::Agency) => lang.pick("ENROLLED", "在册"),
+        (Status::Active, Kind::Proposal) => lang.pick("OPEN", "表决中"),
+        (Status::Active, Kind::Network) => lang.pick("IN FORCE", "生效"),
         (Status::Suspended, Kind::Licence) => lang.pick("SUSPENDED", "暂扣"),
-        (Status::Suspended, Kind::Item | Kind::Basic | Kind::Lot) => lang.pick("SUSPENDED", "暂停"),
+        (
+            Status::Suspended,
+            Kind::Item | Kind::Basic | Kind::Lot | Kind::Agency | Kind::Proposal | Kind::Network,
+        ) => lang.pick("SUSPENDED", "暂停"),
         (Status::Annulled, _) => lang.pick("ANNULLED", "撤销"),
         (Status::Cancelled, Kind::Licence) => lang.pick("CANCELLED", "注销"),
-        (Status::Cancelled, Kind::Item | Kind::Basic | Kind::Lot) => lang.pick("CANCELLED", "取消"),
+        (Status::Cancelled, Kind::Item | Kind::Basic | Kind::Lot | Kind::Network) => {
+            lang.pick("CANCELLED", "取消")
+        }
+        (Status::Cancelled, Kind::Agency) => lang.pick("DISSOLVED", "撤并"),
+        (Status::Cancelled, Kind::Proposal) => lang.pick("WITHDRAWN", "撤回"),
         (Status::TransferredOut, _) => lang.pick("TRANSFERRED OUT", "转出"),
         (Status::Revoked, _) => lang.pick("REVOKED", "吊销"),
         (Status::Superseded, _) => lang.pick("SUPERSEDED", "已被取代"),
+        (Status::Proposed, _) => lang.pick("PROPOSED", "拟登记"),
+        (Status::Enacted, _) => lang.pick("ENACTED", "已通过"),
     }
 }
 
@@ -680,6 +729,7 @@ pub(crate) fn act(lang: Lang, action: &Action) -> String {
             let licence = &act.licence;
             say!(lang, "{verb} of e-licence {licence}", "电子证照 {licence} {verb}")
         }
+        Action::Govern(act) => governance(lang, act),
         Action::Trace(event) => {
             let kind = match event.event {
                 EventType::Object => lang.pick("object event", "对象事件"),
@@ -704,6 +754,30 @@ pub(crate) fn act(lang: Lang, action: &Action) -> String {
     }
 }
 
+/// An act of governance and what it is about.
+fn governance(lang: Lang, act: &Governance) -> String {
+    let about = |target: &Target| thing(lang, &target.subject());
+    match act {
+        Governance::Propose(change) => {
+            let about = about(&change.target());
+            say!(lang, "proposal about {about}", "关于{about}的提案")
+        }
+        Governance::Approve { target, .. } => {
+            let about = about(target);
+            say!(lang, "approval of a proposal about {about}", "同意关于{about}的提案")
+        }
+        Governance::Withdraw { target, .. } => {
+            let about = about(target);
+            say!(lang, "withdrawal of a proposal about {about}", "撤回关于{about}的提案")
+        }
+        Governance::Delegate { to, .. } => say!(lang, "delegation to {to}", "向 {to} 委托职权"),
+        Governance::Undelegate { from, .. } => {
+            say!(lang, "end of a delegation to {from}", "收回对 {from} 的委托")
+        }
+        Governance::Rotate { .. } => lang.pick("rotation of a key", "更换密钥").to_owned(),
+    }
+}
+
 /// A subject's part in a record.
 pub(crate) fn part(lang: Lang, part: Part) -> &'static str {
     match part {
@@ -714,6 +788,7 @@ pub(crate) fn part(lang: Lang, part: Part) -> &'static str {
         Part::Output => lang.pick("output", "产出"),
         Part::Parent => lang.pick("parent", "上级"),
         Part::Child => lang.pick("child", "下级"),
+        Part::Target => lang.pick("target", "所涉对象"),
     }
 }
 

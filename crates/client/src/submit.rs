@@ -324,7 +324,7 @@ async fn admit(
         let subjects: BTreeSet<Subject> = batch
             .items
             .iter()
-            .flat_map(|item| item.operation.subjects())
+            .flat_map(|item| item.operation.subjects(sender.signer.agency()))
             .map(|(subject, _)| subject)
             .collect();
         while flying.len() >= FLYING_MAX

@@ -8,6 +8,15 @@ use types::{ChainId, Committee, Height, Round, vote::Step};
 pub type Place = (Height, Round, u8, u16);
 
 impl Evidence {
+    /// The height it is of: that height's committee says who may be convicted.
+    #[must_use]
+    pub const fn height(&self) -> Height {
+        match self {
+            Self::Votes([(first, _), _]) => first.height,
+            Self::Proposals([(first, _), _]) => first.height,
+        }
+    }
+
     /// Where the two things were said, if both were said there, they differ, and the same seat signed both.
     #[must_use]
     pub fn convicts(&self, chain: &ChainId, committee: &Committee) -> Option<Place> {

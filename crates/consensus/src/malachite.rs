@@ -53,6 +53,19 @@ struct Signer {
     committee: Committee,
 }
 
+/// The core at the beginning of a height, in a seat.
+fn state_for(start: &Start, seat: Option<u16>, vote_from: Height) -> State {
+    let params = Params {
+        // A node without a seat follows: it checks and decides, and never signs.
+        address: Seat(seat.unwrap_or(u16::MAX)),
+        threshold_params: ThresholdParams::default(),
+        value_payload: ValuePayload::ProposalAndParts,
+        enabled: seat.is_some() && start.height >= vote_from,
+    };
+    let (height, validators) = (At(start.height.0), Validators::of(&start.committee));
+    State::new(Chain, height, validators, params, QUEUE, QUEUE)
+}
+
 impl Core {
     pub(crate) fn restore(
         identity: Identity,
@@ -60,15 +73,7 @@ impl Core {
         journal: &[Entry],
     ) -> Result<(Self, Vec<Action>), Stuck> {
         let seat = start.committee.index_of(&identity.secret.public());
-        let params = Params {
-            // A node without a seat follows: it checks and decides, and never signs.
-            address: Seat(seat.unwrap_or(u16::MAX)),
-            threshold_params: ThresholdParams::default(),
-            value_payload: ValuePayload::ProposalAndParts,
-            enabled: seat.is_some() && start.height >= identity.vote_from,
-        };
-        let (height, validators) = (At(start.height.0), Validators::of(&start.committee));
-        let state = State::new(Chain, height, validators, params, QUEUE, QUEUE);
+        let state = state_for(&start, seat, identity.vote_from);
         let signer = Signer {
             chain: identity.chain,
             secret: identity.secret,
@@ -154,8 +159,13 @@ impl Core {
                 self.early = self.early.split_off(&start.height);
                 let validators = Validators::of(&start.committee);
                 let seat = start.committee.index_of(&self.signer.secret.public());
-                self.state.params.address = Seat(seat.unwrap_or(u16::MAX));
-                self.state.params.enabled = seat.is_some() && start.height >= self.signer.vote_from;
+                if self.state.params.address == Seat(seat.unwrap_or(u16::MAX)) {
+                    self.state.params.enabled =
+                        seat.is_some() && start.height >= self.signer.vote_from;
+                } else {
+                    // The core learns its seat once. A height begins with nothing of the one before, so a new core loses nothing.
+                    self.state = state_for(&start, seat, self.signer.vote_from);
+                }
                 self.signer.committee = start.committee;
                 // No target time: then the core never acts on the clock it reads.
                 CoreInput::StartHeight(

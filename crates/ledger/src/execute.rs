@@ -1,6 +1,7 @@
 //! A block, executed: from transactions in order to the roots after them.
 
 use crate::{
+    govern::is_authority,
     rejection::Rejection,
     rules::{Rules, View},
     state::{Column, Commit, State, Write},
@@ -9,10 +10,12 @@ use proof::{log, map};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Block, BlockId, Certified, Entry, Hash, Header, Height, RecordId, SubjectState, Timestamp,
-    Transaction, TxId, Verified, block,
+    Block, BlockId, Certified, Entry, Hash, Header, Height, PublicKey, RecordId, SubjectState,
+    Timestamp, Transaction, TxId, Verified,
+    authority::{Moment, NetworkFacts},
+    block,
     codec::{self, Wire},
-    subject::Link,
+    subject::{Facts, Link},
 };
 
 /// The end of the chain, as the next block finds it.
@@ -115,9 +118,16 @@ pub struct Outcome {
     tip: Tip,
     writes: Vec<Write>,
     touched: Vec<Hash>,
+    governs: bool,
 }
 
 impl Outcome {
+    /// Whether it changes who may do what, so that the next block has other rules.
+    #[must_use]
+    pub const fn governs(&self) -> bool {
+        self.governs
+    }
+
     /// The end of the chain after the block.
     #[must_use]
     pub const fn tip(&self) -> &Tip {
@@ -174,6 +184,8 @@ pub(crate) fn history_key(subject: &Hash, sequence: u64) -> Vec<u8> {
 }
 
 const TIP: &[u8] = b"tip";
+/// Before the keys of subjects that say who may do what.
+pub(crate) const AUTHORITY: &[u8] = b"authority/";
 
 /// The end of the chain that `state` holds.
 ///
@@ -214,16 +226,30 @@ pub(crate) struct Overlay {
 
 struct Layered<'a, S> {
     state: &'a S,
+    /// What genesis says, which the first block writes.
+    first: &'a BTreeMap<Hash, SubjectState>,
     below: &'a Overlay,
     fresh: BTreeMap<Hash, SubjectState>,
 }
 
 impl<S: State> View for Layered<'_, S> {
     fn subject(&self, key: &Hash) -> Option<SubjectState> {
-        self.fresh.get(key).or_else(|| self.below.subjects.get(key)).cloned().or_else(|| {
-            let bytes = self.state.get(Column::Subjects, &key.0)?;
-            Some(codec::decode(&bytes).expect("subjects are written canonically"))
-        })
+        self.fresh
+            .get(key)
+            .or_else(|| self.below.subjects.get(key))
+            .cloned()
+            .or_else(|| {
+                let bytes = self.state.get(Column::Subjects, &key.0)?;
+                Some(codec::decode(&bytes).expect("subjects are written canonically"))
+            })
+            .or_else(|| self.first.get(key).cloned())
+    }
+
+    fn has_key(&self, key: &PublicKey) -> bool {
+        let fresh = self.fresh.values().chain(self.below.subjects.values());
+        fresh
+            .into_iter()
+            .any(|state| matches!(&state.facts, Facts::Agency(facts) if facts.had(key)))
     }
 }
 
@@ -247,38 +273,46 @@ impl Overlay {
     }
 }
 
-/// What `tx` would do if it were committed at height `next`, its first new record at `position`.
+impl Tip {
+    /// The block that follows, as far as it is known beforehand.
+    #[must_use]
+    pub const fn moment(&self) -> Moment {
+        Moment { height: self.height.next(), time: self.time }
+    }
+}
+
+/// What `tx` would do if it were committed in the block at `at`, its first new record at `position`.
 ///
 /// The one place where a transaction meets the rules: admission, proposal and validation all come here.
 pub(crate) fn judge(
     rules: &Rules,
     state: &impl State,
     overlay: &Overlay,
-    next: Height,
+    at: Moment,
     mut position: u64,
     tx: &Transaction,
 ) -> Result<Effects, Rejection> {
     let id = tx.id();
-    let agency = rules.authorise(&tx.header, next)?;
+    let agency = rules.authorise(&tx.header, at.height)?;
     if state.get(Column::Transactions, id.as_bytes()).is_some() {
         return Err(Rejection::Committed(id));
     }
-    let mut view = Layered { state, below: overlay, fresh: BTreeMap::new() };
+    let mut view = Layered { state, first: rules.first(), below: overlay, fresh: BTreeMap::new() };
     let mut seen = BTreeMap::new();
     let mut records = Vec::with_capacity(tx.operations.len());
     let (mut links, mut spared) = (Vec::new(), Vec::new());
     for (index, operation) in tx.operations.iter().enumerate() {
-        let record = operation.record(&agency.code);
-        if let Some(at) =
+        let record = operation.record(&agency);
+        if let Some(place) =
             seen.get(&record).copied().or_else(|| find_record(state, overlay, &record))
         {
-            records.push((record, at, false));
-            spared.extend(operation.subjects().iter().map(|(subject, _)| subject.key()));
+            records.push((record, place, false));
+            spared.extend(operation.subjects(&agency).iter().map(|(subject, _)| subject.key()));
             continue;
         }
-        let changes = rules.judge(index, agency, operation, &view)?;
+        let changes = rules.judge(index, agency, (&record, operation), at, &view)?;
         view.fresh.extend(changes);
-        for (subject, part) in operation.subjects() {
+        for (subject, part) in operation.subjects(&agency) {
             let key = subject.key();
             let link = Link { position, record, part };
             let changed =
@@ -349,7 +383,8 @@ impl<'a, S: State> Draft<'a, S> {
     pub fn push(&mut self, tx: &Verified<Transaction>) -> Result<(), Rejection> {
         let tx = tx.get();
         let next = self.tip.height.next();
-        let effects = judge(self.rules, self.state, &self.overlay, next, self.log.size(), tx)?;
+        let at = self.tip.moment();
+        let effects = judge(self.rules, self.state, &self.overlay, at, self.log.size(), tx)?;
         let id = tx.id();
         let place = Place {
             height: next,
@@ -399,7 +434,17 @@ impl<'a, S: State> Draft<'a, S> {
 
     /// The block of what was pushed, and its effects.
     #[must_use]
+    ///
+    /// # Panics
+    /// Never: no rule makes a committee that is none.
     pub fn finish(mut self, proposer: u16) -> (Block, Outcome) {
+        let next = self.tip.height.next();
+        if self.tip.height == Height::GENESIS {
+            // The first block takes what genesis says into the state map, under what its own transactions made of it.
+            for (key, state) in self.rules.first() {
+                self.overlay.subjects.entry(*key).or_insert_with(|| state.clone());
+            }
+        }
         let digests =
             self.overlay.subjects.iter().map(|(key, state)| (*key, Some(state.digest()))).collect();
         let update = map::update(&Pages(self.state), &digests);
@@ -408,10 +453,27 @@ impl<'a, S: State> Draft<'a, S> {
         }
         let subjects = core::mem::take(&mut self.overlay.subjects);
         let touched = subjects.keys().copied().collect();
+        let (mut governs, mut network) = (false, self.rules.network().clone());
         for (key, state) in &subjects {
             self.put(Column::Subjects, &key.0, codec::encode(state));
+            if is_authority(&state.subject) {
+                governs = true;
+                self.put(Column::Meta, &[AUTHORITY, &key.0].concat(), Vec::new());
+            }
+            if let Facts::Network(facts) = &state.facts {
+                network.clone_from(facts);
+            }
         }
-        let committee = self.rules.committee().digest();
+        let committee = self.rules.committee();
+        let after = NetworkFacts::committee(network.members_at(next.next()))
+            .expect("no change makes a committee that is none");
+        if self.tip.height == Height::GENESIS {
+            self.put(Column::Committees, &next.0.to_be_bytes(), codec::encode(committee));
+        }
+        if after != *committee {
+            self.put(Column::Committees, &next.next().0.to_be_bytes(), codec::encode(&after));
+        }
+        let (committee, next_committee) = (committee.digest(), after.digest());
         let header = Header {
             version: block::VERSION,
             chain: *self.rules.chain(),
@@ -424,7 +486,7 @@ impl<'a, S: State> Draft<'a, S> {
             log_root: self.log.root(),
             state_root: if digests.is_empty() { self.tip.state_root } else { update.root },
             committee,
-            next_committee: committee,
+            next_committee,
         };
         let at = header.height.0.to_be_bytes();
         self.put(Column::Headers, &at, codec::encode(&header));
@@ -438,7 +500,7 @@ impl<'a, S: State> Draft<'a, S> {
             state_root: header.state_root,
             log: self.log,
         };
-        let outcome = Outcome { block: id, tip, writes: self.writes, touched };
+        let outcome = Outcome { block: id, tip, writes: self.writes, touched, governs };
         (Block { header, transactions: self.transactions }, outcome)
     }
 }
@@ -508,7 +570,6 @@ pub fn validate<S: State>(
         ("parent", header.parent == tip.id),
         ("payload", header.payload == Block::payload(&block.transactions)),
         ("committee", header.committee == committee),
-        ("next committee", header.next_committee == committee),
     ] {
         if !same {
             return Err(Invalid::Header { field });
@@ -530,6 +591,9 @@ pub fn validate<S: State>(
     let ours = &ours.header;
     if ours.log_size != header.log_size {
         return Err(Invalid::Header { field: "log size" });
+    }
+    if ours.next_committee != header.next_committee {
+        return Err(Invalid::Header { field: "next committee" });
     }
     for (field, ours, theirs) in [
         ("log root", ours.log_root, header.log_root),

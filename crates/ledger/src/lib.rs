@@ -8,7 +8,9 @@
 //!
 //! This crate does not know that blocks are voted on, nor whether state is memory or RocksDB.
 
+pub mod authority;
 pub mod execute;
+mod govern;
 pub mod pool;
 pub mod prove;
 pub mod query;
@@ -18,9 +20,11 @@ pub mod state;
 
 pub use execute::{Draft, Invalid, Outcome, Tip, commit, propose, tip, validate};
 pub use pool::{Pool, PoolLimits};
-pub use rejection::Rejection;
-pub use rules::Rules;
+pub use rejection::{Misrule, Rejection};
+pub use rules::{Amended, Rules};
 pub use state::{Column, Commit, Memory, State, Write};
 
+#[cfg(test)]
+mod govern_tests;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,9 @@ use crate::{
     state::State,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use types::{Hash, Height, PublicKey, RecordId, Transaction, TxId, Verified, codec};
+use types::{
+    Hash, Height, PublicKey, RecordId, Transaction, TxId, Verified, authority::Moment, codec,
+};
 
 /// How much may wait. Local to a node: no two need agree.
 #[derive(Clone, Copy, Debug)]
@@ -117,8 +119,7 @@ impl Pool {
         if waiting >= self.limits.per_key_max {
             return Err(Rejection::Quota);
         }
-        let effects =
-            judge(rules, state, &self.overlay, tip.height.next(), u64::MAX >> 1, tx.get())?;
+        let effects = judge(rules, state, &self.overlay, tip.moment(), u64::MAX >> 1, tx.get())?;
         let at = self.next;
         self.next += 1;
         self.insert(at, id, tx, bytes, &effects);
@@ -127,14 +128,14 @@ impl Pool {
 
     /// Takes out what was committed or has expired, and judges again whatever the block may have overtaken.
     ///
-    /// Returns those that are now refused, with the reason.
+    /// If the rules are `amended`, that is everything. Returns those that are now refused, with the reason.
     pub fn settle(
         &mut self,
         rules: &Rules,
         state: &impl State,
         tip: &Tip,
-        committed: &[TxId],
-        touched: &[Hash],
+        (committed, touched): (&[TxId], &[Hash]),
+        amended: bool,
     ) -> Vec<(TxId, Rejection)> {
         let next = tip.height.next();
         let mut refused = Vec::new();
@@ -144,6 +145,9 @@ impl Pool {
                 stale.extend(self.remove(at).subjects);
             }
         }
+        if amended {
+            stale.extend(self.by_subject.keys());
+        }
         while let Some((valid_until, at)) = self.by_deadline.first().copied()
             && valid_until < next
         {
@@ -151,7 +155,7 @@ impl Pool {
             stale.extend(expired.subjects);
             refused.push((expired.id, Rejection::Expired { valid_until, next }));
         }
-        self.judge_again(rules, state, next, stale, &mut refused);
+        self.judge_again(rules, state, tip.moment(), stale, &mut refused);
         refused
     }
 
@@ -169,7 +173,7 @@ impl Pool {
                 stale.extend(self.remove(at).subjects);
             }
         }
-        self.judge_again(rules, state, tip.height.next(), stale, &mut refused);
+        self.judge_again(rules, state, tip.moment(), stale, &mut refused);
         refused
     }
 
@@ -178,7 +182,7 @@ impl Pool {
         &mut self,
         rules: &Rules,
         state: &impl State,
-        next: Height,
+        at: Moment,
         mut stale: BTreeSet<Hash>,
         refused: &mut Vec<(TxId, Rejection)>,
     ) {
@@ -196,9 +200,14 @@ impl Pool {
             self.overlay.subjects.remove(subject);
         }
         let again: Vec<Pending> = affected.iter().map(|at| self.remove(*at)).collect();
-        for (at, Pending { id, tx, bytes, .. }) in affected.into_iter().zip(again) {
-            match judge(rules, state, &self.overlay, next, u64::MAX >> 1, tx.get()) {
-                Ok(effects) => self.insert(at, id, tx, bytes, &effects),
+        for (order, Pending { id, tx, bytes, .. }) in affected.into_iter().zip(again) {
+            let operations = tx.get().operations.len();
+            if !rules.has_room(bytes, operations) {
+                refused.push((id, Rejection::Size { bytes, operations }));
+                continue;
+            }
+            match judge(rules, state, &self.overlay, at, u64::MAX >> 1, tx.get()) {
+                Ok(effects) => self.insert(order, id, tx, bytes, &effects),
                 Err(rejection) => refused.push((id, rejection)),
             }
         }

@@ -1,12 +1,12 @@
 //! What anyone may ask of a state.
 
 use crate::{
-    execute::{Place, Spot, history_key},
+    execute::{AUTHORITY, Place, Spot, history_key},
     state::{Column, State},
 };
 use types::{
-    Block, Certificate, Entry, Header, Height, Operation, RecordId, Subject, SubjectState,
-    Transaction, TxId,
+    Block, Certificate, Committee, Entry, Header, Height, Operation, RecordId, Subject,
+    SubjectState, Transaction, TxId,
     codec::{self, Wire},
     hash::Digest,
     subject::Link,
@@ -115,6 +115,39 @@ pub fn by_document(state: &impl State, document: &Digest, limit: usize) -> Vec<u
     pairs
         .iter()
         .filter_map(|(key, _)| Some(u64::from_be_bytes(key.get(32..)?.try_into().ok()?)))
+        .collect()
+}
+
+/// The committee that decides a height, if a block of the ledger says so.
+#[must_use]
+pub fn committee(state: &impl State, height: Height) -> Option<Committee> {
+    let all = state.scan(Column::Committees, &[], &[], COMMITTEES_MAX);
+    let (_, bytes) = all
+        .into_iter()
+        .take_while(|(from, _)| from.as_slice() <= height.0.to_be_bytes().as_slice())
+        .last()?;
+    Some(codec::decode(&bytes).expect("what a commit writes is canonical"))
+}
+
+/// The heights from which another committee decides, with it, oldest first; the first is genesis'.
+#[must_use]
+pub fn committees(state: &impl State) -> Vec<(Height, Committee)> {
+    let all = state.scan(Column::Committees, &[], &[], COMMITTEES_MAX);
+    let read = |(from, bytes): (Vec<u8>, Vec<u8>)| {
+        let from = u64::from_be_bytes(from.try_into().ok()?);
+        Some((Height(from), codec::decode(&bytes).ok()?))
+    };
+    all.into_iter().filter_map(read).collect()
+}
+
+/// The most committees that are looked through: two changes a week for a century.
+const COMMITTEES_MAX: usize = 10_400;
+
+/// The subjects that say who may do what.
+pub(crate) fn authority(state: &impl State) -> Vec<SubjectState> {
+    let keys = state.scan(Column::Meta, AUTHORITY, AUTHORITY, usize::MAX);
+    keys.iter()
+        .filter_map(|(key, _)| read(state, Column::Subjects, key.get(AUTHORITY.len()..)?))
         .collect()
 }
 

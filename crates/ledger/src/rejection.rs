@@ -3,6 +3,7 @@
 use types::{
     AgencyCode, Height, PublicKey, Subject, TxId,
     agency::Level,
+    committee::CommitteeError,
     operation::{Family, LOTS_MAX},
     subject::Status,
     transaction::TransactionError,
@@ -179,6 +180,32 @@ pub enum Rejection {
         /// Which operation.
         index: usize,
     },
+    /// The agency may not act.
+    #[error("{agency} is {status:?} and may not act")]
+    Inactive {
+        /// The agency.
+        agency: AgencyCode,
+        /// Where it stands.
+        status: Status,
+    },
+    /// The key was the agency's, and is no longer, or not yet.
+    #[error("the key {key} of {agency} does not sign at height {height}")]
+    KeyTerm {
+        /// The key.
+        key: PublicKey,
+        /// Whose it is.
+        agency: AgencyCode,
+        /// The next height.
+        height: Height,
+    },
+    /// Governance does not work like this.
+    #[error("operation {index}: {why}")]
+    Governance {
+        /// Which operation.
+        index: usize,
+        /// The rule.
+        why: Misrule,
+    },
     /// The pool holds as much as it may.
     #[error("this node holds as many unconfirmed transactions as it may; try again in a moment")]
     Full,
@@ -218,6 +245,9 @@ impl Rejection {
             Self::Validity { .. } => "E-LIC-VALIDITY",
             Self::Itself { .. } => "E-LIC-ITSELF",
             Self::Lots { .. } => "E-TRACE-LOTS",
+            Self::Inactive { .. } => "E-AUTH-INACTIVE",
+            Self::KeyTerm { .. } => "E-AUTH-TERM",
+            Self::Governance { why, .. } => why.code(),
             Self::Full => "E-POOL-FULL",
             Self::Quota => "E-POOL-QUOTA",
         }
@@ -227,5 +257,180 @@ impl Rejection {
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Full | Self::Quota)
+    }
+}
+
+/// A rule of governance that an operation breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misrule {
+    /// Too late.
+    #[error("the proposal could be approved until height {closes}; propose it again")]
+    Closed {
+        /// The last height at which it could.
+        closes: Height,
+    },
+    /// One agency, one approval.
+    #[error("{agency} approves this proposal already")]
+    Twice {
+        /// The agency.
+        agency: AgencyCode,
+    },
+    /// The act names something else than the proposal or the change is about.
+    #[error("the change is about {subject}; name that as the target")]
+    Target {
+        /// What it is about.
+        subject: Subject,
+    },
+    /// Only whoever proposed may withdraw.
+    #[error("only {proposer}, which proposed it, may withdraw it")]
+    Proposer {
+        /// Who did.
+        proposer: AgencyCode,
+    },
+    /// A key is used once.
+    #[error("the key {key} is or was in use; make a new one")]
+    KeyTaken {
+        /// The key.
+        key: PublicKey,
+    },
+    /// Not a key of that agency.
+    #[error("{key} is not a key that {agency} signs with")]
+    KeyUnknown {
+        /// The key.
+        key: PublicKey,
+        /// The agency.
+        agency: AgencyCode,
+    },
+    /// Nobody shows that they hold the key.
+    #[error(
+        "the signature by {key} over the agency's code does not verify on this chain; sign it with `minlian-node key possess`"
+    )]
+    Possession {
+        /// The key.
+        key: PublicKey,
+    },
+    /// An agency keeps at least one key.
+    #[error("{agency} would have no key left; enrol another first, or suspend the agency")]
+    KeyLast {
+        /// The agency.
+        agency: AgencyCode,
+    },
+    /// Too few keys, or too many.
+    #[error("{found} keys; an agency has 1 to 16 at a time")]
+    Keys {
+        /// Keys there would be.
+        found: usize,
+    },
+    /// There is no such grant in force, or not of this agency's making.
+    #[error("{agency} holds no grant {number} that could be taken back here")]
+    Grant {
+        /// The agency.
+        agency: AgencyCode,
+        /// The number.
+        number: u32,
+    },
+    /// A role names something, and not too much.
+    #[error("a role names 1 to 64 regions, types or namespaces")]
+    Scope,
+    /// A grant ends in the future; governing does not run out.
+    #[error(
+        "a grant must end after the time of the last block, and one to govern has no end but revocation"
+    )]
+    Expiry,
+    /// Delegation narrows.
+    #[error("{agency} may not pass on more than it may do itself")]
+    Wider {
+        /// The agency.
+        agency: AgencyCode,
+    },
+    /// Delegation and enrolment go down the line, from the next higher level.
+    #[error("{above} is not the agency directly above {agency}")]
+    Line {
+        /// The lower.
+        agency: AgencyCode,
+        /// The higher.
+        above: AgencyCode,
+    },
+    /// No such seat.
+    #[error("no validator has the key {key}")]
+    SeatUnknown {
+        /// The key.
+        key: PublicKey,
+    },
+    /// It has a seat, or will.
+    #[error("{agency} has a seat in the committee; it must leave that first")]
+    Seated {
+        /// The agency.
+        agency: AgencyCode,
+    },
+    /// Not a committee.
+    #[error("after the change there would be {why}")]
+    Committee {
+        /// Why not.
+        why: CommitteeError,
+    },
+    /// More join than may be absent.
+    #[error(
+        "{joining} seats join, and only {faults} may be absent from the new committee; join fewer at a time"
+    )]
+    Newcomers {
+        /// Seats that join.
+        joining: usize,
+        /// Seats that may be absent.
+        faults: usize,
+    },
+    /// One change at a time.
+    #[error("another committee takes over at height {at}; wait for it")]
+    Pending {
+        /// When.
+        at: Height,
+    },
+    /// Nothing changes.
+    #[error("no seat joins and none leaves")]
+    Nothing,
+    /// With this number the chain could not go on.
+    #[error("{why}")]
+    Parameter {
+        /// Which, and what it may be.
+        why: String,
+    },
+    /// Somebody must be able to change things.
+    #[error("no agency would be left to govern")]
+    Ungoverned,
+    /// More than is kept of one subject.
+    #[error("{subject} would take more room than a subject may")]
+    Size {
+        /// The subject.
+        subject: Subject,
+    },
+}
+
+impl Misrule {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Closed { .. } => "E-GOV-CLOSED",
+            Self::Twice { .. } => "E-GOV-TWICE",
+            Self::Target { .. } => "E-GOV-TARGET",
+            Self::Proposer { .. } => "E-GOV-PROPOSER",
+            Self::KeyTaken { .. } => "E-GOV-KEY-TAKEN",
+            Self::KeyUnknown { .. } => "E-GOV-KEY-UNKNOWN",
+            Self::Possession { .. } => "E-GOV-POSSESSION",
+            Self::KeyLast { .. } => "E-GOV-KEY-LAST",
+            Self::Keys { .. } => "E-GOV-KEYS",
+            Self::Grant { .. } => "E-GOV-GRANT",
+            Self::Scope => "E-GOV-SCOPE",
+            Self::Expiry => "E-GOV-EXPIRY",
+            Self::Wider { .. } => "E-GOV-WIDER",
+            Self::Line { .. } => "E-GOV-LINE",
+            Self::SeatUnknown { .. } => "E-GOV-SEAT-UNKNOWN",
+            Self::Seated { .. } => "E-GOV-SEATED",
+            Self::Committee { .. } => "E-GOV-COMMITTEE",
+            Self::Newcomers { .. } => "E-GOV-NEWCOMERS",
+            Self::Pending { .. } => "E-GOV-PENDING",
+            Self::Nothing => "E-GOV-NOTHING",
+            Self::Parameter { .. } => "E-GOV-PARAMETER",
+            Self::Ungoverned => "E-GOV-UNGOVERNED",
+            Self::Size { .. } => "E-GOV-SIZE",
+        }
     }
 }

@@ -1,12 +1,19 @@
 //! Who may do what, and what it makes of the subjects it touches.
 
-use crate::rejection::Rejection;
-use std::collections::BTreeMap;
+use crate::{
+    authority::{Authority, Standing},
+    query,
+    rejection::Rejection,
+    state::State,
+};
+use std::{collections::BTreeMap, sync::Arc};
 use types::{
-    Agency, AgencyCode, ChainId, Committee, Genesis, Hash, Height, PublicKey, Subject,
+    AgencyCode, ChainId, Committee, Genesis, Hash, Height, PublicKey, RecordId, Subject,
     SubjectState, Timestamp,
     agency::{Level, Role},
-    genesis::Limits,
+    authority::{Member, Moment, NetworkFacts},
+    genesis::{Limits, Timing},
+    net::Peer,
     operation::{
         Action, Family, ItemAction, ItemVerb, LOTS_MAX, LicenceAction, LicenceFacts, LicenceVerb,
         Operation, TraceEvent,
@@ -15,53 +22,104 @@ use types::{
     transaction::TransactionHeader,
 };
 
-/// What genesis says of agencies, keys and limits, ready to be asked.
+/// What the chain says of agencies, keys, limits and the committee for the next block, ready to be asked.
 #[derive(Clone, Debug)]
 pub struct Rules {
     chain: ChainId,
-    genesis_time: Timestamp,
-    limits: Limits,
-    clock_ahead_ms: u64,
+    /// What the state map holds before the first block, by place.
+    genesis: Arc<Genesis>,
+    first: Arc<BTreeMap<Hash, SubjectState>>,
+    authority: Arc<Authority>,
+    /// The height these rules are for.
+    next: Height,
     committee: Committee,
-    agencies: BTreeMap<AgencyCode, Agency>,
-    keys: BTreeMap<PublicKey, AgencyCode>,
+}
+
+/// What a block changed in the rules themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amended {
+    /// Agencies, keys, grants, limits or timing.
+    pub authority: bool,
+    /// The committee.
+    pub committee: bool,
 }
 
 /// What the rules may look at: the state of subjects as the operation finds them.
 pub trait View {
     /// A subject's state, by its key in the map.
     fn subject(&self, key: &Hash) -> Option<SubjectState>;
+
+    /// Whether an agency took this key since the last block.
+    fn has_key(&self, key: &PublicKey) -> bool;
 }
 
 /// Subjects as they are after an operation, before it is added to their history.
 pub(crate) type Changes = Vec<(Hash, SubjectState)>;
 
 /// One operation before its judge.
-struct Case<'a, V> {
-    index: usize,
-    agency: &'a Agency,
-    rules: &'a Rules,
-    view: &'a V,
-    effective_from: Timestamp,
+pub(crate) struct Case<'a, V> {
+    pub(crate) index: usize,
+    pub(crate) agency: AgencyCode,
+    pub(crate) rules: &'a Rules,
+    pub(crate) view: &'a V,
+    pub(crate) at: Moment,
+    pub(crate) effective_from: Timestamp,
 }
 
 impl Rules {
-    /// The rules that a genesis sets.
+    /// The rules that a genesis sets for the first block.
+    ///
+    /// # Panics
+    /// When the genesis was not checked.
     #[must_use]
     pub fn new(genesis: &Genesis) -> Self {
-        let keys = genesis
-            .agencies
-            .iter()
-            .flat_map(|agency| agency.keys.iter().map(|key| (*key, agency.code)));
+        let subjects = genesis.subjects();
+        let authority = Authority::of(subjects.iter().cloned());
+        let first = subjects.into_iter().map(|state| (state.subject.key(), state)).collect();
         Self {
             chain: genesis.chain(),
-            genesis_time: genesis.time,
-            limits: genesis.limits,
-            clock_ahead_ms: genesis.timing.clock_ahead_ms.into(),
+            genesis: Arc::new(genesis.clone()),
+            first: Arc::new(first),
+            authority: Arc::new(authority),
+            next: Height::GENESIS.next(),
             committee: genesis.committee(),
-            agencies: genesis.agencies.iter().map(|agency| (agency.code, agency.clone())).collect(),
-            keys: keys.collect(),
         }
+    }
+
+    /// The rules for the block after those that `state` holds.
+    ///
+    /// # Panics
+    /// When the state holds what no commit wrote.
+    #[must_use]
+    pub fn load(genesis: &Genesis, state: &impl State) -> Self {
+        let mut rules = Self::new(genesis);
+        let height = query::height(state);
+        if height > Height::GENESIS {
+            rules.authority = Arc::new(Authority::of(query::authority(state)));
+        }
+        rules.turn_to(height.next());
+        rules
+    }
+
+    /// The rules for the block after the one that `state` has just taken in, and whether they are other rules.
+    ///
+    /// # Panics
+    /// When the state holds what no commit wrote.
+    #[must_use]
+    pub fn after(&self, state: &impl State, outcome_governs: bool) -> (Self, Amended) {
+        let mut rules = self.clone();
+        if outcome_governs {
+            rules.authority = Arc::new(Authority::of(query::authority(state)));
+        }
+        rules.turn_to(query::height(state).next());
+        let committee = rules.committee != self.committee;
+        (rules, Amended { authority: outcome_governs, committee })
+    }
+
+    fn turn_to(&mut self, next: Height) {
+        self.next = next;
+        self.committee = NetworkFacts::committee(self.authority.network().members_at(next))
+            .expect("no change makes a committee that is none");
     }
 
     /// The chain.
@@ -70,41 +128,91 @@ impl Rules {
         &self.chain
     }
 
+    /// What everyone agreed on by hand.
+    #[must_use]
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// What the state map holds before the first block, by place.
+    pub(crate) fn first(&self) -> &BTreeMap<Hash, SubjectState> {
+        &self.first
+    }
+
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// The time of height 0.
     #[must_use]
-    pub const fn genesis_time(&self) -> Timestamp {
-        self.genesis_time
+    pub fn genesis_time(&self) -> Timestamp {
+        self.genesis.time
+    }
+
+    /// The network as the last block left it.
+    #[must_use]
+    pub fn network(&self) -> &NetworkFacts {
+        self.authority.network()
     }
 
     /// What a block may hold.
     #[must_use]
-    pub const fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn limits(&self) -> &Limits {
+        &self.network().limits
+    }
+
+    /// How long validators wait for one another.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        self.network().timing
     }
 
     /// Whether a block may hold so many bytes and operations.
     pub(crate) fn has_room(&self, bytes: usize, operations: usize) -> bool {
         let within = |sum: usize, limit: u32| u32::try_from(sum).is_ok_and(|sum| sum <= limit);
-        within(bytes, self.limits.block_bytes_max)
-            && within(operations, self.limits.block_operations_max)
+        within(bytes, self.limits().block_bytes_max)
+            && within(operations, self.limits().block_operations_max)
     }
 
     /// How far a block's time may be ahead of a validator's clock, milliseconds.
     #[must_use]
-    pub const fn clock_ahead_ms(&self) -> u64 {
-        self.clock_ahead_ms
+    pub fn clock_ahead_ms(&self) -> u64 {
+        self.timing().clock_ahead_ms.into()
     }
 
-    /// The committee.
+    /// The height these rules are for.
+    #[must_use]
+    pub const fn next(&self) -> Height {
+        self.next
+    }
+
+    /// The committee that decides it.
     #[must_use]
     pub const fn committee(&self) -> &Committee {
         &self.committee
     }
 
-    /// The agency with a code.
+    /// Its members in seat order, with the keys by which they are connected to.
     #[must_use]
-    pub fn agency(&self, code: &AgencyCode) -> Option<&Agency> {
-        self.agencies.get(code)
+    pub fn members(&self) -> &[Member] {
+        self.network().members_at(self.next)
+    }
+
+    /// Those to be connected to: the committee, and those who are to take over.
+    #[must_use]
+    pub fn peers(&self) -> Vec<Peer> {
+        self.network().peers(self.next)
+    }
+
+    /// An agency as the last block left it.
+    #[must_use]
+    pub fn agency(&self, code: &AgencyCode) -> Option<&Standing> {
+        self.authority.agency(code)
+    }
+
+    /// Every agency, by code.
+    pub fn agencies(&self) -> impl Iterator<Item = (&AgencyCode, &Standing)> {
+        self.authority.agencies()
     }
 
     /// The agency in whose name a header's key signs, if the header may be committed at `next`.
@@ -112,58 +220,75 @@ impl Rules {
         &self,
         header: &TransactionHeader,
         next: Height,
-    ) -> Result<&Agency, Rejection> {
+    ) -> Result<AgencyCode, Rejection> {
         let valid_until = header.valid_until;
         if valid_until < next {
             return Err(Rejection::Expired { valid_until, next });
         }
-        let max = next.plus(self.limits.validity_heights_max.into());
+        let max = next.plus(self.limits().validity_heights_max.into());
         if valid_until > max {
             return Err(Rejection::Horizon { valid_until, max });
         }
-        let owner = self.keys.get(&header.key).ok_or(Rejection::UnknownKey(header.key))?;
-        let foreign =
-            Rejection::ForeignKey { key: header.key, owner: *owner, claimed: header.agency };
-        if *owner == header.agency { self.agencies.get(owner).ok_or(foreign) } else { Err(foreign) }
+        let (key, claimed) = (header.key, header.agency);
+        let owner = *self.authority.owner(&key).ok_or(Rejection::UnknownKey(key))?;
+        let foreign = Rejection::ForeignKey { key, owner, claimed };
+        if owner != claimed {
+            return Err(foreign);
+        }
+        let standing = self.authority.agency(&owner).ok_or(foreign)?;
+        if !standing.facts.may_sign(&key, next) {
+            return Err(Rejection::KeyTerm { key, agency: owner, height: next });
+        }
+        match standing.status {
+            Status::Active => Ok(owner),
+            status => Err(Rejection::Inactive { agency: owner, status }),
+        }
     }
 
     /// What `operation` makes of its subjects, if `agency` may do it.
     pub(crate) fn judge(
         &self,
         index: usize,
-        agency: &Agency,
-        operation: &Operation,
+        agency: AgencyCode,
+        (record, operation): (&RecordId, &Operation),
+        at: Moment,
         view: &impl View,
     ) -> Result<Changes, Rejection> {
-        let case =
-            Case { index, agency, rules: self, view, effective_from: operation.effective_from };
+        let effective_from = operation.effective_from;
+        let case = Case { index, agency, rules: self, view, at, effective_from };
         match &operation.action {
             Action::Item(act) => case.item(act),
             Action::Licence(act) => case.licence(act),
             Action::Trace(event) => case.trace(event),
+            Action::Govern(act) => case.govern(record, act),
         }
     }
 
     /// Whether `upper` is `lower` or stands above it.
     fn is_or_above(&self, upper: &AgencyCode, lower: &AgencyCode) -> bool {
         let mut at = Some(*lower);
-        // Genesis refuses circles, so this ends.
+        // Genesis refuses circles, and enrolment puts an agency below one that is there: so this ends.
         while let Some(code) = at {
             if code == *upper {
                 return true;
             }
-            at = self.agencies.get(&code).and_then(|agency| agency.parent);
+            at = self.agency(&code).and_then(|found| found.facts.parent);
         }
         false
     }
 }
 
 impl<V: View> Case<'_, V> {
+    /// Whether a role that the agency holds now is like this.
+    pub(crate) fn covers(&self, covers: impl Fn(&Role) -> bool) -> bool {
+        self.rules.authority.roles(&self.agency, self.at).any(covers)
+    }
+
     fn item(&self, act: &ItemAction) -> Result<Changes, Rejection> {
         let subject = Subject::item(&act.code);
         let basic = Subject::basic(&act.basic);
         let (key, basic_key) = (subject.key(), basic.key());
-        let covered = self.agency.roles.iter().any(|role| role.covers_item(act.region));
+        let covered = self.covers(|role| role.covers_item(act.region));
         let uncovered = || self.role(Family::Item, format!("items in region {}", act.region));
         let found = self.view.subject(&key);
         let found_basic = self.view.subject(&basic_key);
@@ -208,8 +333,8 @@ impl<V: View> Case<'_, V> {
             }
             ItemVerb::Amend { .. } | ItemVerb::Suspend | ItemVerb::Resume | ItemVerb::Cancel => {
                 let mut state = self.alive(found, &subject)?;
-                let owner = state.owner == self.agency.code
-                    && self.agency.roles.iter().any(|role| role.family() == Family::Item);
+                let owner =
+                    state.owner == self.agency && self.covers(|role| role.family() == Family::Item);
                 if !covered && !owner {
                     return Err(uncovered());
                 }
@@ -318,12 +443,12 @@ impl<V: View> Case<'_, V> {
         if !sorted || event.lots.len() > LOTS_MAX {
             return Err(Rejection::Lots { index: self.index });
         }
-        if !self.agency.roles.iter().any(|role| role.family() == Family::Trace) {
+        if !self.covers(|role| role.family() == Family::Trace) {
             return Err(self.role(Family::Trace, "traceability events".into()));
         }
         let mut changes = Changes::new();
         for (lot, _) in &event.lots {
-            if !self.agency.roles.iter().any(|role| role.covers_lot(lot)) {
+            if !self.covers(|role| role.covers_lot(lot)) {
                 return Err(self.role(Family::Trace, format!("the lot {lot}")));
             }
             let subject = Subject::lot(lot);
@@ -339,11 +464,11 @@ impl<V: View> Case<'_, V> {
         Ok(changes)
     }
 
-    fn new_state(&self, subject: Subject, version: u32, facts: Facts) -> SubjectState {
+    pub(crate) fn new_state(&self, subject: Subject, version: u32, facts: Facts) -> SubjectState {
         SubjectState {
             subject,
             status: Status::Active,
-            owner: self.agency.code,
+            owner: self.agency,
             version,
             records: 0,
             head: Hash::ZERO,
@@ -425,8 +550,7 @@ impl<V: View> Case<'_, V> {
     }
 
     fn covers_licence(&self, facts: &LicenceFacts) -> Result<(), Rejection> {
-        let covers = |role: &Role| role.covers_licence(&facts.kind, facts.region);
-        if self.agency.roles.iter().any(covers) {
+        if self.covers(|role| role.covers_licence(&facts.kind, facts.region)) {
             return Ok(());
         }
         Err(self.role(
@@ -436,15 +560,15 @@ impl<V: View> Case<'_, V> {
     }
 
     fn owns(&self, state: &SubjectState) -> Result<(), Rejection> {
-        if self.rules.is_or_above(&self.agency.code, &state.owner) {
+        if self.rules.is_or_above(&self.agency, &state.owner) {
             return Ok(());
         }
         let (subject, owner) = (state.subject.clone(), state.owner);
-        Err(Rejection::Owner { index: self.index, subject, owner, agency: self.agency.code })
+        Err(Rejection::Owner { index: self.index, subject, owner, agency: self.agency })
     }
 
     /// The state found, if there is one and its life is not over.
-    fn alive(
+    pub(crate) fn alive(
         &self,
         found: Option<SubjectState>,
         subject: &Subject,
@@ -452,18 +576,22 @@ impl<V: View> Case<'_, V> {
         let state = found
             .ok_or_else(|| Rejection::Unknown { index: self.index, subject: subject.clone() })?;
         match state.status {
-            Status::Active | Status::Suspended | Status::TransferredOut => Ok(state),
-            Status::Annulled | Status::Cancelled | Status::Revoked | Status::Superseded => {
-                Err(Rejection::Terminal {
-                    index: self.index,
-                    subject: subject.clone(),
-                    status: state.status,
-                })
+            Status::Active | Status::Suspended | Status::TransferredOut | Status::Proposed => {
+                Ok(state)
             }
+            Status::Annulled
+            | Status::Cancelled
+            | Status::Revoked
+            | Status::Superseded
+            | Status::Enacted => Err(Rejection::Terminal {
+                index: self.index,
+                subject: subject.clone(),
+                status: state.status,
+            }),
         }
     }
 
-    fn turn(
+    pub(crate) fn turn(
         &self,
         state: &mut SubjectState,
         verb: &'static str,
@@ -479,11 +607,11 @@ impl<V: View> Case<'_, V> {
         Ok(())
     }
 
-    fn exists(&self, state: SubjectState) -> Rejection {
+    pub(crate) fn exists(&self, state: SubjectState) -> Rejection {
         Rejection::Exists { index: self.index, subject: state.subject, status: state.status }
     }
 
-    fn role(&self, family: Family, what: String) -> Rejection {
-        Rejection::Role { index: self.index, agency: self.agency.code, family, what }
+    pub(crate) fn role(&self, family: Family, what: String) -> Rejection {
+        Rejection::Role { index: self.index, agency: self.agency, family, what }
     }
 }

@@ -28,13 +28,15 @@ pub enum Column {
     Log,
     /// Document digest and position (8 bytes, big-endian) → nothing: which records commit to a document.
     Documents,
-    /// Single values: the tip.
+    /// First height (8 bytes, big-endian) → the committee that decides from there on.
+    Committees,
+    /// Single values: the tip; and which subjects say who may do what.
     Meta,
 }
 
 impl Column {
     /// Every column.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Headers,
         Self::Bodies,
         Self::Certificates,
@@ -46,6 +48,7 @@ impl Column {
         Self::Map,
         Self::Log,
         Self::Documents,
+        Self::Committees,
         Self::Meta,
     ];
 
@@ -64,6 +67,7 @@ impl Column {
             Self::Map => "map",
             Self::Log => "log",
             Self::Documents => "documents",
+            Self::Committees => "committees",
             Self::Meta => "meta",
         }
     }

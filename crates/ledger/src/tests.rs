@@ -12,7 +12,7 @@ use types::{
     Agency, AgencyCode, Block, Certificate, Certified, Digest, Genesis, Hash, Height, Level,
     Operation, Region, Role, Round, SecretKey, Subject, Timestamp, Transaction, TxId, Verified,
     codec,
-    genesis::{Limits, Seat, Timing},
+    genesis::{GovernanceRules, Limits, Seat, Timing},
     merkle::{self, Rfc6962},
     operation::{
         Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
@@ -79,6 +79,7 @@ fn genesis() -> Genesis {
             idle_ms: 400,
             clock_ahead_ms: 500,
         },
+        governance: GovernanceRules { approval_percent: 67, open_heights: 100, lead_heights: 2 },
         agencies: agencies.collect(),
         validators: (0..4)
             .map(|n| Seat {
@@ -230,9 +231,10 @@ impl Chain {
         let certified =
             Certified::verify(block, certificate, self.rules.chain(), self.rules.committee())
                 .unwrap();
-        let next = outcome.tip().clone();
+        let (next, governs) = (outcome.tip().clone(), outcome.governs());
         self.state.write(commit(certified, outcome).writes());
         self.tip = next;
+        (self.rules, _) = self.rules.after(&self.state, governs);
         assert_eq!(tip(&self.rules, &self.state), self.tip);
     }
 
@@ -605,10 +607,10 @@ fn what_leaves_the_pool_leaves_nothing_behind() {
 /// What the pool thinks its transactions will do is what they would do, one after the other, from nothing.
 fn assert_sound(chain: &Chain, pool: &Pool) {
     let mut overlay = Overlay::default();
-    let next = chain.tip.height.next();
+    let at = chain.tip.moment();
     for (tx, _) in pool.iter() {
         let effects =
-            judge(&chain.rules, &chain.state, &overlay, next, u64::MAX >> 1, tx.get()).unwrap();
+            judge(&chain.rules, &chain.state, &overlay, at, u64::MAX >> 1, tx.get()).unwrap();
         overlay.absorb(&effects);
     }
     let mine = pool.overlay();
@@ -637,11 +639,16 @@ fn assert_whole(chain: &Chain) {
     );
     let mut links: BTreeMap<Subject, Vec<(u64, Part)>> = BTreeMap::new();
     for at in 0..tip.log.size() {
-        for (subject, part) in query::record_at(state, at).unwrap().operation().subjects() {
+        let found = query::record_at(state, at).unwrap();
+        for (subject, part) in found.operation().subjects(&found.transaction.header.agency) {
             links.entry(subject).or_default().push((at, part));
         }
     }
+    // What genesis says, in the map since the first block, and nobody's record.
     let mut writes = BTreeMap::new();
+    if tip.height > Height::GENESIS {
+        writes.extend(chain.rules.first().iter().map(|(key, first)| (*key, Some(first.digest()))));
+    }
     for (subject, links) in links {
         let found = query::subject(state, &subject).unwrap();
         assert_eq!(found.subject, subject);
@@ -702,7 +709,7 @@ proptest! {
             let (committed, touched): (Vec<TxId>, _) =
                 (block.transactions.iter().map(Transaction::id).collect(), outcome.touched().to_vec());
             chain.append(block, outcome);
-            let late = pool.settle(&chain.rules, &chain.state, &chain.tip, &committed, &touched);
+            let late = pool.settle(&chain.rules, &chain.state, &chain.tip, (&committed, &touched), false);
             prop_assert_eq!(late, vec![]);
             assert_sound(&chain, &pool);
             for (subject, (status, version)) in subjects(&chain) {
@@ -747,9 +754,15 @@ fn subjects(chain: &Chain) -> BTreeMap<Subject, (Status, u32)> {
 
 #[test]
 fn an_empty_block_changes_nothing_but_the_tip() {
-    let chain = Chain::new();
-    let (block, outcome) =
-        Draft::new(&chain.rules, &chain.state, &chain.tip, chain.now()).finish(0);
+    let mut chain = Chain::new();
+    let empty =
+        |chain: &Chain| Draft::new(&chain.rules, &chain.state, &chain.tip, chain.now()).finish(0);
+    // The first takes in what genesis says: the network, and four agencies.
+    let (block, outcome) = empty(&chain);
+    assert_ne!(block.header.state_root, chain.tip.state_root);
+    assert_eq!(outcome.touched().len(), 5);
+    chain.append(block, outcome);
+    let (block, outcome) = empty(&chain);
     assert_eq!(block.header.state_root, chain.tip.state_root);
     assert_eq!(outcome.touched(), &[] as &[Hash]);
 }

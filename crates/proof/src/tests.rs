@@ -12,7 +12,7 @@ use types::{
     Agency, AgencyCode, BlockId, Certificate, CertificateError, Digest, Domain, Entry, Genesis,
     Hash, Header, Height, Level, Operation, Region, Role, Round, SecretKey, Subject, SubjectState,
     Text, Timestamp, Transaction, block, codec,
-    genesis::{Limits, Seat, Timing},
+    genesis::{GovernanceRules, Limits, Seat, Timing},
     operation::{
         Action, Commitment, EventType, Family, Grade, ItemAction, ItemVerb, LicenceAction,
         LicenceFacts, LicenceVerb, Provenance, TraceEvent,
@@ -62,6 +62,7 @@ fn genesis(network: u8) -> Genesis {
             idle_ms: 1000,
             clock_ahead_ms: 500,
         },
+        governance: GovernanceRules { approval_percent: 67, open_heights: 100, lead_heights: 2 },
         agencies: (0..4u8)
             .map(|n| Agency {
                 code: code(n.into()),
@@ -239,7 +240,7 @@ impl Ledger {
         self.frontier.append(entry.leaf(), &mut nodes);
         self.kept.nodes.extend(nodes.into_iter().map(|(level, at, node)| ((level, at), node)));
         if let Some(operation) = tx.operations.get(entry.index as usize) {
-            for (subject, part) in operation.subjects() {
+            for (subject, part) in operation.subjects(&tx.header.agency) {
                 let link = Link { position: entry.position, record: entry.record, part };
                 let key = subject.key();
                 self.states

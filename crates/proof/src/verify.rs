@@ -9,7 +9,9 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
     Agency, AgencyCode, BlockId, ChainId, Hash, Height, PublicKey, RecordId, Role, Round,
-    Signature, Subject, SubjectState, Text, Timestamp, TxId, Validator, block,
+    Signature, Subject, SubjectState, Text, Timestamp, TxId, Validator,
+    authority::Governance,
+    block,
     key::BadSignature,
     merkle::{self, PathError, climb},
     operation::{Action, Family, ItemVerb, Operation},
@@ -578,6 +580,16 @@ fn scope(agency: &Agency, operation: &Operation) -> Result<(Family, Scope), Proo
             Family::Trace,
             Some(event.lots.iter().all(|(lot, _)| any(&|role| role.covers_lot(lot)))),
         ),
+        Action::Govern(Governance::Propose(_) | Governance::Approve { .. }) => {
+            (Family::Authority, Some(true))
+        }
+        // What an agency does with its own authority needs no role.
+        Action::Govern(
+            Governance::Withdraw { .. }
+            | Governance::Delegate { .. }
+            | Governance::Undelegate { .. }
+            | Governance::Rotate { .. },
+        ) => return Ok((Family::Authority, Scope::Covered)),
     };
     let agency_code = agency.code;
     if !any(&|role| role.family() == family) {

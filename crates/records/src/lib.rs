@@ -22,6 +22,7 @@ mod document;
 mod epcis;
 mod fault;
 mod gdst;
+mod govern;
 pub mod identifiers;
 mod item;
 mod json;
@@ -162,6 +163,7 @@ fn label(found: &Found<'_>, action: &Action) -> String {
     match action {
         Action::Item(act) => format!("{op} {}", act.code),
         Action::Licence(act) => format!("{op} {}", act.licence),
+        Action::Govern(_) => op.to_owned(),
         Action::Trace(event) => {
             let step = event.step.as_deref().map(|step| format!(" {step}")).unwrap_or_default();
             let lots = match event.lots.as_slice() {

@@ -2,7 +2,7 @@
 
 use crate::{
     fault::{Faults, Problem, quote},
-    item, licence,
+    govern, item, licence,
     read::Members,
 };
 use types::{AgencyCode, Timestamp, operation::Action};
@@ -24,6 +24,7 @@ pub(crate) fn read(
     let reading = match op.split_once('.') {
         Some(("licence", name)) if licence::knows(name) => licence::read(name, members, faults),
         Some(("item", name)) if item::knows(name) => item::read(name, members, faults),
+        Some(("govern", name)) if govern::knows(name) => govern::read(name, members, faults),
         Some(_) | None => {
             members.fault("op", unknown(op), faults);
             None
@@ -51,7 +52,8 @@ fn unknown(op: &str) -> Problem {
                 "E-REC-040",
                 format!(
                     "{:?} is not an operation; licence.{{issue, renew, change, transfer_in, suspend, resume, annul, cancel, \
-                     revoke, transfer_out}} and item.{{publish, amend, suspend, resume, cancel}} are",
+                     revoke, transfer_out}}, item.{{publish, amend, suspend, resume, cancel}} and govern.{{propose, approve, withdraw, \
+                     delegate, undelegate, rotate}} are",
                     quote(op)
                 ),
                 format!("没有名为“{}”的操作", quote(op)),

@@ -1,6 +1,6 @@
 //! Step 7 of a record's life: an agreed block becomes a commit, and the commit the new tip.
 
-use crate::{Effect, Progress, Replica, Wake};
+use crate::{Effect, Progress, Replica, Wake, seating};
 use consensus::Stuck;
 use ledger::{Outcome, State};
 use types::{Block, Certificate, Certified, Height, Timestamp, TxId};
@@ -54,6 +54,7 @@ impl<S: State> Replica<S> {
         }
         self.tip = outcome.tip().clone();
         self.touched = outcome.touched().to_vec();
+        self.governs = outcome.governs();
         self.carried = certified.block().transactions.iter().map(types::Transaction::id).collect();
         self.progress = Progress::Committing(height);
         // Entries of a height that is decided need not be remembered.
@@ -77,8 +78,19 @@ impl<S: State> Replica<S> {
         }
         let (carried, touched): (Vec<TxId>, _) =
             (core::mem::take(&mut self.carried), core::mem::take(&mut self.touched));
+        let (rules, amended) = self.rules.after(&self.state, core::mem::take(&mut self.governs));
+        self.rules = rules;
+        if amended.committee {
+            (self.seat, self.seats) = seating(&self.rules, &self.own);
+            tracing::info!(%height, seat = ?self.seat, size = self.rules.committee().size(), "another committee from the next height on");
+        }
+        if amended.authority || amended.committee {
+            effects.push(Effect::Admit(self.rules.peers()));
+        }
+        let settled = (carried.as_slice(), touched.as_slice());
+        let amended = amended.authority;
         for (id, rejection) in
-            self.pool.settle(&self.rules, &self.state, &self.tip, &carried, &touched)
+            self.pool.settle(&self.rules, &self.state, &self.tip, settled, amended)
         {
             effects.push(Effect::Refused(id, rejection));
         }
@@ -90,7 +102,7 @@ impl<S: State> Replica<S> {
             return Ok(());
         }
         if self.pool.is_empty() {
-            effects.push(Effect::Set(Wake::Idle, self.timing.idle_ms.into()));
+            effects.push(Effect::Set(Wake::Idle, self.rules.timing().idle_ms.into()));
             Ok(())
         } else {
             self.begin(now, effects)

@@ -26,8 +26,8 @@ use ledger::{Commit, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip};
 use receive::{Frame, Record};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use types::{
-    Block, Genesis, Hash, Height, Round, SecretKey, Timestamp, Transaction, TxId, Verified, codec,
-    genesis::Timing,
+    Block, Genesis, Hash, Height, PublicKey, Round, SecretKey, Timestamp, Transaction, TxId,
+    Verified, codec,
     net::{Channel, Peer, To},
     vote::Message,
 };
@@ -92,6 +92,9 @@ pub enum Effect {
     Blame(Peer, Offence),
     /// Proof that a validator said two things.
     Accuse(Box<Evidence>),
+    /// Speak with these neighbours, ourselves among them if we have a seat, and with nobody else. What was agreed on last
+    /// says who they are.
+    Admit(Vec<Peer>),
 }
 
 /// What an operator wants to know.
@@ -164,7 +167,8 @@ impl Voter {
 pub struct Replica<S> {
     state: S,
     rules: Rules,
-    timing: Timing,
+    /// Our consensus key.
+    own: PublicKey,
     seats: BTreeMap<Peer, u16>,
     seat: Option<u16>,
     engine: Engine,
@@ -185,6 +189,14 @@ pub struct Replica<S> {
     /// The transactions and subjects of the block being written.
     carried: Vec<TxId>,
     touched: Vec<Hash>,
+    /// Whether it changes who may do what.
+    governs: bool,
+}
+
+/// Where we sit, and where each neighbour does.
+fn seating(rules: &Rules, own: &PublicKey) -> (Option<u16>, BTreeMap<Peer, u16>) {
+    let peers = rules.members().iter().map(|member| Peer(*member.transport_key.as_bytes()));
+    (rules.committee().index_of(own), peers.zip(0..).collect())
 }
 
 /// A block that may be agreed on.
@@ -234,7 +246,7 @@ impl<S: State> Replica<S> {
         now: Timestamp,
         limits: PoolLimits,
     ) -> Result<(Self, Vec<Effect>), Stuck> {
-        let rules = Rules::new(genesis);
+        let rules = Rules::load(genesis, &state);
         let tip = ledger::tip(&rules, &state);
         let height = tip.height.next();
         let (mut bodies, mut entries) = (Bodies::default(), Vec::new());
@@ -253,8 +265,8 @@ impl<S: State> Replica<S> {
         }
         let vote_from = voter.vote_from(height, &entries);
         let secret = voter.secret;
-        let seat = rules.committee().index_of(&secret.public());
-        let seats = genesis.peers().zip(0..).collect();
+        let own = secret.public();
+        let (seat, seats) = seating(&rules, &own);
         let start = Start { height, committee: rules.committee().clone() };
         if vote_from > height {
             tracing::warn!(%height, %vote_from, "this key may have signed what this node does not remember: following, not voting");
@@ -272,7 +284,7 @@ impl<S: State> Replica<S> {
         let mut replica = Self {
             state,
             rules,
-            timing: genesis.timing,
+            own,
             seats,
             seat,
             engine,
@@ -288,9 +300,11 @@ impl<S: State> Replica<S> {
             turn: None,
             carried: Vec::new(),
             touched: Vec::new(),
+            governs: false,
         };
         tracing::debug!(height = %height, entries = entries.len(), "restored");
-        let mut effects = vec![Effect::Set(Wake::Status, STATUS_MS)];
+        let mut effects =
+            vec![Effect::Admit(replica.rules.peers()), Effect::Set(Wake::Status, STATUS_MS)];
         replica.perform(now, actions, &mut effects)?;
         Ok((replica, effects))
     }
@@ -417,5 +431,7 @@ fn block_frame(to: To, block: &Block) -> Effect {
     Effect::Send(to, Channel::Proposals, codec::encode(block))
 }
 
+#[cfg(test)]
+mod committee_tests;
 #[cfg(test)]
 mod tests;

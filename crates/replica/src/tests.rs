@@ -7,7 +7,7 @@ use std::{cell::RefCell, rc::Rc};
 use types::{
     Agency, AgencyCode, BlockId, ChainId, Digest, Operation, Region, Role,
     agency::Level,
-    genesis::{Limits, Seat},
+    genesis::{GovernanceRules, Limits, Seat, Timing},
     operation::{Action, Commitment, Grade, LicenceAction, LicenceFacts, LicenceVerb, Provenance},
     vote::{Proposal, Step, Vote},
 };
@@ -65,6 +65,7 @@ fn genesis() -> Genesis {
             idle_ms: IDLE_MS,
             clock_ahead_ms: 500,
         },
+        governance: GovernanceRules { approval_percent: 67, open_heights: 100, lead_heights: 2 },
         agencies: (0..4)
             .map(|n| Agency {
                 code: code(n),
@@ -282,7 +283,8 @@ impl Town {
                     self.nodes[n].alarms.retain(|wake, _| !matches!(wake, Wake::Round(_)));
                 }
                 Effect::Blame(peer, offence) => self.blamed.push((n, peer, offence)),
-                Effect::Answer(..) | Effect::Refused(..) | Effect::Accuse(_) => {}
+                Effect::Answer(..) | Effect::Refused(..) | Effect::Accuse(_) | Effect::Admit(_) => {
+                }
             }
             if self.nodes[n].replica.is_none() {
                 return;

@@ -206,7 +206,7 @@ impl<S: State> Replica<S> {
 
     /// How long a timer takes, milliseconds: longer in each round, so that some round is long enough.
     fn patience(&self, timer: Timer) -> u64 {
-        let timing = &self.timing;
+        let timing = self.rules.timing();
         let step = u64::from(timing.round_step_ms).saturating_mul(timer.round.0.into());
         let (propose, vote) = (u64::from(timing.propose_ms), u64::from(timing.vote_ms));
         let wait = match timer.kind {

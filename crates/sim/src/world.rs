@@ -13,7 +13,7 @@ use types::{
     Agency, AgencyCode, BlockId, ChainId, Digest, Genesis, Hash, Height, Operation, Region, Role,
     SecretKey, Timestamp, Transaction, TxId, Verified,
     agency::Level,
-    genesis::{Limits, Seat, Timing},
+    genesis::{GovernanceRules, Limits, Seat, Timing},
     hash::{Purpose, hash},
     net::{Channel, Peer, To},
     operation::{
@@ -144,6 +144,7 @@ pub(crate) fn genesis(validators: u16) -> Genesis {
             idle_ms: 400,
             clock_ahead_ms: 500,
         },
+        governance: GovernanceRules { approval_percent: 67, open_heights: 100, lead_heights: 2 },
         agencies: (0..validators)
             .map(|n| Agency {
                 code: code(n),
@@ -521,6 +522,8 @@ impl World {
                         );
                     }
                 }
+                // Every node of this world knows every other.
+                Effect::Admit(_) => {}
                 Effect::Accuse(evidence) if self.is_by_liar(&evidence) => {}
                 Effect::Accuse(evidence) => {
                     return Err(
@@ -750,7 +753,7 @@ impl World {
                     "the proof of record {position} does not verify: {verdict:?}"
                 )));
             }
-            for (subject, _) in found.operation().subjects() {
+            for (subject, _) in found.operation().subjects(&found.transaction.header.agency) {
                 let proof = prove::subject(&rules, disk, &subject)
                     .ok_or_else(|| self.failure(&format!("no proof of {subject}")))?;
                 if proof::verify(&proof::encode(&proof), &root).proven().is_none() {

@@ -103,6 +103,7 @@ const fn is_asked_for_the_absent(column: Column) -> bool {
         | Column::History
         | Column::Log
         | Column::Documents
+        | Column::Committees
         | Column::Meta => false,
     }
 }

@@ -247,6 +247,8 @@ pub enum Role {
         /// Beginnings of lot identifiers, such as `urn:epc:id:sgtin:6901234`.
         namespaces: Vec<Text<256>>,
     },
+    /// Propose and approve changes to agencies, grants, the committee and the network's rules.
+    Govern {},
 }
 
 impl Role {
@@ -257,6 +259,7 @@ impl Role {
             Self::Item { .. } => Family::Item,
             Self::Licence { .. } => Family::Licence,
             Self::Trace { .. } => Family::Trace,
+            Self::Govern {} => Family::Authority,
         }
     }
 
@@ -271,6 +274,43 @@ impl Role {
     pub fn covers_licence(&self, kind: &LicenceType, region: Region) -> bool {
         matches!(self, Self::Licence { types, regions }
             if types.iter().any(|mine| kind.starts_with(mine.as_str())) && regions.iter().any(|mine| mine.covers(region)))
+    }
+
+    /// Whether whoever has it may do all that `other` allows. Governing is never part of anything else.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let regions = |mine: &[Region], theirs: &[Region]| {
+            theirs.iter().all(|region| mine.iter().any(|mine| mine.covers(*region)))
+        };
+        match (self, other) {
+            (Self::Item { regions: mine }, Self::Item { regions: theirs }) => regions(mine, theirs),
+            (
+                Self::Licence { types, regions: mine },
+                Self::Licence { types: narrower, regions: theirs },
+            ) => {
+                let kinds = |kind: &Text<32>| types.iter().any(|t| kind.starts_with(t.as_str()));
+                narrower.iter().all(kinds) && regions(mine, theirs)
+            }
+            (Self::Trace { namespaces: mine }, Self::Trace { namespaces: theirs }) => {
+                theirs.iter().all(|space| mine.iter().any(|mine| space.starts_with(mine.as_str())))
+            }
+            (
+                Self::Item { .. } | Self::Licence { .. } | Self::Trace { .. } | Self::Govern {},
+                Self::Item { .. } | Self::Licence { .. } | Self::Trace { .. } | Self::Govern {},
+            ) => false,
+        }
+    }
+
+    /// Whether it names something, and not more than a role may name.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let sound = |count: usize| (1..=crate::authority::SCOPE_MAX).contains(&count);
+        match self {
+            Self::Item { regions } => sound(regions.len()),
+            Self::Licence { types, regions } => sound(types.len()) && sound(regions.len()),
+            Self::Trace { namespaces } => sound(namespaces.len()),
+            Self::Govern {} => true,
+        }
     }
 
     /// Whether it covers `lot`.

@@ -9,7 +9,7 @@ use crate::{
     time::{Height, Round},
     vote::{Step, Vote},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// The most validators a committee may have.
 pub const VALIDATORS_MAX: usize = 128;
@@ -26,9 +26,19 @@ pub struct Validator {
 }
 
 /// The validators of a height, by index. One validator, one vote.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Committee(Vec<Validator>);
+
+impl<'de> Deserialize<'de> for Committee {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Self::new(Vec::deserialize(d)?).map_err(de::Error::custom)
+    }
+}
+
+impl Wire for Committee {
+    const BYTES_MAX: usize = 64 + VALIDATORS_MAX * 192;
+}
 
 /// Why a list of validators is not a committee.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,6 +10,7 @@ use crate::{
     text::Text,
     time::Timestamp,
 };
+use core::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +31,8 @@ pub struct Genesis {
     pub limits: Limits,
     /// How long validators wait for one another.
     pub timing: Timing,
+    /// How changes to all of this are decided.
+    pub governance: GovernanceRules,
     /// The agencies, with their keys and roles.
     pub agencies: Vec<Agency>,
     /// The validators, in seat order.
@@ -52,6 +55,33 @@ pub struct Limits {
     pub validity_heights_max: u32,
 }
 
+impl Limits {
+    /// Whether a chain with these limits can go on.
+    ///
+    /// # Errors
+    /// The first field out of its range.
+    pub fn check(&self) -> Result<(), GenesisError> {
+        let Self { block_bytes_max, block_operations_max, validity_heights_max } = *self;
+        // A block's frame must hold its transactions and the header around them.
+        within(&[
+            ("limits.block_bytes_max", block_bytes_max, 1 << 16..=4_000_000, "65536 to 4000000"),
+            ("limits.block_operations_max", block_operations_max, 1..=100_000, "1 to 100000"),
+            ("limits.validity_heights_max", validity_heights_max, 10..=1_000_000, "10 to 1000000"),
+        ])
+    }
+}
+
+type Row = (&'static str, u32, RangeInclusive<u32>, &'static str);
+
+fn within(rows: &[Row]) -> Result<(), GenesisError> {
+    for (name, found, range, wanted) in rows {
+        if !range.contains(found) {
+            return Err(GenesisError::Limit { name, found: *found, wanted });
+        }
+    }
+    Ok(())
+}
+
 /// How long validators wait for one another, milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +98,59 @@ pub struct Timing {
     pub idle_ms: u32,
     /// How far a block's time may be ahead of a validator's clock.
     pub clock_ahead_ms: u32,
+}
+
+impl Timing {
+    /// Whether a chain with this timing can go on.
+    ///
+    /// # Errors
+    /// The first field out of its range.
+    pub fn check(&self) -> Result<(), GenesisError> {
+        let Self { propose_ms, vote_ms, round_step_ms, timeout_max_ms, idle_ms, clock_ahead_ms } =
+            *self;
+        within(&[
+            ("timing.propose_ms", propose_ms, 10..=60_000, "10 to 60000"),
+            ("timing.vote_ms", vote_ms, 10..=60_000, "10 to 60000"),
+            ("timing.round_step_ms", round_step_ms, 1..=60_000, "1 to 60000"),
+            ("timing.timeout_max_ms", timeout_max_ms, 100..=600_000, "100 to 600000"),
+            ("timing.idle_ms", idle_ms, 10..=600_000, "10 to 600000"),
+            ("timing.clock_ahead_ms", clock_ahead_ms, 10..=600_000, "10 to 600000"),
+        ])
+    }
+}
+
+/// How the governing agencies, those with a role of `govern`, decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GovernanceRules {
+    /// How many of a hundred governing agencies must approve a change. More than half, so that no two halves disagree.
+    pub approval_percent: u32,
+    /// For how many heights a proposal may be approved.
+    pub open_heights: u32,
+    /// How many heights after its approval a committee takes over, so that those who join can catch up.
+    pub lead_heights: u32,
+}
+
+impl GovernanceRules {
+    /// Whether governance can go on by these rules.
+    ///
+    /// # Errors
+    /// The first field out of its range.
+    pub fn check(&self) -> Result<(), GenesisError> {
+        let Self { approval_percent, open_heights, lead_heights } = *self;
+        within(&[
+            ("governance.approval_percent", approval_percent, 51..=100, "51 to 100"),
+            ("governance.open_heights", open_heights, 10..=10_000_000, "10 to 10000000"),
+            ("governance.lead_heights", lead_heights, 1..=1_000_000, "1 to 1000000"),
+        ])
+    }
+
+    /// How many approvals a change needs when so many agencies govern.
+    #[must_use]
+    pub const fn needed(&self, governors: usize) -> usize {
+        let needed = (governors * self.approval_percent as usize).div_ceil(100);
+        if needed == 0 { 1 } else { needed }
+    }
 }
 
 /// A validator: an agency's seat, with its two keys. Addresses are each operator's own business.
@@ -95,7 +178,7 @@ pub enum GenesisError {
         found: u16,
     },
     /// Larger than anything this version handles.
-    #[error("limits.{name} is {found}; it must be {wanted}")]
+    #[error("{name} is {found}; it must be {wanted}")]
     Limit {
         /// The field.
         name: &'static str,
@@ -196,27 +279,9 @@ impl Genesis {
     }
 
     fn check_numbers(&self) -> Result<(), GenesisError> {
-        let Limits { block_bytes_max, block_operations_max, validity_heights_max } = self.limits;
-        let Timing { propose_ms, vote_ms, round_step_ms, timeout_max_ms, idle_ms, clock_ahead_ms } =
-            self.timing;
-        // A block's frame must hold its transactions and the header around them.
-        let rows = [
-            ("block_bytes_max", block_bytes_max, 1 << 16..=4_000_000, "65536 to 4000000"),
-            ("block_operations_max", block_operations_max, 1..=100_000, "1 to 100000"),
-            ("validity_heights_max", validity_heights_max, 10..=1_000_000, "10 to 1000000"),
-            ("propose_ms", propose_ms, 10..=60_000, "10 to 60000"),
-            ("vote_ms", vote_ms, 10..=60_000, "10 to 60000"),
-            ("round_step_ms", round_step_ms, 1..=60_000, "1 to 60000"),
-            ("timeout_max_ms", timeout_max_ms, 100..=600_000, "100 to 600000"),
-            ("idle_ms", idle_ms, 10..=600_000, "10 to 600000"),
-            ("clock_ahead_ms", clock_ahead_ms, 10..=600_000, "10 to 600000"),
-        ];
-        for (name, found, range, wanted) in rows {
-            if !range.contains(&found) {
-                return Err(GenesisError::Limit { name, found, wanted });
-            }
-        }
-        Ok(())
+        self.limits.check()?;
+        self.timing.check()?;
+        self.governance.check()
     }
 
     fn seats(&self) -> Vec<Validator> {
@@ -291,6 +356,11 @@ mod tests {
                 idle_ms: 1000,
                 clock_ahead_ms: 500,
             },
+            governance: GovernanceRules {
+                approval_percent: 67,
+                open_heights: 100,
+                lead_heights: 2,
+            },
             agencies: (0..4)
                 .map(|n| Agency {
                     code: code(n),
@@ -335,6 +405,7 @@ mod tests {
         change(|g| g.time = Timestamp(1));
         change(|g| g.limits.block_bytes_max += 1);
         change(|g| g.timing.idle_ms += 1);
+        change(|g| g.governance.lead_heights += 1);
         change(|g| g.agencies[3].roles.clear());
         change(|g| g.agencies[3].parent = None);
         change(|g| g.validators.swap(0, 1));
@@ -351,7 +422,7 @@ mod tests {
         assert!(matches!(why(|g| g.version = 2), GenesisError::Version { found: 2 }));
         assert!(matches!(
             why(|g| g.timing.propose_ms = 0),
-            GenesisError::Limit { name: "propose_ms", .. }
+            GenesisError::Limit { name: "timing.propose_ms", .. }
         ));
         assert!(matches!(why(|g| g.limits.block_bytes_max = 1), GenesisError::Limit { .. }));
         assert!(matches!(

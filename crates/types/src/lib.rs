@@ -10,6 +10,7 @@
 //! This crate never learns that there is a network, a disk or a clock.
 
 pub mod agency;
+pub mod authority;
 pub mod block;
 pub mod codec;
 pub mod committee;

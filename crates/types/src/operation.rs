@@ -2,6 +2,7 @@
 
 use crate::{
     agency::{AgencyCode, Level, Region},
+    authority::Governance,
     codec::{self, Wire},
     hash::{Digest, Hash, Purpose, RecordId, hash},
     subject::{Part, Subject},
@@ -10,7 +11,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The three families of records.
+/// The families of records: the three that agencies keep, and the one by which they govern themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
@@ -20,6 +21,8 @@ pub enum Family {
     Licence,
     /// Traceability events 溯源.
     Trace,
+    /// Enrolments, grants and the committee 治理.
+    Authority,
 }
 
 /// One thing an agency did, as the ledger keeps it.
@@ -51,9 +54,9 @@ impl Operation {
         RecordId(hash(Purpose::Record, &[agency.as_str().as_bytes(), &codec::encode(self)]))
     }
 
-    /// The subjects it appends to, in order, each with its part in the record.
+    /// The subjects it appends to when `agency` does it, in order, each with its part in the record.
     #[must_use]
-    pub fn subjects(&self) -> Vec<(Subject, Part)> {
+    pub fn subjects(&self, agency: &AgencyCode) -> Vec<(Subject, Part)> {
         match &self.action {
             Action::Item(act) => {
                 // The basic code's own history is what all levels did under it.
@@ -72,6 +75,22 @@ impl Operation {
             Action::Trace(event) => {
                 event.lots.iter().map(|(lot, part)| (Subject::lot(lot), *part)).collect()
             }
+            Action::Govern(act) => match act {
+                Governance::Propose(change) => vec![
+                    (Subject::proposal(&self.record(agency)), Part::Subject),
+                    (change.target().subject(), Part::Target),
+                ],
+                Governance::Approve { proposal, target }
+                | Governance::Withdraw { proposal, target } => vec![
+                    (Subject::proposal(proposal), Part::Subject),
+                    (target.subject(), Part::Target),
+                ],
+                Governance::Delegate { to: target, .. }
+                | Governance::Undelegate { from: target, .. } => {
+                    vec![(Subject::agency(target), Part::Target)]
+                }
+                Governance::Rotate { .. } => vec![(Subject::agency(agency), Part::Target)],
+            },
         }
     }
 }
@@ -86,6 +105,8 @@ pub enum Action {
     Licence(LicenceAction),
     /// To lots on their way.
     Trace(TraceEvent),
+    /// To agencies and the network.
+    Govern(Governance),
 }
 
 /// A service item's implementation code, 实施编码.

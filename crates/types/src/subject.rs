@@ -2,6 +2,7 @@
 
 use crate::{
     agency::{AgencyCode, Level, Region},
+    authority::{AgencyFacts, NetworkFacts, ProposalFacts},
     codec::{self, Wire},
     hash::{Hash, Purpose, RecordId, hash},
     operation::{BasicCode, ItemCode, LicenceFacts, LicenceId, Lot},
@@ -29,6 +30,8 @@ pub enum Part {
     Parent,
     /// In the container.
     Child,
+    /// What an act of governance is about.
+    Target,
 }
 
 /// The kinds of things the ledger keeps the state of.
@@ -43,10 +46,25 @@ pub enum Kind {
     Licence,
     /// A lot, by its identifier.
     Lot,
+    /// An agency, by 统一社会信用代码.
+    Agency,
+    /// A proposal, by the record that made it.
+    Proposal,
+    /// The network itself: `network:chain`.
+    Network,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Item, Self::Basic, Self::Licence, Self::Lot];
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Item,
+        Self::Basic,
+        Self::Licence,
+        Self::Lot,
+        Self::Agency,
+        Self::Proposal,
+        Self::Network,
+    ];
 
     /// The word before the colon in `KIND:ID`.
     #[must_use]
@@ -56,6 +74,9 @@ impl Kind {
             Self::Basic => "basic",
             Self::Licence => "licence",
             Self::Lot => "lot",
+            Self::Agency => "agency",
+            Self::Proposal => "proposal",
+            Self::Network => "network",
         }
     }
 }
@@ -102,6 +123,24 @@ impl Subject {
         Self::new(Kind::Lot, id)
     }
 
+    /// An agency.
+    #[must_use]
+    pub fn agency(code: &AgencyCode) -> Self {
+        Self::new(Kind::Agency, code.as_str())
+    }
+
+    /// A proposal.
+    #[must_use]
+    pub fn proposal(record: &RecordId) -> Self {
+        Self::new(Kind::Proposal, &record.to_string())
+    }
+
+    /// The network itself.
+    #[must_use]
+    pub fn network() -> Self {
+        Self::new(Kind::Network, "chain")
+    }
+
     /// Its place in the state map.
     #[must_use]
     pub fn key(&self) -> Hash {
@@ -126,7 +165,7 @@ impl FromStr for Subject {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let expected = crate::hash::ParseError {
-            expected: "KIND:ID with a kind of item, basic, licence or lot",
+            expected: "KIND:ID with a kind of item, basic, licence, lot, agency, proposal or network",
         };
         let (kind, id) = text.split_once(':').ok_or_else(|| expected.clone())?;
         let kind =
@@ -153,6 +192,10 @@ pub enum Status {
     Revoked,
     /// Ended by a successor. Terminal.
     Superseded,
+    /// An agency that a proposal would enrol: it has no authority yet.
+    Proposed,
+    /// A proposal that was approved and done. Terminal.
+    Enacted,
 }
 
 /// What the state map holds under a subject's key.
@@ -209,10 +252,16 @@ pub enum Facts {
     },
     /// Of a lot: nothing but its history.
     Lot,
+    /// Of an agency.
+    Agency(Box<AgencyFacts>),
+    /// Of a proposal.
+    Proposal(Box<ProposalFacts>),
+    /// Of the network.
+    Network(Box<NetworkFacts>),
 }
 
 impl Wire for SubjectState {
-    const BYTES_MAX: usize = 2048;
+    const BYTES_MAX: usize = crate::authority::FACTS_BYTES_MAX + 1024;
 }
 
 /// One step of a subject's history.

@@ -646,6 +646,7 @@ fn any_genesis() -> impl Strategy<Value = Genesis> {
         (vec(text(), 0..3), vec(region(), 0..3))
             .prop_map(|(types, regions)| Role::Licence { types, regions }),
         vec(text(), 0..3).prop_map(|namespaces| Role::Trace { namespaces }),
+        Just(Role::Govern {}),
     ];
     let agency = (
         agency_code(),
@@ -668,7 +669,7 @@ fn any_genesis() -> impl Strategy<Value = Genesis> {
     let seat = (agency_code(), key(), key()).prop_map(|(agency, consensus_key, transport_key)| {
         crate::genesis::Seat { agency, consensus_key, transport_key }
     });
-    (any::<[u32; 9]>(), text(), time(), vec(agency, 0..3), vec(seat, 0..4)).prop_map(
+    (any::<[u32; 12]>(), text(), time(), vec(agency, 0..3), vec(seat, 0..4)).prop_map(
         |(n, name, time, agencies, validators)| Genesis {
             version: 1,
             name,
@@ -685,6 +686,11 @@ fn any_genesis() -> impl Strategy<Value = Genesis> {
                 timeout_max_ms: n[6],
                 idle_ms: n[7],
                 clock_ahead_ms: n[8],
+            },
+            governance: crate::genesis::GovernanceRules {
+                approval_percent: n[9],
+                open_heights: n[10],
+                lead_heights: n[11],
             },
             agencies,
             validators,

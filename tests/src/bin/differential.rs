@@ -19,7 +19,7 @@ use types::{
     Agency, AgencyCode, BlockId, Certificate, Certified, Digest, Entry, Genesis, Hash, Header,
     Height, Level, Operation, RecordId, Region, Role, Round, SecretKey, Signature, Subject, Text,
     Timestamp, Transaction, TxId, Verified, codec,
-    genesis::{Limits, Seat, Timing},
+    genesis::{GovernanceRules, Limits, Seat, Timing},
     key::Domain,
     merkle,
     operation::{
@@ -244,7 +244,10 @@ impl Network {
             for tx in &certified.block().transactions {
                 records.extend(tx.records());
                 subjects.extend(
-                    tx.operations.iter().flat_map(|o| o.subjects()).map(|(subject, _)| subject),
+                    tx.operations
+                        .iter()
+                        .flat_map(|o| o.subjects(&tx.header.agency))
+                        .map(|(subject, _)| subject),
                 );
             }
             state.write(commit(certified, outcome).writes());
@@ -343,6 +346,7 @@ fn genesis(name: &str, seats: u8, seed: u8) -> Genesis {
             idle_ms: 1000,
             clock_ahead_ms: 500,
         },
+        governance: GovernanceRules { approval_percent: 67, open_heights: 100, lead_heights: 2 },
         agencies: agencies.collect(),
         validators: validators.collect(),
     }

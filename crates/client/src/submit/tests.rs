@@ -146,7 +146,7 @@ impl Node {
 fn names(tx: &Transaction, number: &str) -> Option<usize> {
     tx.operations.iter().position(|operation| match &operation.action {
         Action::Licence(act) => act.licence.contains(number),
-        Action::Item(_) | Action::Trace(_) => false,
+        Action::Item(_) | Action::Trace(_) | Action::Govern(_) => false,
     })
 }
 
@@ -399,8 +399,12 @@ fn what_touches_one_subject_arrives_in_order() {
     assert_eq!(bench.submit("").unwrap(), Exit::Done, "{:?}", bench.rejected());
     let node = bench.node.lock().unwrap();
     let mut seen: BTreeMap<Subject, Vec<Timestamp>> = BTreeMap::new();
-    for operation in node.committed.iter().flat_map(|tx| &tx.operations) {
-        let (subject, _) = operation.subjects().remove(0);
+    let done = node
+        .committed
+        .iter()
+        .flat_map(|tx| tx.operations.iter().map(|operation| (operation, tx.header.agency)));
+    for (operation, agency) in done {
+        let (subject, _) = operation.subjects(&agency).remove(0);
         seen.entry(subject).or_default().push(operation.effective_from);
     }
     assert_eq!(seen.len(), 4);
