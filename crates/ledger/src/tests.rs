@@ -524,8 +524,7 @@ fn a_block_is_refused_for_any_field_that_is_not_what_it_must_be() {
         .collect();
     let (sound, outcome, _) = chain.block(&txs);
     assert_eq!(sound.transactions.len(), 6);
-    let judge =
-        |block: &Block| validate(&chain.rules, &chain.state, &chain.tip, block, |_| None);
+    let judge = |block: &Block| validate(&chain.rules, &chain.state, &chain.tip, block, |_| None);
     let again = judge(&sound).unwrap();
     assert_eq!((again.tip(), again.touched()), (outcome.tip(), outcome.touched()));
     let seventh = txs[6].get().clone();

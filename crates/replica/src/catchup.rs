@@ -62,10 +62,10 @@ impl Fetching {
     /// How many seconds are left at this pace.
     #[must_use]
     pub const fn seconds_left(&self) -> Option<u64> {
-        match self.to.0.saturating_sub(self.height.0).checked_add(self.per_second) {
-            Some(sum) if self.per_second > 0 => Some((sum - 1) / self.per_second),
-            Some(_) | None => None,
+        if self.per_second == 0 {
+            return None;
         }
+        Some(self.to.0.saturating_sub(self.height.0).div_ceil(self.per_second))
     }
 }
 
@@ -101,6 +101,9 @@ fn span(seconds: u64) -> String {
         _ => format!("{} h", grouped(seconds / 3600)),
     }
 }
+
+/// A clock this far from the neighbours' median is warned of once a minute, milliseconds.
+const CLOCK_OFF_MS: u64 = 500;
 
 #[derive(Debug, Default)]
 pub(crate) struct CatchUp {
@@ -363,6 +366,16 @@ impl<S: State> Replica<S> {
         {
             tracing::info!("{fetching}");
         }
+        if let Some(offset) = self.clocks.offset().filter(|it| it.distance_ms() > CLOCK_OFF_MS)
+            && self.catchup.second.is_multiple_of(60)
+        {
+            let (ahead_ms, neighbours) = (offset.ahead_ms, offset.neighbours);
+            tracing::warn!(
+                ahead_ms,
+                neighbours,
+                "this clock is not that of the neighbours: check NTP"
+            );
+        }
         if !self.catchup.is_ticking {
             self.look_behind(effects);
         }
@@ -374,10 +387,8 @@ impl<S: State> Replica<S> {
         if to <= height.plus(1) {
             return None;
         }
-        let (from, per_second) = self
-            .catchup
-            .pace
-            .map_or((height, 0), |pace| (pace.from, pace.per_second.unwrap_or(0)));
+        let (from, per_second) =
+            self.catchup.pace.map_or((height, 0), |pace| (pace.from, pace.per_second.unwrap_or(0)));
         Some(Fetching { from, height, to, per_second })
     }
 
@@ -397,7 +408,8 @@ impl<S: State> Replica<S> {
         let claim = claims.map(|(_, claim)| *claim).max().unwrap_or_default();
         if claim <= tip {
             self.catchup.asked.retain(|asked| asked.span.from > tip);
-            if self.catchup.asked.iter().any(|asked| !asked.is_overdue) && !self.catchup.is_ticking {
+            if self.catchup.asked.iter().any(|asked| !asked.is_overdue) && !self.catchup.is_ticking
+            {
                 self.tick_in(TICK_MS, effects);
             }
             return;
@@ -524,19 +536,15 @@ impl<S: State> Replica<S> {
         if got < span.count {
             standing.range = got.max(1);
         } else if age <= PATIENCE_MIN / 2 {
-            standing.range = span.count.max(standing.range / 2).saturating_mul(2).min(ANSWER_BLOCKS);
+            standing.range =
+                span.count.max(standing.range / 2).saturating_mul(2).min(ANSWER_BLOCKS);
         }
         self.catchup.best = Some(self.catchup.best.map_or(age, |best| best.min(age)));
         self.check(Span { peer, from: span.from, count: got }, blocks, effects);
         self.look_behind(effects);
     }
 
-    fn check(
-        &mut self,
-        span: Span,
-        blocks: Vec<(Block, Certificate)>,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn check(&mut self, span: Span, blocks: Vec<(Block, Certificate)>, effects: &mut Vec<Effect>) {
         let id = self.catchup.next_id;
         self.catchup.next_id += 1;
         self.catchup.checking.insert(id, span);

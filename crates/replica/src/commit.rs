@@ -4,9 +4,7 @@ use crate::{Effect, Progress, Replica, Wake};
 use consensus::Stuck;
 use ledger::{Outcome, State};
 use std::collections::BTreeMap;
-use types::{
-    Block, Certificate, Certified, Height, Timestamp, Transaction, TxId, Verified,
-};
+use types::{Block, Certificate, Certified, Height, Timestamp, Transaction, TxId, Verified};
 
 impl<S: State> Replica<S> {
     /// A quorum agreed on a block we judged.

@@ -223,7 +223,11 @@ mod tests {
         patience.begins(Timestamp(0), Round(0));
         patience.proposed(Timestamp(1000), Round(0), 1);
         patience.decided(Round(3));
-        assert_eq!(patience.for_proposal(Round(0), 1, true), 1500, "a height that failed is no success");
+        assert_eq!(
+            patience.for_proposal(Round(0), 1, true),
+            1500,
+            "a height that failed is no success"
+        );
         patience.decided(Round(0));
         assert_eq!(patience.for_proposal(Round(0), 1, true), 1405);
         (0..200).for_each(|_| patience.decided(Round(0)));

@@ -151,6 +151,10 @@ struct Town {
     spoken: BTreeMap<(u16, u8, Height, Round), Option<BlockId>>,
     agreed: BTreeMap<Height, BlockId>,
     blamed: Vec<(usize, Peer, Offence)>,
+    /// How far each clock is from true time.
+    skews: [i64; 4],
+    /// When each height was committed first, by true time.
+    committed: BTreeMap<Height, u64>,
 }
 
 impl Town {
@@ -185,6 +189,8 @@ impl Town {
             spoken: BTreeMap::new(),
             agreed: BTreeMap::new(),
             blamed: Vec::new(),
+            skews: [0; 4],
+            committed: BTreeMap::new(),
         }
     }
 
@@ -192,8 +198,12 @@ impl Town {
         Timestamp(1_700_000_000_000 + self.now)
     }
 
+    fn clock_of(&self, n: usize) -> Timestamp {
+        Timestamp(self.clock().0.saturating_add_signed(self.skews[n]))
+    }
+
     fn start(&mut self, n: usize) {
-        let now = self.clock();
+        let now = self.clock_of(n);
         let node = &mut self.nodes[n];
         node.alarms.clear();
         let (disk, journal) = (node.disk.clone(), node.journal.clone());
@@ -229,7 +239,7 @@ impl Town {
     }
 
     fn step(&mut self, n: usize, event: Event) {
-        let now = self.clock();
+        let now = self.clock_of(n);
         let Some(replica) = self.nodes[n].replica.as_mut() else { return };
         let effects = replica.step(now, event).unwrap();
         self.perform(n, effects);
@@ -273,6 +283,7 @@ impl Town {
                     let (height, id) = (block.header.height, block.id());
                     assert_eq!(query::height(&self.nodes[n].disk).next(), height);
                     assert_eq!(*self.agreed.entry(height).or_insert(id), id, "a fork at {height}");
+                    self.committed.entry(height).or_insert(self.now);
                     self.nodes[n].disk.0.borrow_mut().write(commit.writes());
                     self.nodes[n].journal.clear();
                     self.step(n, Event::Committed(height));

@@ -181,8 +181,9 @@ impl<S: State> Replica<S> {
             Ok(outcome) => {
                 self.keep_body(id, Seen { block, outcome: Some(outcome), round });
                 if naming.is_fresh {
-                    self.patience.proposed(now, round, seat);
+                    // First judged, then learned from: nobody widens the window by being late once.
                     let refused = self.window(round, seat).refuses(time, naming.heard, now);
+                    self.patience.proposed(now, round, seat);
                     if let Some(why) = refused.filter(|_| round == self.round()) {
                         self.pass(now, id, round, why, effects)?;
                     }

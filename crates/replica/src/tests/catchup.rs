@@ -1,6 +1,7 @@
 //! One real replica that missed everything, and neighbours that follow a script.
 
 use super::*;
+use crate::receive::SyncFrame;
 use types::{Certificate, codec::Wire as _};
 
 const START: u64 = 1_700_000_000_000;
@@ -255,7 +256,8 @@ impl School {
             }
             Trick::WrongSignature => blocks.iter_mut().for_each(|(b, _)| {
                 b.transactions.iter_mut().for_each(|tx| {
-                    tx.signature = secret(0, 9).sign(types::Domain::Prevote, &ChainId::default(), b"x");
+                    tx.signature =
+                        secret(0, 9).sign(types::Domain::Prevote, &ChainId::default(), b"x");
                 });
             }),
             Trick::WrongOperations => blocks.iter_mut().for_each(|(b, _)| {
@@ -279,7 +281,11 @@ impl School {
             }
             Trick::OtherRange => {
                 let from = Height(1);
-                self.deliver(delay, n, Received::Tell(from, self.library.range(Question { from, count: 1 })));
+                self.deliver(
+                    delay,
+                    n,
+                    Received::Tell(from, self.library.range(Question { from, count: 1 })),
+                );
                 return;
             }
             Trick::Half => blocks.truncate((blocks.len() / 2).max(1)),
@@ -345,10 +351,14 @@ fn school(blocks: u64, records: u64, tricks: [Trick; 3]) -> School {
 fn one_honest_neighbour_is_enough_whatever_lies_the_others_tell() {
     for lie in LIES {
         let mut school = school(200, 1, [lie, lie, Trick::Honest(20)]);
-        let took = school.finishes(20_000).unwrap_or_else(|| panic!("{lie:?}: {}", school.height()));
+        let took =
+            school.finishes(20_000).unwrap_or_else(|| panic!("{lie:?}: {}", school.height()));
         assert!(took < 8000, "{lie:?} costs {took} ms");
         for n in [0, 1] {
-            assert!(school.blamed.iter().any(|(_, who, _)| *who == n), "{lie:?}: {n} is not blamed");
+            assert!(
+                school.blamed.iter().any(|(_, who, _)| *who == n),
+                "{lie:?}: {n} is not blamed"
+            );
         }
         assert!(school.blamed.iter().all(|(_, who, _)| *who != 2), "{lie:?}: {:?}", school.blamed);
     }
@@ -370,7 +380,10 @@ fn a_liar_is_left_at_once_and_not_asked_again_for_a_growing_time() {
         let pauses: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(pauses.len() >= 3, "{lie:?}: {pauses:?}");
         assert!(pauses[0] >= 9000, "{lie:?}: {pauses:?}");
-        assert!(pauses.windows(2).all(|pair| pair[1] > pair[0] + pair[0] / 2), "{lie:?}: {pauses:?}");
+        assert!(
+            pauses.windows(2).all(|pair| pair[1] > pair[0] + pair[0] / 2),
+            "{lie:?}: {pauses:?}"
+        );
         assert_eq!(school.height(), 0, "{lie:?}");
         // What it had been asked for was asked of others at once.
         let blamed = school.blamed.iter().find(|(_, who, _)| *who == 0).unwrap().0;
@@ -557,7 +570,8 @@ fn a_clock_that_is_set_back_or_forward_hurries_and_stops_nothing() {
         school.advance();
         if steps.is_multiple_of(40) {
             // What the replica is told of the time is all it knows of it.
-            let wrong = if steps.is_multiple_of(80) { START - 86_400_000 } else { START + 86_400_000 };
+            let wrong =
+                if steps.is_multiple_of(80) { START - 86_400_000 } else { START + 86_400_000 };
             let now = Timestamp(wrong + school.now);
             let status = Received::Status(Height(300), now);
             let effects = school.replica.step(now, Event::Received(peer(1), status)).unwrap();
@@ -636,7 +650,7 @@ fn an_answer_always_fits_a_frame() {
             .unwrap();
         for effect in effects {
             if let Effect::Send(_, Channel::Sync, bytes) = effect {
-                assert!(bytes.len() <= SyncFrameMax::BYTES && bytes.len() < (1 << 20) + (1 << 17));
+                assert!(bytes.len() <= SyncFrame::BYTES_MAX && bytes.len() < (1 << 20) + (1 << 17));
                 let Ok(Received::Tell(from, blocks)) =
                     receive(replica.rules().chain(), Channel::Sync, &bytes)
                 else {
@@ -649,12 +663,6 @@ fn an_answer_always_fits_a_frame() {
         }
         replica.step(Timestamp(START), Event::Elapsed(Wake::Serve)).unwrap();
     }
-}
-
-struct SyncFrameMax;
-
-impl SyncFrameMax {
-    const BYTES: usize = crate::receive::SyncFrame::BYTES_MAX;
 }
 
 /// Not a promise about this machine, but a number to look at: `cargo test -p replica fetched -- --nocapture`.
