@@ -474,9 +474,12 @@ async fn genesis(State(node): Node) -> Response {
 
 async fn ready(State(node): Node) -> Response {
     let obstacles = node_status(&node).obstacles;
+    let clock = node.handle.status.borrow().status.clock;
+    // What stops nothing yet.
+    let warnings: Vec<_> = health::clock_warning(clock).into_iter().collect();
     let status =
         if obstacles.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = serde_json::json!({ "ready": obstacles.is_empty(), "failed_checks": obstacles });
+    let body = serde_json::json!({ "ready": obstacles.is_empty(), "failed_checks": obstacles, "warnings": warnings });
     (status, Json(body)).into_response()
 }
 

@@ -1,7 +1,7 @@
 //! What an operator would look at, looked at: keys, disk, clock, lines, and what the node says of itself.
 
 use crate::{
-    clock,
+    clock, health,
     home::{Home, PeerConfig},
     room::Room,
     signstate::SignState,
@@ -14,8 +14,6 @@ use tokio::net::TcpStream;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Descriptors a validator wants: RocksDB's files, its peers, its clients.
 const DESCRIPTORS: u64 = 1024;
-/// A clock further from the last block's time than this is worth a look, milliseconds.
-const CLOCK_MS: u64 = 500;
 
 /// One thing looked at.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -123,18 +121,29 @@ fn chain_moves(status: &NodeStatus) -> Finding {
     unsound("chain", status.obstacles.join("; "))
 }
 
-/// A quorum's clocks stand behind a block's time, and while the chain moves the last block is young.
+/// What the neighbours say of this machine's clock; without them, the last block's time, which a quorum stands behind.
 fn time(status: &NodeStatus) -> Finding {
+    if let Some(clock) = &status.clock {
+        let neighbours = usize::try_from(clock.neighbours).unwrap_or(usize::MAX);
+        let offset = replica::Offset { ahead_ms: clock.ahead_ms, neighbours };
+        return match health::clock_warning(Some(offset)) {
+            Some(warning) => unsound("clock", warning),
+            None => sound(
+                "clock",
+                format!("within {} ms of the median of {neighbours}", offset.distance_ms()),
+            ),
+        };
+    }
     let now = clock::now();
     let ahead = status.time.since(now);
-    if ahead > CLOCK_MS {
+    if ahead > health::CLOCK_OFF_MS {
         return unsound(
             "clock",
             format!("the last block is {ahead} ms ahead of this machine; set its clock (NTP)"),
         );
     }
     let age = now.since(status.time);
-    sound("clock", format!("the last block is {age} ms old"))
+    sound("clock", format!("no neighbour to compare with; the last block is {age} ms old"))
 }
 
 async fn line(home: &Home, peer: &PeerConfig) -> Finding {

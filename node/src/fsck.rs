@@ -93,7 +93,7 @@ fn block(
     if block.header.parent != before.id {
         return Err(format!("it follows {}, not {}", name(&block.header.parent), name(&before.id)));
     }
-    let outcome = ledger::validate(rules, replay, &before, block.header.time, block, |_| None)
+    let outcome = ledger::validate(rules, replay, &before, block, |_| None)
         .map_err(|invalid| invalid.to_string())?;
     let governs = outcome.governs();
     Ok((ledger::commit(certified, outcome), governs))

@@ -28,6 +28,8 @@ pub struct Metrics {
     pending: Gauge,
     reachable: Gauge,
     highest: Gauge,
+    clock_ahead_ms: Gauge,
+    fetched_per_second: Gauge,
     transactions: Counter,
     records: Counter,
     refused: Family<Code, Counter>,
@@ -52,6 +54,8 @@ impl Default for Metrics {
             pending: Gauge::default(),
             reachable: Gauge::default(),
             highest: Gauge::default(),
+            clock_ahead_ms: Gauge::default(),
+            fetched_per_second: Gauge::default(),
             transactions: Counter::default(),
             records: Counter::default(),
             refused: Family::default(),
@@ -74,6 +78,16 @@ impl Default for Metrics {
             "highest_claimed",
             "Highest block a neighbour claims",
             metrics.highest.clone(),
+        );
+        registry.register(
+            "clock_ahead_ms",
+            "Milliseconds this clock is ahead of the neighbours' median; negative behind",
+            metrics.clock_ahead_ms.clone(),
+        );
+        registry.register(
+            "catch_up_blocks_per_second",
+            "Blocks a second while catching up; 0 else",
+            metrics.fetched_per_second.clone(),
         );
         registry.register(
             "transactions_committed",
@@ -131,6 +145,9 @@ impl Metrics {
         self.pending.set(gauge(u64::try_from(status.pending).unwrap_or(u64::MAX)));
         self.reachable.set(gauge(u64::try_from(status.reachable.len()).unwrap_or(u64::MAX)));
         self.highest.set(gauge(status.highest.0));
+        self.clock_ahead_ms.set(status.clock.map_or(0, |offset| offset.ahead_ms));
+        let rate = status.catching_up.map_or(0, |fetching| fetching.per_second);
+        self.fetched_per_second.set(gauge(rate));
         self.refused_peers.set(gauge(counters.refused));
     }
 

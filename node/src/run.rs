@@ -1,7 +1,7 @@
 //! A validator as one process: from its directory to serving and voting, and back to rest.
 
 use crate::{
-    api, clock,
+    api,
     evidence::Records,
     home::Home,
     metrics::Metrics,
@@ -147,8 +147,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
 
 /// Ends when this node has had every block its neighbours have for a while; says how far it is until then.
 async fn caught_up(handle: shell::Handle) {
-    let started = clock::instant();
-    let mut quiet = 0;
+    let (mut quiet, mut seconds) = (0, 0_u32);
     loop {
         tokio::time::sleep(PROGRESS_EVERY).await;
         let status = handle.status.borrow().status.clone();
@@ -160,18 +159,12 @@ async fn caught_up(handle: shell::Handle) {
             tracing::info!(height, "caught up");
             return;
         }
-        let rate = height / started.elapsed().as_secs().max(1);
-        let eta_s = behind
-            .checked_div(rate)
-            .map_or_else(|| "unknown".to_owned(), |seconds| seconds.to_string());
-        tracing::info!(
-            height,
-            highest,
-            reachable = status.reachable.len(),
-            blocks_per_s = rate,
-            eta_s,
-            "catching up"
-        );
+        // While blocks come the replica says how fast; why none come is said here.
+        if status.catching_up.is_none() && seconds.is_multiple_of(5) {
+            let reachable = status.reachable.len();
+            tracing::info!(height, highest, reachable, "waiting for neighbours that have more");
+        }
+        seconds = seconds.wrapping_add(1);
     }
 }
 

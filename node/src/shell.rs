@@ -19,7 +19,10 @@ use std::{
 };
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
-use types::{Genesis, Height, SecretKey, Transaction, TxId, Verified, net::Channel};
+use types::{
+    Genesis, Height, SecretKey, Transaction, TxId, Verified,
+    net::{Channel, Peer},
+};
 
 /// How many refusals are remembered for those who ask later.
 const REFUSALS_KEPT: usize = 10_000;
@@ -27,6 +30,8 @@ const REFUSALS_KEPT: usize = 10_000;
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 /// How long an alarm is put off while there is no room.
 const WITHOUT_ROOM_MS: u64 = 500;
+/// How many frames of one neighbour's sync queue may wait to be decoded: two answers, two questions.
+const SYNC_FRAMES_PER_PEER: usize = 4;
 /// How many submissions may wait for the replica's thread.
 const SUBMISSIONS_WAITING: usize = 4096;
 
@@ -266,11 +271,18 @@ pub fn start(
 
     // Decoding and signature checks happen here, off the replica's thread.
     let counted = metrics.clone();
+    let (elsewhere, checked) = (tokio::runtime::Handle::current(), votes.clone());
+    let sync = decode_sync(chain, events.clone(), metrics.clone());
     tokio::spawn(async move {
         while let Some(message) = inbound.recv().await {
             let (event, is_urgent) = match message {
                 Inbound::Connected(peer) => (Event::Connected(peer), true),
                 Inbound::Lost(peer) => (Event::Lost(peer), true),
+                // Megabytes of old blocks are decoded beside the votes, not before them.
+                Inbound::Message(peer, Channel::Sync, bytes) => {
+                    sync.offer(peer, bytes);
+                    continue;
+                }
                 Inbound::Message(peer, channel, bytes) => match receive(&chain, channel, &bytes) {
                     Ok(received) => (
                         Event::Received(peer, received),
@@ -301,6 +313,9 @@ pub fn start(
         publish,
         refused,
         alarms: BTreeMap::new(),
+        elsewhere,
+        checked,
+        put_off: Vec::new(),
         answers: BTreeMap::new(),
         watchers: BTreeMap::new(),
         next_ticket: 0,
@@ -323,7 +338,59 @@ pub fn start(
     Ok((handle, ended))
 }
 
-fn note_offence(metrics: &Metrics, peer: types::net::Peer, offence: &Offence) {
+/// Frames of the sync queue that wait to be decoded.
+struct SyncQueue {
+    frames: mpsc::UnboundedSender<(Peer, Vec<u8>)>,
+    /// How many of each neighbour wait: what makes the queue bounded, and nobody crowd out another.
+    waiting: Arc<Mutex<BTreeMap<Peer, usize>>>,
+}
+
+impl SyncQueue {
+    /// Takes a frame, unless too many of this neighbour wait. Then it is dropped, as a slow line would drop it: whoever
+    /// asked asks again.
+    fn offer(&self, peer: Peer, bytes: Vec<u8>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = waiting.entry(peer).or_insert(0);
+        if *count >= SYNC_FRAMES_PER_PEER {
+            tracing::debug!(%peer, "sync frame dropped");
+            return;
+        }
+        if self.frames.send((peer, bytes)).is_ok() {
+            *count += 1;
+        }
+    }
+}
+
+fn decode_sync(
+    chain: types::ChainId,
+    events: mpsc::Sender<Event>,
+    metrics: Arc<Metrics>,
+) -> SyncQueue {
+    let (frames, mut heard) = mpsc::unbounded_channel::<(Peer, Vec<u8>)>();
+    let waiting = Arc::new(Mutex::new(BTreeMap::new()));
+    let queue = SyncQueue { frames, waiting: waiting.clone() };
+    tokio::spawn(async move {
+        while let Some((peer, bytes)) = heard.recv().await {
+            let received = receive(&chain, Channel::Sync, &bytes);
+            drop(bytes);
+            match received {
+                Ok(received) => {
+                    if events.send(Event::Received(peer, received)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(offence) => note_offence(&metrics, peer, &offence),
+            }
+            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(count) = waiting.get_mut(&peer) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    });
+    queue
+}
+
+fn note_offence(metrics: &Metrics, peer: Peer, offence: &Offence) {
     metrics.offences.inc();
     tracing::warn!(%peer, %offence, "offence");
 }
@@ -339,6 +406,11 @@ struct Body {
     publish: watch::Sender<Snapshot>,
     refused: Arc<Mutex<Refusals>>,
     alarms: BTreeMap<Wake, Instant>,
+    /// Where there are threads to spare, and how their answers come back.
+    elsewhere: tokio::runtime::Handle,
+    checked: mpsc::Sender<Event>,
+    /// What waits for room on the disk.
+    put_off: Vec<Event>,
     answers: BTreeMap<Ticket, oneshot::Sender<Result<TxId, Rejection>>>,
     watchers: BTreeMap<TxId, Vec<oneshot::Sender<Receipt>>>,
     next_ticket: u64,
@@ -403,6 +475,11 @@ impl Body {
         if self.room.shortage().is_some() {
             return self.feed_without_room(event);
         }
+        for put_off in core::mem::take(&mut self.put_off) {
+            let effects = self.replica.step(clock::now(), put_off)?;
+            self.effects.extend(effects);
+            self.perform()?;
+        }
         let effects = self.replica.step(clock::now(), event)?;
         self.effects.extend(effects);
         self.perform()
@@ -427,6 +504,8 @@ impl Body {
             }
             // A commit is written before anything else is heard, so it is never told here.
             Event::Received(..) | Event::Committed(_) => {}
+            // It may lead to a commit; there are never more of them than questions under way.
+            Event::Checked(_) => self.put_off.push(event),
         }
         Ok(())
     }
@@ -444,6 +523,13 @@ impl Body {
                     self.signatures.advance(&chain, signed).map_err(Ended::Record)??;
                 }
                 Effect::Commit(commit) => self.commit(&commit)?,
+                Effect::Check(unchecked) => {
+                    let checked = self.checked.clone();
+                    // Dropped when this thread is gone, and nobody waits for it any more.
+                    drop(self.elsewhere.spawn_blocking(move || {
+                        checked.blocking_send(Event::Checked(unchecked.check())).unwrap_or(());
+                    }));
+                }
                 Effect::Send(to, channel, bytes) => self.network.send(to, channel, bytes.into()),
                 Effect::Set(wake, delay) => {
                     self.alarms.insert(wake, clock::after(delay));

@@ -33,6 +33,15 @@ pub struct NodeStatus {
     pub pending: u64,
     /// Whether the node fetches blocks that others have.
     pub catching_up: bool,
+    /// How far it is with that; none while it is not.
+    #[serde(default)]
+    pub catch_up: Option<CatchUp>,
+    /// Whose votes the node has seen in the round under way; none when there is nothing to decide.
+    #[serde(default)]
+    pub votes: Option<Votes>,
+    /// The node's clock, seen from its neighbours'; none without neighbours.
+    #[serde(default)]
+    pub clock: Option<Clock>,
     /// The highest block a neighbour claims.
     pub highest: Height,
     /// The validators, in seat order.
@@ -41,6 +50,45 @@ pub struct NodeStatus {
     pub quorum: u64,
     /// What stands in the way of the next block, in plain words; empty when nothing does.
     pub obstacles: Vec<String>,
+}
+
+/// How far a node is that fetches blocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatchUp {
+    /// The height it began at.
+    pub from: Height,
+    /// The height it has.
+    pub height: Height,
+    /// The height its neighbours say they have.
+    pub to: Height,
+    /// Blocks a second of late; 0 while that is unknown.
+    pub blocks_per_s: u64,
+    /// Seconds left at that pace.
+    pub eta_s: Option<u64>,
+    /// The same in words.
+    pub summary: String,
+}
+
+/// Whose votes a node has seen in a round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Votes {
+    /// The seat whose proposal decides the round.
+    pub proposer: Option<u16>,
+    /// Whether that proposal is here, with its block.
+    pub proposed: bool,
+    /// Seats that prevoted.
+    pub prevoted: Vec<u16>,
+    /// Seats that precommitted.
+    pub precommitted: Vec<u16>,
+}
+
+/// A node's clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clock {
+    /// Milliseconds by which it is ahead of its neighbours' median; negative when it is behind.
+    pub ahead_ms: i64,
+    /// How many neighbours that is the median of.
+    pub neighbours: u64,
 }
 
 /// A validator as one node sees it.

@@ -18,6 +18,7 @@ pub use evidence::Place;
 use core::fmt;
 use malachite::Core;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use types::{
     BlockId, Certificate, ChainId, Committee, Height, Round, SecretKey, Signature,
     codec::Wire,
@@ -213,6 +214,19 @@ pub enum Evidence {
 #[error("consensus cannot go on: {0}")]
 pub struct Stuck(pub String);
 
+/// Whom an engine has heard in the round under way: what to tell who asks why nothing is decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Whether a proposal of this round is here, with a block that may be agreed on.
+    pub proposed: bool,
+    /// Seats whose prevote is here.
+    pub prevoted: BTreeSet<u16>,
+    /// Seats whose precommit is here.
+    pub precommitted: BTreeSet<u16>,
+    /// Seats whose precommit is for nothing.
+    pub refused: BTreeSet<u16>,
+}
+
 /// One validator's part in deciding one height after another.
 pub struct Engine {
     core: Core,
@@ -262,6 +276,12 @@ impl Engine {
     #[must_use]
     pub fn vouches(&self, message: &Message) -> bool {
         self.core.vouches(message)
+    }
+
+    /// Whom it has heard in the round under way.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.core.tally()
     }
 
     /// Where it is.

@@ -3,7 +3,7 @@
 mod context;
 mod convert;
 
-use crate::{Action, Entry, Evidence, Identity, Input, Signed, Start, Stuck};
+use crate::{Action, Entry, Evidence, Identity, Input, Signed, Start, Stuck, Tally};
 use arc_malachitebft_core_consensus as core_consensus;
 use arc_malachitebft_core_types as core_types;
 use context::{At, Chain, CoreVote, Seat, Validators, Value};
@@ -119,6 +119,26 @@ impl Core {
 
     pub(crate) fn at(&self) -> (Height, Round) {
         (Height(self.state.height().0), our_round(self.state.round()))
+    }
+
+    /// Whom it has heard in the round under way.
+    pub(crate) fn tally(&self) -> Tally {
+        let round = self.state.round();
+        let valid = self.state.driver.proposals_and_validities_for_round(round);
+        let proposed = valid.iter().any(|(_, validity)| validity.is_valid());
+        let mut tally = Tally { proposed, ..Tally::default() };
+        let votes = self.state.driver.votes().per_round(round);
+        for vote in votes.map(|round| round.received_votes().iter()).into_iter().flatten() {
+            let Vote { step, block, seat, .. } = vote.message.vote;
+            match step {
+                Step::Prevote => tally.prevoted.insert(seat),
+                Step::Precommit => tally.precommitted.insert(seat),
+            };
+            if step == Step::Precommit && block.is_none() {
+                tally.refused.insert(seat);
+            }
+        }
+        tally
     }
 
     /// Whether the engine is locked on this block, or would propose it again.

@@ -80,14 +80,6 @@ pub enum Invalid {
         /// Its parent's.
         parent: Timestamp,
     },
-    /// The block's time is too far ahead of ours.
-    #[error("block time {time} is ahead of our clock {now}")]
-    Ahead {
-        /// Its time.
-        time: Timestamp,
-        /// Ours.
-        now: Timestamp,
-    },
     /// More than a block may hold.
     #[error("the block holds more than genesis allows")]
     Size,
@@ -536,7 +528,8 @@ pub fn propose<'t, S: State>(
 
 /// Executes a proposed block and compares every field of its header with what it must be.
 ///
-/// `known` answers with the transaction if this node has checked that very signature before.
+/// `known` answers with the transaction if this node has checked that very signature before. No clock is asked: whether a
+/// proposal is timely is each validator's vote, and not a property of the block.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
@@ -547,16 +540,12 @@ pub fn validate<S: State>(
     rules: &Rules,
     state: &S,
     tip: &Tip,
-    now: Timestamp,
     block: &Block,
     known: impl Fn(&Transaction) -> Option<Verified<Transaction>>,
 ) -> Result<Outcome, Invalid> {
     let header = &block.header;
     if header.time <= tip.time {
         return Err(Invalid::Early { time: header.time, parent: tip.time });
-    }
-    if header.time > now.plus(rules.clock_ahead_ms()) {
-        return Err(Invalid::Ahead { time: header.time, now });
     }
     if rules.committee().seat(header.proposer).is_none() {
         return Err(Invalid::Header { field: "proposer" });

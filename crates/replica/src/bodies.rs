@@ -5,7 +5,7 @@
 
 use crate::Seen;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use types::{Block, BlockId, Height, Round, net::Peer, vote::Proposal};
+use types::{Block, BlockId, Height, Round, Timestamp, net::Peer, vote::Proposal};
 
 /// Executed bodies that are kept, besides those the engine holds on to.
 const SEEN_MAX: usize = 8;
@@ -18,25 +18,47 @@ pub(crate) struct Bodies {
     seen: BTreeMap<BlockId, Seen>,
     /// May never be agreed on.
     refused: BTreeSet<BlockId>,
-    /// Ahead of our clock when we looked.
-    early: BTreeSet<BlockId>,
-    /// Named by a proposal in this round, as the work of this seat; none when it is proposed again, by anyone.
-    named: BTreeMap<(BlockId, Option<u16>), Round>,
+    /// Named by a proposal, as the work of this seat; none when it is proposed again, by anyone.
+    named: BTreeMap<(BlockId, Option<u16>), Naming>,
     /// Not named yet.
     waiting: BTreeMap<Peer, VecDeque<Block>>,
 }
 
+/// How a proposal named a block first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Naming {
+    /// In this round.
+    pub(crate) round: Round,
+    /// Heard then; none if a restart forgot it.
+    pub(crate) heard: Option<Timestamp>,
+    /// As new: its time is asked for.
+    pub(crate) is_fresh: bool,
+}
+
 impl Bodies {
-    /// A proposal that the engine accepted names its block.
-    pub(crate) fn name(&mut self, proposal: &Proposal) {
-        let author = proposal.valid_round.is_none().then_some(proposal.seat);
-        self.named.entry((proposal.block, author)).or_insert(proposal.round);
+    /// A proposal that the engine accepted, heard then, names its block.
+    pub(crate) fn name(&mut self, proposal: &Proposal, heard: Option<Timestamp>) {
+        let is_fresh = proposal.valid_round.is_none();
+        let author = is_fresh.then_some(proposal.seat);
+        let naming = Naming { round: proposal.round, heard, is_fresh };
+        self.named.entry((proposal.block, author)).or_insert(naming);
     }
 
-    /// The round in which this very body was proposed, by the one it says built it, or again by anyone.
-    pub(crate) fn round(&self, id: BlockId, block: &Block) -> Option<Round> {
+    /// How this very body was proposed: by the one it says built it, or again by anyone.
+    pub(crate) fn naming(&self, id: BlockId, block: &Block) -> Option<Naming> {
         let by = |author| self.named.get(&(id, author)).copied();
         by(Some(block.header.proposer)).or_else(|| by(None))
+    }
+
+    /// Whether this seat has proposed the block as new, in another round than this.
+    pub(crate) fn was_fresh(&self, id: BlockId, seat: u16, round: Round) -> bool {
+        self.named.get(&(id, Some(seat))).is_some_and(|naming| naming.round != round)
+    }
+
+    /// The latest time that a seat has given a block at this height.
+    pub(crate) fn last_time(&self, seat: u16) -> Option<Timestamp> {
+        let own = self.seen.values().map(|seen| &seen.block.header);
+        own.filter(|header| header.proposer == seat).map(|header| header.time).max()
     }
 
     /// Whether it was executed, and the outcome is final.
@@ -54,11 +76,6 @@ impl Bodies {
 
     pub(crate) fn refuse(&mut self, id: BlockId) {
         self.refused.insert(id);
-    }
-
-    /// Notes that a body is ahead of our clock. False if that is known.
-    pub(crate) fn put_off(&mut self, id: BlockId) -> bool {
-        self.early.insert(id)
     }
 
     /// Keeps a body that may be agreed on. The oldest gives way, unless it is held on to.
@@ -109,7 +126,6 @@ impl Bodies {
     pub(crate) fn begin(&mut self, height: Height) {
         self.seen.clear();
         self.refused.clear();
-        self.early.clear();
         self.named.clear();
         for blocks in self.waiting.values_mut() {
             blocks.retain(|block| block.header.height == height);

@@ -1,9 +1,10 @@
 //! Step 7 of a record's life: an agreed block becomes a commit, and the commit the new tip.
 
-use crate::{Effect, Progress, Replica, Wake, seating};
+use crate::{Effect, Progress, Replica, Wake, patience::Patience, seating};
 use consensus::Stuck;
 use ledger::{Outcome, State};
-use types::{Block, Certificate, Certified, Height, Timestamp, TxId};
+use std::collections::BTreeMap;
+use types::{Block, Certificate, Certified, Height, Timestamp, Transaction, TxId, Verified};
 
 impl<S: State> Replica<S> {
     /// A quorum agreed on a block we judged.
@@ -22,18 +23,27 @@ impl<S: State> Replica<S> {
                 .map_err(|error| Stuck(format!("the decided block is not certified: {error}")))?;
         let outcome = match seen.outcome {
             Some(outcome) => outcome,
-            None => self.execute(certified.block())?,
+            None => self.execute(certified.block(), &[])?,
         };
         self.commit(certified, outcome, effects);
         Ok(())
     }
 
-    /// What a certified block does. A quorum found it valid: if we do not, our execution differs from theirs.
-    pub(crate) fn execute(&self, block: &Block) -> Result<Outcome, Stuck> {
-        let known = |tx: &types::Transaction| {
-            self.pool.get(&tx.id()).filter(|mine| mine.get() == tx).cloned()
+    /// What a certified block does, some of whose transactions were checked before. A quorum found it valid: if we do
+    /// not, our execution differs from theirs.
+    pub(crate) fn execute(
+        &self,
+        block: &Block,
+        verified: &[Verified<Transaction>],
+    ) -> Result<Outcome, Stuck> {
+        let by_id: BTreeMap<TxId, &Verified<Transaction>> =
+            verified.iter().map(|tx| (tx.get().id(), tx)).collect();
+        let known = |tx: &Transaction| {
+            let id = tx.id();
+            let here = by_id.get(&id).copied().or_else(|| self.pool.get(&id));
+            here.filter(|mine| mine.get() == tx).cloned()
         };
-        ledger::validate(&self.rules, &self.state, &self.tip, block.header.time, block, known).map_err(|invalid| {
+        ledger::validate(&self.rules, &self.state, &self.tip, block, known).map_err(|invalid| {
             Stuck(format!(
                 "this node's execution differs from the quorum's at height {}: {invalid}; stop and compare versions",
                 block.header.height
@@ -48,6 +58,7 @@ impl<S: State> Replica<S> {
         effects: &mut Vec<Effect>,
     ) {
         let height = certified.height();
+        self.patience.decided(certified.certificate().round);
         if !self.signed.is_empty() {
             // Our own vote made the quorum. It is still to be sent, after the commit, and others may need it.
             self.write_journal(effects);
@@ -55,7 +66,7 @@ impl<S: State> Replica<S> {
         self.tip = outcome.tip().clone();
         self.touched = outcome.touched().to_vec();
         self.governs = outcome.governs();
-        self.carried = certified.block().transactions.iter().map(types::Transaction::id).collect();
+        self.carried = certified.block().transactions.iter().map(Transaction::id).collect();
         self.progress = Progress::Committing(height);
         // Entries of a height that is decided need not be remembered.
         self.unwritten.clear();
@@ -79,7 +90,12 @@ impl<S: State> Replica<S> {
         let (carried, touched): (Vec<TxId>, _) =
             (core::mem::take(&mut self.carried), core::mem::take(&mut self.touched));
         let (rules, amended) = self.rules.after(&self.state, core::mem::take(&mut self.governs));
+        let timing = self.rules.timing();
         self.rules = rules;
+        if amended.committee || self.rules.timing() != timing {
+            // What was learned of seats is of those who sat there.
+            self.patience = Patience::new(self.rules.timing(), self.rules.committee().faults());
+        }
         if amended.committee {
             (self.seat, self.seats) = seating(&self.rules, &self.own);
             tracing::info!(%height, seat = ?self.seat, size = self.rules.committee().size(), "another committee from the next height on");
@@ -98,7 +114,16 @@ impl<S: State> Replica<S> {
         self.said.clear();
         self.turn = None;
         self.progress = Progress::Resting;
-        if self.follow(effects)? {
+        self.settle_or_decide(now, effects)
+    }
+
+    /// Goes on: with the next block that was fetched, or with deciding it, or with a rest.
+    pub(crate) fn settle_or_decide(
+        &mut self,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Stuck> {
+        if self.follow(effects)? || self.progress != Progress::Resting {
             return Ok(());
         }
         if self.pool.is_empty() {

@@ -3,7 +3,8 @@
 //! What it offers: [`Replica`], which production, simulation, fuzzing and restart all drive through [`Replica::restore`]
 //! and [`Replica::step`]; and [`receive()`], the one place where bytes from the network become values.
 //!
-//! The modules are the path of a record: `admit`, `propose`, `vote`, `commit`, and `catchup` for those who missed it.
+//! The modules are the path of a record: `admit`, `propose`, `vote`, `commit`, and for those who missed it `catchup` on
+//! one side and `serve` on the other. `window`, `patience` and `clocks` know what time has to do with it.
 //!
 //! Invariants: the effects are a function of the events; what we say is preceded in the list by what makes us remember
 //! it; a [`ledger::Commit`] is made of a certified block and nothing else.
@@ -13,15 +14,25 @@
 mod admit;
 mod bodies;
 mod catchup;
+mod certify;
+mod clocks;
 mod commit;
+mod early;
+mod patience;
 mod propose;
 mod receive;
+mod serve;
 mod vote;
+mod window;
 
+pub use catchup::Fetching;
+pub use certify::{Checked, Unchecked};
+pub use clocks::Offset;
 pub use receive::{Offence, Received, receive};
+pub use serve::Question;
 
 use bodies::Bodies;
-use consensus::{Engine, Entry, Evidence, Identity, Signed, Start, Stuck, Timer};
+use consensus::{Engine, Entry, Evidence, Identity, Signed, Start, Stuck, Tally, Timer};
 use ledger::{Commit, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip};
 use receive::{Frame, Record};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -47,6 +58,10 @@ pub enum Wake {
     Status,
     /// Somebody should have answered by now.
     CatchUp,
+    /// Go on with the blocks that were fetched.
+    Follow,
+    /// Answer those who asked for more than they may at once.
+    Serve,
 }
 
 /// What happens to a validator.
@@ -58,6 +73,8 @@ pub enum Event {
     Received(Peer, Received),
     /// A time asked for has come.
     Elapsed(Wake),
+    /// The blocks that were to be checked are.
+    Checked(Checked),
     /// The commit asked for is on disk.
     Committed(Height),
     /// A neighbour can be spoken to.
@@ -76,6 +93,8 @@ pub enum Effect {
     Sign(Signed),
     /// Write a block and all it changes, as a whole, and sync; then feed [`Event::Committed`].
     Commit(Box<Commit>),
+    /// Check these, on any thread; then feed [`Event::Checked`], at any time.
+    Check(Box<Unchecked>),
     /// Say this.
     Send(To, Channel, Vec<u8>),
     /// Wake me in so many milliseconds. A second setting of the same name replaces the first.
@@ -110,8 +129,12 @@ pub struct Status {
     pub reachable: BTreeSet<u16>,
     /// The highest block that more neighbours say they have than may be lying, if so many speak to us.
     pub highest: Height,
-    /// Whether we fetch blocks that others have.
-    pub catching_up: bool,
+    /// How far we are, while we fetch blocks that others have.
+    pub catching_up: Option<Fetching>,
+    /// Whom we have heard in the round under way.
+    pub tally: Option<Tally>,
+    /// Our clock, seen from our neighbours'.
+    pub clock: Option<Offset>,
     /// How many transactions wait.
     pub pending: usize,
 }
@@ -169,6 +192,8 @@ pub struct Replica<S> {
     rules: Rules,
     /// Our consensus key.
     own: PublicKey,
+    patience: patience::Patience,
+    clocks: clocks::Clocks,
     seats: BTreeMap<Peer, u16>,
     seat: Option<u16>,
     engine: Engine,
@@ -185,6 +210,11 @@ pub struct Replica<S> {
     progress: Progress,
     peers: BTreeMap<Peer, Height>,
     catchup: catchup::CatchUp,
+    serve: serve::Serve,
+    /// Proposals of rounds that have not begun here.
+    early: early::Early,
+    /// When what the engine is told now was heard, if not now.
+    heard_at: Option<Timestamp>,
     turn: Option<(Round, u16)>,
     /// The transactions and subjects of the block being written.
     carried: Vec<TxId>,
@@ -275,16 +305,20 @@ impl<S: State> Replica<S> {
         let (engine, actions) = Engine::restore(identity, start, &entries)?;
         for entry in &entries {
             if let Entry::Message(Message::Proposal(proposal, _)) = entry {
-                bodies.name(proposal);
+                // When it was heard is not in the journal.
+                bodies.name(proposal, None);
             }
         }
         for seen in blocks {
             bodies.keep(seen.block.id(), seen, |id| engine.holds(id));
         }
+        let (timing, faults) = (rules.timing(), rules.committee().faults());
         let mut replica = Self {
             state,
             rules,
             own,
+            patience: patience::Patience::new(timing, faults),
+            clocks: clocks::Clocks::default(),
             seats,
             seat,
             engine,
@@ -297,6 +331,9 @@ impl<S: State> Replica<S> {
             progress: Progress::Deciding,
             peers: BTreeMap::new(),
             catchup: catchup::CatchUp::default(),
+            serve: serve::Serve::default(),
+            early: early::Early::default(),
+            heard_at: None,
             turn: None,
             carried: Vec::new(),
             touched: Vec::new(),
@@ -315,6 +352,11 @@ impl<S: State> Replica<S> {
     /// When consensus cannot go on without risking a second vote. The shell must end the process.
     pub fn step(&mut self, now: Timestamp, event: Event) -> Result<Vec<Effect>, Stuck> {
         let mut effects = Vec::new();
+        if let Event::Received(peer, _) = &event
+            && self.peers.contains_key(peer)
+        {
+            self.clocks.hears(now, *peer);
+        }
         match event {
             Event::Submitted(ticket, tx) => self.submitted(now, ticket, tx, &mut effects)?,
             Event::Received(peer, Received::Transactions(txs)) => {
@@ -326,14 +368,19 @@ impl<S: State> Replica<S> {
             Event::Received(peer, Received::Block(block)) => {
                 self.offered(now, peer, *block, &mut effects)?;
             }
-            Event::Received(peer, Received::Status(height)) => {
+            Event::Received(peer, Received::Status(height, time)) => {
+                self.clocks.word(now, peer, time);
                 self.claimed(peer, height, &mut effects);
             }
-            Event::Received(peer, Received::Ask(from)) => self.asked(peer, from, &mut effects),
-            Event::Received(peer, Received::Tell(blocks)) => {
-                self.told(peer, blocks, &mut effects)?;
+            Event::Received(peer, Received::Ask(question)) => {
+                self.asked(peer, question, &mut effects);
             }
+            Event::Received(peer, Received::Tell(from, blocks)) => {
+                self.told(peer, from, blocks, &mut effects);
+            }
+            Event::Checked(checked) => self.checked(now, checked, &mut effects)?,
             Event::Elapsed(Wake::Round(timer)) => {
+                self.patience.ends(timer);
                 if self.progress == Progress::Deciding {
                     let actions = self.engine.step(consensus::Input::Elapsed(timer))?;
                     self.perform(now, actions, &mut effects)?;
@@ -341,16 +388,25 @@ impl<S: State> Replica<S> {
             }
             Event::Elapsed(Wake::Idle) => self.begin(now, &mut effects)?,
             Event::Elapsed(Wake::Status) => {
-                effects.push(self.status_frame(To::Everyone));
+                effects.push(self.status_frame(now, To::Everyone));
                 effects.push(Effect::Set(Wake::Status, STATUS_MS));
-                self.look_behind(&mut effects);
+                self.second(&mut effects);
             }
-            Event::Elapsed(Wake::CatchUp) => self.overdue(&mut effects),
+            Event::Elapsed(Wake::CatchUp) => self.tick(&mut effects),
+            Event::Elapsed(Wake::Follow) => {
+                if !matches!(self.progress, Progress::Committing(_)) {
+                    self.settle_or_decide(now, &mut effects)?;
+                }
+            }
+            Event::Elapsed(Wake::Serve) => self.refill(&mut effects),
             Event::Committed(height) => self.committed(now, height, &mut effects)?,
-            Event::Connected(peer) => self.connected(peer, &mut effects),
+            Event::Connected(peer) => self.connected(now, peer, &mut effects),
             Event::Lost(peer) => {
                 self.peers.remove(&peer);
+                self.clocks.lost(&peer);
                 self.bodies.lost(&peer);
+                self.serve.lost(&peer);
+                self.reconsider(now, peer, &mut effects);
                 self.catchup_lost(peer, &mut effects);
             }
         }
@@ -367,7 +423,9 @@ impl<S: State> Replica<S> {
             proposer: self.turn.map(|(_, proposer)| proposer),
             reachable: reachable.chain(self.seat).collect(),
             highest: self.highest(),
-            catching_up: self.catchup.is_active(),
+            catching_up: self.fetching(),
+            tally: (self.progress == Progress::Deciding).then(|| self.engine.tally()),
+            clock: self.clocks.offset(),
             pending: self.pool.len(),
         }
     }
@@ -406,9 +464,11 @@ impl<S: State> Replica<S> {
         self.seat
     }
 
-    fn connected(&mut self, peer: Peer, effects: &mut Vec<Effect>) {
+    fn connected(&mut self, now: Timestamp, peer: Peer, effects: &mut Vec<Effect>) {
         self.peers.insert(peer, Height::GENESIS);
-        effects.push(self.status_frame(To::One(peer)));
+        self.clocks.hears(now, peer);
+        self.reconsider(now, peer, effects);
+        effects.push(self.status_frame(now, To::One(peer)));
         // It missed what we said; a vote unheard can cost a round, a block unseen a height.
         for block in self.bodies.latest(2) {
             effects.push(block_frame(To::One(peer), block));
@@ -418,8 +478,8 @@ impl<S: State> Replica<S> {
         }
     }
 
-    fn status_frame(&self, to: To) -> Effect {
-        Effect::Send(to, Channel::Votes, codec::encode(&Frame::Status(self.tip.height)))
+    fn status_frame(&self, now: Timestamp, to: To) -> Effect {
+        Effect::Send(to, Channel::Votes, codec::encode(&Frame::Status(self.tip.height, now)))
     }
 }
 

@@ -8,7 +8,7 @@ use types::{Height, Round, Timestamp, net::To};
 impl<S: State> Replica<S> {
     /// Starts deciding the next height, unless that is under way.
     pub(crate) fn begin(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> Result<(), Stuck> {
-        if self.progress != Progress::Resting {
+        if self.progress != Progress::Resting || self.catchup.is_ready(self.deciding()) {
             return Ok(());
         }
         self.progress = Progress::Deciding;
@@ -30,8 +30,10 @@ impl<S: State> Replica<S> {
         let Some(seat) = self.seat.filter(|_| height == self.tip.height.next()) else {
             return Ok(());
         };
+        // Another round's block is another block, even if the clock stands still.
+        let time = self.bodies.last_time(seat).map_or(now, |last| now.max(last.plus(1)));
         let (block, outcome, refused) =
-            ledger::propose(&self.rules, &self.state, &self.tip, now, seat, self.pool.iter());
+            ledger::propose(&self.rules, &self.state, &self.tip, time, seat, self.pool.iter());
         let ids: Vec<_> = refused.iter().map(|(id, _)| *id).collect();
         let more = self.pool.discard(&self.rules, &self.state, &self.tip, &ids);
         for (id, rejection) in refused.into_iter().chain(more) {

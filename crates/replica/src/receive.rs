@@ -1,9 +1,10 @@
 //! Bytes become values, once: what neighbours say, and what we wrote to ourselves.
 
+use crate::serve::Question;
 use consensus::Entry;
 use serde::{Deserialize, Serialize};
 use types::{
-    Block, Certificate, ChainId, Height, Round, Transaction, Verified,
+    Block, Certificate, ChainId, Height, Round, Timestamp, Transaction, Verified,
     block::BLOCK_BYTES_MAX,
     codec::{self, CodecError, Wire},
     net::Channel,
@@ -15,7 +16,8 @@ use types::{
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Frame {
     Message(Message),
-    Status(Height),
+    /// The height of the speaker's last block, and what its clock says.
+    Status(Height, Timestamp),
 }
 
 impl Wire for Frame {
@@ -25,8 +27,9 @@ impl Wire for Frame {
 /// What is said in the sync queue.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum SyncFrame {
-    Ask(Height),
-    Tell(Vec<(Block, Certificate)>),
+    Ask(Question),
+    /// The blocks from this height on, as asked.
+    Tell(Height, Vec<(Block, Certificate)>),
 }
 
 impl Wire for SyncFrame {
@@ -57,16 +60,16 @@ impl Wire for Record {
 pub enum Received {
     /// Of the vote under way.
     Message(Message),
-    /// How far it is, so it says.
-    Status(Height),
+    /// How far it is, and what its clock says, so it says.
+    Status(Height, Timestamp),
     /// A block under vote.
     Block(Box<Block>),
     /// Transactions for the pool.
     Transactions(Vec<Verified<Transaction>>),
-    /// It wants blocks from this height on.
-    Ask(Height),
-    /// Blocks we wanted, with their certificates, unchecked.
-    Tell(Vec<(Block, Certificate)>),
+    /// It wants blocks.
+    Ask(Question),
+    /// Blocks we wanted from this height on, with their certificates, unchecked.
+    Tell(Height, Vec<(Block, Certificate)>),
 }
 
 /// How a neighbour broke the protocol.
@@ -108,7 +111,7 @@ pub fn receive(chain: &ChainId, channel: Channel, bytes: &[u8]) -> Result<Receiv
     Ok(match channel {
         Channel::Votes => match codec::decode(bytes).map_err(malformed)? {
             Frame::Message(message) => Received::Message(message),
-            Frame::Status(height) => Received::Status(height),
+            Frame::Status(height, time) => Received::Status(height, time),
         },
         Channel::Proposals => Received::Block(Box::new(codec::decode(bytes).map_err(malformed)?)),
         Channel::Transactions => {
@@ -117,8 +120,8 @@ pub fn receive(chain: &ChainId, channel: Channel, bytes: &[u8]) -> Result<Receiv
             Received::Transactions(verified.map_err(Offence::Transaction)?)
         }
         Channel::Sync => match codec::decode(bytes).map_err(malformed)? {
-            SyncFrame::Ask(from) => Received::Ask(from),
-            SyncFrame::Tell(blocks) => Received::Tell(blocks),
+            SyncFrame::Ask(question) => Received::Ask(question),
+            SyncFrame::Tell(from, blocks) => Received::Tell(from, blocks),
         },
     })
 }

@@ -1,6 +1,11 @@
 //! Whole networks of replicas, driven effect by effect.
 
 use super::*;
+
+mod catchup;
+mod clock;
+mod liveness;
+
 use ledger::{Column, Memory, query};
 use proptest::prelude::*;
 use std::{cell::RefCell, rc::Rc};
@@ -147,6 +152,10 @@ struct Town {
     spoken: BTreeMap<(u16, u8, Height, Round), Option<BlockId>>,
     agreed: BTreeMap<Height, BlockId>,
     blamed: Vec<(usize, Peer, Offence)>,
+    /// How far each clock is from true time.
+    skews: [i64; 4],
+    /// When each height was committed first, by true time.
+    committed: BTreeMap<Height, u64>,
 }
 
 impl Town {
@@ -181,6 +190,8 @@ impl Town {
             spoken: BTreeMap::new(),
             agreed: BTreeMap::new(),
             blamed: Vec::new(),
+            skews: [0; 4],
+            committed: BTreeMap::new(),
         }
     }
 
@@ -188,8 +199,12 @@ impl Town {
         Timestamp(1_700_000_000_000 + self.now)
     }
 
+    fn clock_of(&self, n: usize) -> Timestamp {
+        Timestamp(self.clock().0.saturating_add_signed(self.skews[n]))
+    }
+
     fn start(&mut self, n: usize) {
-        let now = self.clock();
+        let now = self.clock_of(n);
         let node = &mut self.nodes[n];
         node.alarms.clear();
         let (disk, journal) = (node.disk.clone(), node.journal.clone());
@@ -225,7 +240,7 @@ impl Town {
     }
 
     fn step(&mut self, n: usize, event: Event) {
-        let now = self.clock();
+        let now = self.clock_of(n);
         let Some(replica) = self.nodes[n].replica.as_mut() else { return };
         let effects = replica.step(now, event).unwrap();
         self.perform(n, effects);
@@ -263,11 +278,13 @@ impl Town {
             match effect {
                 Effect::Journal(entries) => self.nodes[n].journal.extend(entries),
                 Effect::Sign(signed) => self.remember(n, signed),
+                Effect::Check(unchecked) => self.step(n, Event::Checked(unchecked.check())),
                 Effect::Commit(commit) => {
                     let block = commit.certified().block();
                     let (height, id) = (block.header.height, block.id());
                     assert_eq!(query::height(&self.nodes[n].disk).next(), height);
                     assert_eq!(*self.agreed.entry(height).or_insert(id), id, "a fork at {height}");
+                    self.committed.entry(height).or_insert(self.now);
                     self.nodes[n].disk.0.borrow_mut().write(commit.writes());
                     self.nodes[n].journal.clear();
                     self.step(n, Event::Committed(height));
@@ -540,118 +557,6 @@ fn a_transaction_no_block_can_hold_does_not_stand_in_the_way() {
     ));
     assert!(town.reaches(&[0, 1, 2, 3], 4));
     assert!(query::place(&town.nodes[3].disk, &id).is_some());
-}
-
-/// A network in which node 3 has missed everything, and hears only what the test tells it.
-fn one_behind() -> (Town, Vec<(Block, types::Certificate)>) {
-    let mut town = Town::new();
-    town.silent.insert(3);
-    town.mail.clear();
-    assert!(town.reaches(&[0, 1, 2], 5));
-    let disk = &town.nodes[0].disk;
-    let blocks = (1..=5)
-        .map(|h| {
-            (query::block(disk, Height(h)).unwrap(), query::certificate(disk, Height(h)).unwrap())
-        })
-        .collect();
-    (town, blocks)
-}
-
-/// Whom these effects ask for blocks.
-fn asked(did: &[Effect]) -> Vec<Peer> {
-    let questions = did.iter().filter_map(|effect| {
-        if let Effect::Send(To::One(peer), Channel::Sync, _) = effect { Some(*peer) } else { None }
-    });
-    questions.collect()
-}
-
-#[test]
-fn catching_up_believes_certificates_and_nobody() {
-    type Edit = fn(&mut Vec<(Block, types::Certificate)>);
-    let lies: [(&str, Edit); 7] = [
-        ("nothing", |b| b.clear()),
-        ("a gap", |b| drop(b.remove(0))),
-        ("backwards", |b| b.reverse()),
-        ("another certificate", |b| b[0].1 = b[1].1.clone()),
-        ("too few signatures", |b| b[0].1.signatures.truncate(2)),
-        ("another chain", |b| b[0].0.header.chain = ChainId(Hash([9; 32]))),
-        ("another content", |b| b[0].0.header.state_root = Hash([9; 32])),
-    ];
-    for (name, lie) in lies {
-        let (mut town, blocks) = one_behind();
-        let mut told = blocks.clone();
-        lie(&mut told);
-        // The liar claims the most, is asked, and answers; then the honest one is.
-        let status = |height| Received::Status(Height(height));
-        town.step(3, Event::Received(peer(0), status(u64::MAX)));
-        let asked = |town: &Town| asked(&town.nodes[3].did).last().copied();
-        while asked(&town).is_none() {
-            town.advance();
-        }
-        assert_eq!(asked(&town), Some(peer(0)));
-        town.step(3, Event::Received(peer(0), Received::Tell(told)));
-        assert_eq!(town.height(3), 0, "{name}");
-        assert!(town.blamed.iter().any(|(n, who, _)| (*n, *who) == (3, peer(0))), "{name}");
-        town.step(3, Event::Received(peer(0), status(u64::MAX)));
-        town.step(3, Event::Received(peer(1), status(5)));
-        let from = town.now;
-        while asked(&town) != Some(peer(1)) {
-            town.advance();
-        }
-        assert!(town.now - from <= 2 * STATUS_MS, "{name}");
-        town.step(3, Event::Received(peer(1), Received::Tell(blocks)));
-        assert_eq!(town.height(3), 5, "{name}");
-    }
-}
-
-#[test]
-fn a_silent_neighbour_is_left_for_another() {
-    let (mut town, blocks) = one_behind();
-    for n in 0..3 {
-        town.step(3, Event::Received(peer(n), Received::Status(Height(5))));
-    }
-    let mut questions = Vec::new();
-    while questions.len() < 3 {
-        let before = town.nodes[3].did.len();
-        town.advance();
-        questions.extend(asked(&town.nodes[3].did[before..]));
-    }
-    let different: BTreeSet<_> = questions.iter().copied().collect();
-    assert_eq!(different.len(), 3, "{questions:?}");
-    // An answer nobody asked for, or that comes too late, is no help and no harm.
-    let late = questions[0];
-    town.step(3, Event::Received(late, Received::Tell(blocks.clone())));
-    assert_eq!(town.height(3), 0);
-    town.step(3, Event::Received(questions[2], Received::Tell(blocks)));
-    assert_eq!(town.height(3), 5);
-}
-
-#[test]
-fn a_claim_of_one_is_not_what_the_network_has() {
-    let (mut town, _) = one_behind();
-    town.step(3, Event::Received(peer(0), Received::Status(Height(u64::MAX))));
-    town.step(3, Event::Received(peer(1), Received::Status(Height(5))));
-    town.step(3, Event::Received(peer(2), Received::Status(Height(4))));
-    assert_eq!(town.nodes[3].replica.as_ref().unwrap().status().highest, Height(5));
-}
-
-#[test]
-fn a_second_history_with_a_quorum_stops_us() {
-    let (mut town, mut blocks) = one_behind();
-    let (block, certificate) = &mut blocks[0];
-    block.header.parent = BlockId(Hash([1; 32]));
-    certificate.block = block.id();
-    for (seat, signature) in &mut certificate.signatures {
-        let (height, round) = (certificate.height, certificate.round);
-        let (block, seat) = (Some(certificate.block), *seat);
-        let vote = Vote { height, round, step: Step::Precommit, block, seat };
-        *signature = vote.sign(&town.chain, &secret(1, usize::from(seat)));
-    }
-    town.step(3, Event::Received(peer(0), Received::Status(Height(5))));
-    town.run_for(300);
-    let now = town.clock();
-    let replica = town.nodes[3].replica.as_mut().unwrap();
-    assert!(replica.step(now, Event::Received(peer(0), Received::Tell(blocks))).is_err());
 }
 
 #[test]

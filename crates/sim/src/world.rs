@@ -81,6 +81,7 @@ enum Happening {
     Lie { from: usize, life: u64, received: Box<Received> },
     Alarm { wake: Wake, setting: u64, life: u64 },
     Submit(Box<Verified<Transaction>>),
+    Checked { life: u64, unchecked: Box<replica::Unchecked> },
     Start,
     Crash,
 }
@@ -380,6 +381,11 @@ impl World {
             Happening::Start => self.start(index)?,
             Happening::Crash => self.crash(index)?,
             Happening::Submit(tx) => self.step(index, Event::Submitted(Ticket(0), *tx))?,
+            Happening::Checked { life, unchecked } => {
+                if self.nodes[index].life == life {
+                    self.step(index, Event::Checked(unchecked.check()))?;
+                }
+            }
             Happening::Alarm { wake, setting, life } => {
                 let node = &self.nodes[index];
                 if node.life == life && node.alarms.get(&wake) == Some(&setting) {
@@ -488,6 +494,11 @@ impl World {
                     self.nodes[index].journal.extend(entries);
                 }
                 Effect::Sign(signed) => self.judge_signature(index, signed)?,
+                Effect::Check(unchecked) => {
+                    let life = self.nodes[index].life;
+                    let delay = self.dice.below(5);
+                    self.schedule(delay, index, Happening::Checked { life, unchecked });
+                }
                 Effect::Commit(commit) => {
                     let height = commit.certified().height();
                     self.note(index, commit.certified().block().id().as_bytes());
@@ -621,8 +632,10 @@ impl World {
                 let signature = proposal.sign(&self.chain, &secret);
                 Received::Message(Message::Proposal(proposal, signature))
             }
-            Received::Status(height) => Received::Status(height.plus(1 << (which * 20))),
-            Received::Tell(mut blocks) => {
+            Received::Status(height, time) => {
+                Received::Status(height.plus(1 << (which * 20)), time.plus(1 << (which * 10)))
+            }
+            Received::Tell(from, mut blocks) => {
                 match which {
                     0 => blocks.clear(),
                     1 => blocks.reverse(),
@@ -631,7 +644,7 @@ impl World {
                     }),
                     _ => blocks.iter_mut().for_each(|(block, _)| block.header.log_size += 1),
                 }
-                Received::Tell(blocks)
+                Received::Tell(from, blocks)
             }
             other @ (Received::Message(_) | Received::Transactions(_) | Received::Ask(_)) => other,
         };
