@@ -13,6 +13,7 @@ use types::{
     Transaction, TxId, Verified, block,
     codec::{self, Wire},
     subject::Link,
+    transaction::TransactionError,
 };
 
 /// The end of the chain, as the next block finds it.
@@ -106,6 +107,30 @@ pub enum Invalid {
         /// What the header says.
         theirs: Hash,
     },
+}
+
+impl Invalid {
+    /// Whether another body under the same header may be right. A header commits to the ids of its transactions, and an id
+    /// to the operations, but neither to the bytes that arrived under that name: those, and the signatures, anyone who
+    /// passes a block on can spoil. Who brought them is at fault then, not who signed the header.
+    #[must_use]
+    pub const fn is_of_the_body(&self) -> bool {
+        match self {
+            Self::Header { field } => matches!(field.as_bytes(), b"payload"),
+            Self::Transaction { rejection: Rejection::Transaction(error), .. } => match error {
+                TransactionError::Count { .. }
+                | TransactionError::Operations
+                | TransactionError::Signature { .. } => true,
+                TransactionError::Version { .. } | TransactionError::Chain { .. } => false,
+            },
+            // Spoiled bytes may be more than were agreed on.
+            Self::Size => true,
+            Self::Transaction { .. }
+            | Self::Early { .. }
+            | Self::Ahead { .. }
+            | Self::Diverges { .. } => false,
+        }
+    }
 }
 
 /// A block's effects, kept from its execution until it is agreed on.

@@ -22,6 +22,8 @@ pub(crate) struct Bodies {
     early: BTreeSet<BlockId>,
     /// Named by a proposal in this round, as the work of this seat; none when it is proposed again, by anyone.
     named: BTreeMap<(BlockId, Option<u16>), Round>,
+    /// Who brought a spoiled body under this name: not listened to again about it.
+    spoiled: BTreeSet<(Peer, BlockId)>,
     /// Not named yet.
     waiting: BTreeMap<Peer, VecDeque<Block>>,
 }
@@ -54,6 +56,15 @@ impl Bodies {
 
     pub(crate) fn refuse(&mut self, id: BlockId) {
         self.refused.insert(id);
+    }
+
+    /// Notes that what this neighbour brought under this name is not what the name stands for.
+    pub(crate) fn spoil(&mut self, peer: Peer, id: BlockId) {
+        self.spoiled.insert((peer, id));
+    }
+
+    pub(crate) fn is_spoiled(&self, peer: Peer, id: BlockId) -> bool {
+        self.spoiled.contains(&(peer, id))
     }
 
     /// Notes that a body is ahead of our clock. False if that is known.
@@ -110,6 +121,7 @@ impl Bodies {
         self.seen.clear();
         self.refused.clear();
         self.early.clear();
+        self.spoiled.clear();
         self.named.clear();
         for blocks in self.waiting.values_mut() {
             blocks.retain(|block| block.header.height == height);

@@ -68,7 +68,7 @@ impl<S: State> Replica<S> {
         {
             self.claimed(peer, before, effects);
         }
-        if height == next && !self.bodies.is_judged(&id) {
+        if height == next && !self.bodies.is_judged(&id) && !self.bodies.is_spoiled(peer, id) {
             self.bodies.wait(peer, block);
             self.called(now, id, effects)?;
         }
@@ -105,6 +105,14 @@ impl<S: State> Replica<S> {
                     return Ok(());
                 }
                 tracing::warn!(%height, %round, block = %id, %time, %now, "block ahead of our clock");
+            }
+            // Somebody spoiled it on the way: nothing is said of the block, and whoever brought it intact is heard.
+            Err(invalid) if invalid.is_of_the_body() => {
+                tracing::warn!(%height, %round, %peer, block = %id, reason = %invalid, "body refused");
+                let reason = invalid.to_string();
+                effects.push(Effect::Blame(peer, Offence::Block { height, reason }));
+                self.bodies.spoil(peer, id);
+                return self.called(now, id, effects);
             }
             Err(invalid) => {
                 tracing::warn!(%height, %round, %peer, block = %id, reason = %invalid, "block refused");

@@ -1,0 +1,1 @@
+//! Validators that lie, one by one: what the others say, and that they go on.
