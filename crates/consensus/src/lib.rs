@@ -10,10 +10,12 @@
 //!
 //! It knows neither what a block holds nor what time it is. Whoever receives a block judges it and says so.
 
+mod account;
 mod evidence;
 mod malachite;
 mod witness;
 
+pub use account::{Account, Charge, SignedVote, account};
 pub use evidence::Place;
 
 use core::fmt;

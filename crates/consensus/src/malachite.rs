@@ -34,6 +34,8 @@ use types::{
 /// first rounds. More is not needed to start a height, and nobody can fill the place of another.
 const EARLY_HEIGHTS: u64 = 3;
 const EARLY_PER_SEAT: usize = 6;
+/// No network gets so far in a height; whoever speaks of a later round is not listened to, however many they are.
+const ROUND_MAX: Round = Round(1 << 30);
 /// The core's own queue for the same purpose, which takes whatever comes; it is given nothing.
 const QUEUE: usize = 1;
 
@@ -182,6 +184,8 @@ impl Core {
                     VoteExtensionPolicy::Disabled,
                 )
             }
+            // The core counts rounds in more bits than a vote has: what follows the last round would be signed as the first.
+            Input::Message(message) if message.round() > ROUND_MAX => return Ok(actions),
             Input::Message(message) if message.height() > self.at().0 => {
                 self.keep_early(message, &mut actions);
                 return Ok(actions);
