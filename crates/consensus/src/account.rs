@@ -71,8 +71,7 @@ impl Charge {
             .iter()
             .filter(|(seat, signature)| {
                 let (height, round, seat) = (*height, *round, *seat);
-                let vote =
-                    Vote { height, round, step: Step::Prevote, block: Some(*block), seat };
+                let vote = Vote { height, round, step: Step::Prevote, block: Some(*block), seat };
                 vote.check(chain, committee, signature).is_ok()
             })
             .map(|(seat, _)| *seat)

@@ -15,7 +15,8 @@ use convert::{
     our_round_change, our_step, our_timer,
 };
 use core_consensus::{
-    ConsensusMsg, Effect, LivenessMsg, LocallyProposedValue, Params, ProposedValue, Resumable as _, Resume, SignedConsensusMsg, ValuePayload, VoteExtensionError,
+    ConsensusMsg, Effect, LivenessMsg, LocallyProposedValue, Params, ProposedValue, Resumable as _,
+    Resume, SignedConsensusMsg, ValuePayload, VoteExtensionError,
     r#gen::{CoResult, Gen},
     handle,
 };

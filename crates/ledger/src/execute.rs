@@ -9,8 +9,8 @@ use proof::{log, map};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Block, BlockId, Certified, Entry, Hash, Header, Height, RecordId, SubjectState, Timestamp,
-    Transaction, TxId, Verified, block,
+    Block, BlockId, Certified, Entry, Hash, Header, Height, RecordId, Subject, SubjectState,
+    Timestamp, Transaction, TxId, Verified, block,
     codec::{self, Wire},
     subject::Link,
     transaction::TransactionError,
@@ -106,7 +106,41 @@ pub enum Invalid {
         ours: Hash,
         /// What the header says.
         theirs: Hash,
+        /// What the block changes here, to be compared with what it changes elsewhere.
+        changes: Vec<Change>,
     },
+}
+
+/// What a block makes of a subject: its key in the state map, and the digest under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its key.
+    pub key: Hash,
+    /// Its name.
+    pub subject: Subject,
+    /// The digest of its state after the block.
+    pub digest: Hash,
+}
+
+impl core::fmt::Display for Change {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} = {} ({})", self.key, self.digest, self.subject)
+    }
+}
+
+/// The first key at which two executions of one block differ, if they do: of two lists in the order of keys, as
+/// [`Outcome::changes`] gives them.
+#[must_use]
+pub fn first_difference(ours: &[Change], theirs: &[Change]) -> Option<Hash> {
+    let (mut ours, mut theirs) = (ours.iter(), theirs.iter());
+    loop {
+        match (ours.next(), theirs.next()) {
+            (None, None) => return None,
+            (Some(one), Some(other)) if (one.key, one.digest) == (other.key, other.digest) => {}
+            (Some(one), Some(other)) => return Some(one.key.min(other.key)),
+            (Some(only), None) | (None, Some(only)) => return Some(only.key),
+        }
+    }
 }
 
 impl Invalid {
@@ -140,6 +174,7 @@ pub struct Outcome {
     tip: Tip,
     writes: Vec<Write>,
     touched: Vec<Hash>,
+    changes: Vec<Change>,
 }
 
 impl Outcome {
@@ -153,6 +188,12 @@ impl Outcome {
     #[must_use]
     pub fn touched(&self) -> &[Hash] {
         &self.touched
+    }
+
+    /// What it makes of them, in the order of their keys.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
     /// The block it is of.
@@ -433,6 +474,12 @@ impl<'a, S: State> Draft<'a, S> {
         }
         let subjects = core::mem::take(&mut self.overlay.subjects);
         let touched = subjects.keys().copied().collect();
+        let change = |(key, state): (&Hash, &SubjectState)| Change {
+            key: *key,
+            subject: state.subject.clone(),
+            digest: state.digest(),
+        };
+        let changes = subjects.iter().map(change).collect();
         for (key, state) in &subjects {
             self.put(Column::Subjects, &key.0, codec::encode(state));
         }
@@ -463,7 +510,7 @@ impl<'a, S: State> Draft<'a, S> {
             state_root: header.state_root,
             log: self.log,
         };
-        let outcome = Outcome { block: id, tip, writes: self.writes, touched };
+        let outcome = Outcome { block: id, tip, writes: self.writes, touched, changes };
         (Block { header, transactions: self.transactions }, outcome)
     }
 }
@@ -561,7 +608,8 @@ pub fn validate<S: State>(
         ("state root", ours.state_root, header.state_root),
     ] {
         if ours != theirs {
-            return Err(Invalid::Diverges { field, ours, theirs });
+            let changes = outcome.changes;
+            return Err(Invalid::Diverges { field, ours, theirs, changes });
         }
     }
     assert_eq!(ours, header, "every field was compared");

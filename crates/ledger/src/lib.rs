@@ -16,7 +16,9 @@ pub mod rejection;
 pub mod rules;
 pub mod state;
 
-pub use execute::{Draft, Invalid, Outcome, Tip, commit, propose, tip, validate};
+pub use execute::{
+    Change, Draft, Invalid, Outcome, Tip, commit, first_difference, propose, tip, validate,
+};
 pub use pool::{Pool, PoolLimits};
 pub use rejection::Rejection;
 pub use rules::Rules;

@@ -57,8 +57,12 @@ fn of_two_proposals_of_one_leader_at_most_one_is_agreed_on_and_both_convict_it()
         assert!(first.iter().all(|one| one.round <= Round(2)), "{pattern}: within two rounds");
         // Everyone heard it vote for both, and says so once a place.
         for n in [0, 2, 3] {
-            let places: Vec<_> =
-                net.accused.iter().filter(|(by, ..)| *by == n).map(|(_, place, _)| *place).collect();
+            let places: Vec<_> = net
+                .accused
+                .iter()
+                .filter(|(by, ..)| *by == n)
+                .map(|(_, place, _)| *place)
+                .collect();
             assert!(places.contains(&(ONE, Round(0), 1, 1)), "{pattern}: {n} says {places:?}");
             let distinct: BTreeSet<_> = places.iter().collect();
             assert_eq!(distinct.len(), places.len(), "{pattern}: said twice");
@@ -272,10 +276,12 @@ fn rounds_of_the_far_future_cost_nothing_and_move_nobody() {
     for round in far {
         for seat in 1..4 {
             for step in [Step::Prevote, Step::Precommit] {
-                actions += engine.step(Input::Message(vote(seat, round, step, None))).unwrap().len();
+                actions +=
+                    engine.step(Input::Message(vote(seat, round, step, None))).unwrap().len();
             }
         }
-        actions += engine.step(Input::Message(proposal(1, round, block(&[1]), None))).unwrap().len();
+        actions +=
+            engine.step(Input::Message(proposal(1, round, block(&[1]), None))).unwrap().len();
     }
     assert_eq!(actions, 0, "not one is journalled, answered or kept");
     // Nor are a hundred thousand of them, of rounds and heights without end.

@@ -90,7 +90,9 @@ fn words(message: &Message) -> Vec<(Place, Word)> {
         }
         Message::RoundChange { votes, .. } => {
             let votes = votes.iter();
-            votes.map(|(seat, s, block, _)| ((height, round, step(*s), *seat), (*block, None))).collect()
+            votes
+                .map(|(seat, s, block, _)| ((height, round, step(*s), *seat), (*block, None)))
+                .collect()
         }
     }
 }
@@ -207,7 +209,10 @@ impl<'a> Scenario<'a> {
                     if self.is_honest(n) {
                         for other in self.honest() {
                             let theirs = self.decided[other].get(&height);
-                            assert!(theirs.is_none_or(|theirs| *theirs == block), "a fork: {self:?}");
+                            assert!(
+                                theirs.is_none_or(|theirs| *theirs == block),
+                                "a fork: {self:?}"
+                            );
                         }
                     }
                     self.timers[n].clear();
@@ -304,14 +309,16 @@ impl<'a> Scenario<'a> {
         let decided = self.honest().filter(|n| !self.decided[*n].is_empty()).count();
         let heights = self.honest().map(|n| self.decided[n].len()).max().unwrap_or(0);
         // At height 1, one that has decided waits for nobody; the others are to follow when they can hear.
-        let target = Height(if decided == SEATS - 1 { 1 + u64::try_from(heights).unwrap() } else { 1 });
+        let target =
+            Height(if decided == SEATS - 1 { 1 + u64::try_from(heights).unwrap() } else { 1 });
         let next = Round(last);
         let entered_next = self.engines.iter().flatten().any(|engine| {
             let (height, round) = engine.at();
             height == ONE && round >= next
-        }) || self.withheld.iter().any(|letter| {
-            letter.message.height() == ONE && letter.message.round() >= next
-        });
+        }) || self
+            .withheld
+            .iter()
+            .any(|letter| letter.message.height() == ONE && letter.message.round() >= next);
         self.healed = true;
         self.mail = core::mem::take(&mut self.withheld).into();
         let mut rings = 0;
@@ -336,7 +343,10 @@ impl<'a> Scenario<'a> {
             for (place, words) in &self.heard[n] {
                 if words.len() > 1 {
                     seen.equivocations = 1;
-                    assert!(self.accused[n].contains(place), "engine {n} heard {words:?} at {place:?} and says nothing: {self:?}");
+                    assert!(
+                        self.accused[n].contains(place),
+                        "engine {n} heard {words:?} at {place:?} and says nothing: {self:?}"
+                    );
                 }
             }
         }
@@ -365,7 +375,12 @@ impl core::ops::AddAssign for Seen {
 
 /// Every sequence of so many rounds out of these partitions that goes on from one that was run. Where nobody entered the
 /// next round before the network healed, its partition plays no part, and all that go on from there are the same.
-fn exhaust(partitions: &[Partition], rounds: usize, twinned: usize, sequence: &mut Vec<Partition>) -> Seen {
+fn exhaust(
+    partitions: &[Partition],
+    rounds: usize,
+    twinned: usize,
+    sequence: &mut Vec<Partition>,
+) -> Seen {
     let mut seen = Seen::default();
     for partition in partitions {
         sequence.push(*partition);
@@ -401,7 +416,10 @@ fn the_partitions_are_all_there_are() {
 
 /// A setting of the one who runs the tests.
 fn setting(name: &str) -> Option<u64> {
-    #[expect(clippy::disallowed_methods, reason = "how long to search is for whoever runs it to say")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long to search is for whoever runs it to say"
+    )]
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
@@ -431,7 +449,8 @@ fn twins_in_every_split_of_so_many_rounds() {
 #[test]
 fn drawn_twins_of_up_to_six_rounds() {
     let all = partitions(5);
-    let (mut seed, seconds) = (setting("MINLIAN_TWINS_SEED").unwrap_or(0), setting("MINLIAN_TWINS_SECONDS"));
+    let (mut seed, seconds) =
+        (setting("MINLIAN_TWINS_SEED").unwrap_or(0), setting("MINLIAN_TWINS_SECONDS"));
     #[expect(clippy::disallowed_methods, reason = "how long is a matter of the clock")]
     let from = std::time::Instant::now();
     let mut seen = Seen::default();

@@ -30,7 +30,8 @@ fn hand(town: &mut Town, n: usize, message: &Message, body: &Block) {
 fn first_block(town: &Town, transactions: &[Transaction]) -> Block {
     let disk = &town.nodes[0].disk;
     let tip = ledger::tip(&town.rules, disk);
-    let txs: Vec<_> = transactions.iter().map(|tx| tx.clone().verify(&town.chain).unwrap()).collect();
+    let txs: Vec<_> =
+        transactions.iter().map(|tx| tx.clone().verify(&town.chain).unwrap()).collect();
     let candidates = txs.iter().map(|tx| (tx, codec::encode(tx.get()).len()));
     let (block, _, refused) = ledger::propose(&town.rules, disk, &tip, town.clock(), 1, candidates);
     assert!(refused.is_empty() && block.transactions.len() == transactions.len());
@@ -46,7 +47,8 @@ fn without_the_leader() -> Town {
 
 /// Who voted for a block, at whatever step.
 fn voters(town: &Town, id: BlockId) -> BTreeSet<u16> {
-    let votes = town.spoken.iter().filter(|((_, step, ..), block)| *step < 2 && **block == Some(id));
+    let votes =
+        town.spoken.iter().filter(|((_, step, ..), block)| *step < 2 && **block == Some(id));
     votes.map(|((seat, ..), _)| *seat).collect()
 }
 
@@ -270,7 +272,10 @@ fn a_leader_that_speaks_to_two_of_three_costs_no_height() {
             // What the other three saw is decided at once. One that fetches what it was not shown may come late to a round
             // of its own, at the height after; not later than that.
             let is_behind = left_out == 2 && height % 4 == 2;
-            assert!(certificate.round <= Round(u32::from(is_behind)), "height {height}, {left_out}");
+            assert!(
+                certificate.round <= Round(u32::from(is_behind)),
+                "height {height}, {left_out}"
+            );
             if certificate.round == Round(0) {
                 assert_eq!(u64::from(header.proposer), height % 4);
             }
@@ -314,7 +319,8 @@ fn the_second_face_is_convicted_though_it_is_seen_when_the_height_is_over() {
     let mut town = Town::new();
     assert!(town.reaches(&[0, 1, 2, 3], 1));
     // Seat 3 voted at height 1; a second vote of its key comes to node 0 now, three times, by way of another.
-    let second = Vote { height: Height(1), round: Round(0), step: Step::Precommit, block: None, seat: 3 };
+    let second =
+        Vote { height: Height(1), round: Round(0), step: Step::Precommit, block: None, seat: 3 };
     let message = Message::Vote(second, second.sign(&town.chain, &secret(1, 3)));
     let heard = Event::Received(peer(2), Received::Message(message));
     for _ in 0..3 {
@@ -323,7 +329,9 @@ fn the_second_face_is_convicted_though_it_is_seen_when_the_height_is_over() {
     let accused: Vec<_> = town.nodes[0]
         .did
         .iter()
-        .filter_map(|effect| if let Effect::Accuse(evidence) = effect { Some(evidence) } else { None })
+        .filter_map(
+            |effect| if let Effect::Accuse(evidence) = effect { Some(evidence) } else { None },
+        )
         .collect();
     assert_eq!(accused.len(), 1, "once");
     let place = accused[0].convicts(&town.chain, town.rules.committee());
@@ -387,4 +395,56 @@ fn a_block_gives_the_same_roots_whatever_waits_and_however_many_execute_it() {
         let header = query::header(&node.disk, Height(4)).unwrap();
         assert_eq!(header, query::header(&once, Height(4)).unwrap());
     }
+}
+
+#[test]
+fn a_node_whose_execution_differs_stops_itself_and_says_where() {
+    // A quorum agrees on a block with another state after it than node 3 finds, as if three of four ran another version.
+    let mut town = Town::asleep();
+    town.start(3);
+    let (disk, rules) = (town.nodes[3].disk.clone(), Rules::new(&town.genesis));
+    let tip = ledger::tip(&rules, &disk);
+    let known = [1, 2].map(|n| tx(town.chain, n, vec![issue(n)]).verify(&town.chain).unwrap());
+    let candidates = known.iter().map(|tx| (tx, codec::encode(tx.get()).len()));
+    let sound = ledger::propose(&rules, &disk, &tip, town.clock(), 1, candidates);
+    let mut agreed = sound.0;
+    let ours = agreed.header.state_root;
+    agreed.header.state_root = Hash([7; 32]);
+    let id = agreed.id();
+    let message = proposes(&town, 1, Height(1), Round(0), id);
+    // It is not voted for here: a divergence shows as a vote for nothing first.
+    hand(&mut town, 3, &message, &agreed);
+    assert_eq!(voters(&town, id), BTreeSet::new());
+    // The height is decided without it, and the block comes by its certificate.
+    let signatures = [0, 1, 2].map(|seat: u16| {
+        let (height, round, step) = (Height(1), Round(0), Step::Precommit);
+        let vote = Vote { height, round, step, block: Some(id), seat };
+        (seat, vote.sign(&town.chain, &secret(1, usize::from(seat))))
+    });
+    let certificate = types::Certificate {
+        height: Height(1),
+        round: Round(0),
+        block: id,
+        signatures: signatures.to_vec(),
+    };
+    types::Certified::verify(agreed.clone(), certificate, &town.chain, rules.committee()).unwrap();
+    let stuck = town.nodes[3].replica.as_ref().unwrap().execute(&agreed).unwrap_err().to_string();
+    let change = &sound.1.changes()[0];
+    for part in [
+        "at height 1",
+        "state root",
+        &ours.to_string(),
+        &Hash([7; 32]).to_string(),
+        &change.key.to_string(),
+        &change.digest.to_string(),
+    ] {
+        assert!(stuck.contains(part), "{part} is not in: {stuck}");
+    }
+    // Two such accounts name the key where they part.
+    let ours = sound.1.changes().to_vec();
+    assert_eq!(ledger::first_difference(&ours, &ours), None);
+    let mut theirs = ours.clone();
+    theirs[0].digest = Hash([9; 32]);
+    assert_eq!(ledger::first_difference(&ours, &theirs), Some(ours[0].key));
+    assert_eq!(ledger::first_difference(&ours, &[]), Some(ours[0].key));
 }

@@ -19,8 +19,7 @@ const MISSED: u64 = 5;
 /// Whether the network loses this: at one height and round, the proposal on its way to one seat, and precommits for it
 /// between the others, such that each hears too few.
 fn is_lost(from: usize, to: usize, channel: Channel, bytes: &[u8], chain: &ChainId) -> bool {
-    let is_of_round =
-        |message: &Message| message.height() == LOCKED && message.round() == Round(0);
+    let is_of_round = |message: &Message| message.height() == LOCKED && message.round() == Round(0);
     match receive(chain, channel, bytes) {
         Ok(Received::Message(message)) if is_of_round(&message) => match &message {
             Message::Proposal(..) => to == BLIND,
@@ -32,9 +31,7 @@ fn is_lost(from: usize, to: usize, channel: Channel, bytes: &[u8], chain: &Chain
             Message::Polka { .. } | Message::RoundChange { .. } => false,
         },
         // The body, until the round is over.
-        Ok(Received::Block(block)) => {
-            to == BLIND && block.header.height == LOCKED && from == 3
-        }
+        Ok(Received::Block(block)) => to == BLIND && block.header.height == LOCKED && from == 3,
         _ => false,
     }
 }
@@ -116,9 +113,12 @@ fn plain(n: usize) -> usize {
     let certificate = query::certificate(&town.nodes[n].disk, LOCKED).unwrap();
     let header = query::header(&town.nodes[n].disk, LOCKED).unwrap();
     assert_eq!((certificate.round, header.proposer), (Round(1), 3), "proposed again, by another");
-    assert!(town.nodes[n].did.iter().any(|effect| {
-        matches!(effect, Effect::Send(To::One(_), Channel::Sync, _))
-    }));
+    assert!(
+        town.nodes[n]
+            .did
+            .iter()
+            .any(|effect| { matches!(effect, Effect::Send(To::One(_), Channel::Sync, _)) })
+    );
     town.effects[n]
 }
 
