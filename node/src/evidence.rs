@@ -31,13 +31,15 @@ impl Records {
         committee: impl Fn(Height) -> Committee,
     ) -> anyhow::Result<Self> {
         let path = directory.join("evidence.hex");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        // Damage costs the lines it is in, and no others; so bytes that are no text are read, too.
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
+        let text = String::from_utf8_lossy(&bytes);
         let decode = |line: &str| codec::decode::<Evidence>(&codec::unhex(line)?).ok();
         let kept = text
             .lines()
@@ -47,11 +49,15 @@ impl Records {
             })
             .take(KEPT_MAX)
             .collect();
-        let file = OpenOptions::new()
+        let mut file = OpenOptions::new()
             .create(true)
             .append(true)
             .open(&path)
             .with_context(|| format!("cannot open {}", path.display()))?;
+        if bytes.last().is_some_and(|last| *last != b'\n') {
+            // A line that a crash cut short must not swallow the next.
+            writeln!(file).with_context(|| format!("cannot write {}", path.display()))?;
+        }
         Ok(Self { file, kept })
     }
 

@@ -6,13 +6,16 @@
 //!
 //! Invariants: the outputs are a function of the inputs; every message that could commit us is preceded, in the list, by
 //! the [`Entry`] that makes us remember it; replaying the entries of a height gives back the same messages and signs
-//! nothing new.
+//! nothing new; whoever is heard to say two things in one place is accused of it, once, even when the height is over.
 //!
 //! It knows neither what a block holds nor what time it is. Whoever receives a block judges it and says so.
 
+mod account;
 mod evidence;
 mod malachite;
+mod witness;
 
+pub use account::{Account, Charge, SignedVote, account};
 pub use evidence::Place;
 
 use core::fmt;
@@ -264,6 +267,12 @@ impl Engine {
     /// When the machine cannot go on. The caller must stop voting.
     pub fn step(&mut self, input: Input) -> Result<Vec<Action>, Stuck> {
         self.core.step(input)
+    }
+
+    /// What a message shows that is not for the vote, because its height is over or it is out of order: if anything, that
+    /// somebody said two things.
+    pub fn overhear(&mut self, message: &Message) -> Vec<Action> {
+        self.core.overhear(message)
     }
 
     /// Whether it may yet need this block: it is locked on it, or would propose it again.

@@ -3,7 +3,10 @@
 mod context;
 mod convert;
 
-use crate::{Action, Entry, Evidence, Identity, Input, Signed, Start, Stuck, Tally};
+use crate::{
+    Action, Entry, Identity, Input, Signed, Start, Stuck, Tally,
+    witness::{Said, Witness},
+};
 use arc_malachitebft_core_consensus as core_consensus;
 use arc_malachitebft_core_types as core_types;
 use context::{At, Chain, CoreVote, Seat, Validators, Value};
@@ -12,8 +15,8 @@ use convert::{
     our_round_change, our_step, our_timer,
 };
 use core_consensus::{
-    ConsensusMsg, Effect, LivenessMsg, LocallyProposedValue, MisbehaviorEvidence, Params,
-    ProposedValue, Resumable as _, Resume, SignedConsensusMsg, ValuePayload, VoteExtensionError,
+    ConsensusMsg, Effect, LivenessMsg, LocallyProposedValue, Params, ProposedValue, Resumable as _,
+    Resume, SignedConsensusMsg, ValuePayload, VoteExtensionError,
     r#gen::{CoResult, Gen},
     handle,
 };
@@ -32,6 +35,8 @@ use types::{
 /// first rounds. More is not needed to start a height, and nobody can fill the place of another.
 const EARLY_HEIGHTS: u64 = 3;
 const EARLY_PER_SEAT: usize = 6;
+/// No network gets so far in a height; whoever speaks of a later round is not listened to, however many they are.
+const ROUND_MAX: Round = Round(1 << 30);
 /// The core's own queue for the same purpose, which takes whatever comes; it is given nothing.
 const QUEUE: usize = 1;
 
@@ -51,6 +56,8 @@ struct Signer {
     secret: SecretKey,
     vote_from: Height,
     committee: Committee,
+    /// Of those in the committee, what each was heard to say.
+    witness: Witness,
 }
 
 /// The core at the beginning of a height, in a seat.
@@ -79,6 +86,7 @@ impl Core {
             secret: identity.secret,
             vote_from: identity.vote_from,
             committee: start.committee.clone(),
+            witness: Witness::default(),
         };
         let mut core = Self { state, signer, early: BTreeMap::new() };
         let inputs: Vec<CoreInput> = journal
@@ -152,12 +160,25 @@ impl Core {
         self.signer.speaker(message).is_some()
     }
 
-    fn keep_early(&mut self, message: Message) {
+    /// Whether this shows that somebody said two things, now or at the height before. Nothing else follows from it: the
+    /// core does not hear it, which may have decided long ago.
+    pub(crate) fn overhear(&mut self, message: &Message) -> Vec<Action> {
+        let said = Said::of(message).filter(|said| {
+            Witness::covers(self.at().0, message.height()) && self.signer.witness.is_news(said)
+        });
+        let good = said.filter(|_| self.signer.speaker(message).is_some());
+        let evidence = good.and_then(|said| self.signer.witness.note(said));
+        evidence.map(Action::Accuse).into_iter().collect()
+    }
+
+    fn keep_early(&mut self, message: Message, actions: &mut Vec<Action>) {
         let (height, last) = (message.height(), self.at().0.plus(EARLY_HEIGHTS));
         if height > last || self.early.get(&height).is_some_and(|kept| kept.contains(&message)) {
             return;
         }
         if let Some(seat) = self.signer.speaker(&message) {
+            let evidence = Said::of(&message).and_then(|said| self.signer.witness.note(said));
+            actions.extend(evidence.map(Action::Accuse));
             let kept = self.early.entry(height).or_default();
             if kept.iter().filter(|other| first_seat(other) == Some(seat)).count() < EARLY_PER_SEAT
             {
@@ -170,12 +191,10 @@ impl Core {
         let mut actions = Vec::new();
         let input = match input {
             Input::Start(start) => {
-                // A height that was decided elsewhere leaves here what it saw of two-faced validators.
-                let evidence = MisbehaviorEvidence {
-                    proposals: self.state.driver.take_proposal_evidence(),
-                    votes: self.state.driver.take_vote_evidence(),
-                };
-                self.signer.accuse(&evidence, &mut actions);
+                self.signer.witness.begin(start.height);
+                if start.committee != self.signer.committee {
+                    self.signer.witness.clear();
+                }
                 self.early = self.early.split_off(&start.height);
                 let validators = Validators::of(&start.committee);
                 let seat = start.committee.index_of(&self.signer.secret.public());
@@ -196,11 +215,20 @@ impl Core {
                     VoteExtensionPolicy::Disabled,
                 )
             }
+            // The core counts rounds in more bits than a vote has: what follows the last round would be signed as the first.
+            Input::Message(message) if message.round() > ROUND_MAX => return Ok(actions),
             Input::Message(message) if message.height() > self.at().0 => {
-                self.keep_early(message);
+                self.keep_early(message, &mut actions);
                 return Ok(actions);
             }
+            Input::Message(message) if message.height() < self.at().0 => {
+                return Ok(self.overhear(&message));
+            }
             Input::Message(message) => {
+                // What is new the core will check, and the witness hears of it. What contradicts something it may ignore.
+                if Said::of(&message).is_some_and(|said| self.signer.witness.knows(&said)) {
+                    actions.extend(self.overhear(&message));
+                }
                 self.note_round_change(&message, &mut actions);
                 core_message(message)
             }
@@ -274,7 +302,7 @@ impl Core {
 
 impl Signer {
     /// The answer to one effect. Signing and checking are done on the spot; all else is left for the shell to do.
-    fn answer(&self, effect: Effect<Chain>, actions: &mut Vec<Action>) -> Resume<Chain> {
+    fn answer(&mut self, effect: Effect<Chain>, actions: &mut Vec<Action>) -> Resume<Chain> {
         match effect {
             Effect::CancelAllTimeouts(r) => {
                 actions.push(Action::CancelAll);
@@ -335,10 +363,8 @@ impl Signer {
                 actions.push(Action::Decide(our_certificate(&certificate)));
                 r.resume_with(())
             }
-            Effect::Finalize(_certificate, _extensions, evidence, r) => {
-                self.accuse(&evidence, actions);
-                r.resume_with(())
-            }
+            // What the core knows of two-faced validators the witness knows too, and says at once.
+            Effect::Finalize(_certificate, _extensions, _evidence, r) => r.resume_with(()),
             Effect::SignVote(vote, r) => {
                 let signature = vote.vote.sign(&self.chain, &self.secret);
                 let Vote { height, round, step, block, .. } = vote.vote;
@@ -357,14 +383,19 @@ impl Signer {
                 r.resume_with(SignedMessage::new(proposal, signature))
             }
             Effect::VerifySignature(signed, _key, r) => {
-                let valid = match &signed.message {
-                    ConsensusMsg::Vote(vote) => {
-                        vote.vote.check(&self.chain, &self.committee, &signed.signature)
-                    }
-                    ConsensusMsg::Proposal(proposal) => {
-                        proposal.proposal.check(&self.chain, &self.committee, &signed.signature)
-                    }
+                let (said, valid) = match &signed.message {
+                    ConsensusMsg::Vote(vote) => (
+                        Said::Vote(vote.vote, signed.signature),
+                        vote.vote.check(&self.chain, &self.committee, &signed.signature),
+                    ),
+                    ConsensusMsg::Proposal(proposal) => (
+                        Said::Proposal(proposal.proposal, signed.signature),
+                        proposal.proposal.check(&self.chain, &self.committee, &signed.signature),
+                    ),
                 };
+                if valid.is_ok() {
+                    actions.extend(self.witness.note(said).map(Action::Accuse));
+                }
                 r.resume_with(valid.is_ok())
             }
             Effect::VerifyCommitCertificate(certificate, _validators, _thresholds, r) => {
@@ -378,10 +409,10 @@ impl Signer {
                 r,
             ) => r.resume_with(self.check_commit(&certificate.trim_vote_extensions())),
             Effect::VerifyPolkaCertificate(certificate, _validators, _thresholds, r) => {
-                r.resume_with(self.check_polka(&certificate))
+                r.resume_with(self.check_polka(&certificate).map(|votes| self.hear(votes, actions)))
             }
             Effect::VerifyRoundCertificate(certificate, _validators, _thresholds, r) => {
-                r.resume_with(self.check_round(&certificate))
+                r.resume_with(self.check_round(&certificate).map(|votes| self.hear(votes, actions)))
             }
             Effect::WalAppend(height, input, r) => {
                 actions.extend(our_entry(height, input).map(Action::Journal));
@@ -391,6 +422,14 @@ impl Signer {
             Effect::VerifyVoteExtension(_height, _round, _value, _seat, _extension, _key, r) => {
                 r.resume_with(Err(VoteExtensionError::InvalidVoteExtension))
             }
+        }
+    }
+
+    /// Votes out of a certificate that was checked: a seat that says two things may say one of them only there.
+    fn hear(&mut self, votes: Vec<(Vote, Signature)>, actions: &mut Vec<Action>) {
+        for (vote, signature) in votes {
+            let evidence = self.witness.note(Said::Vote(vote, signature));
+            actions.extend(evidence.map(Action::Accuse));
         }
     }
 
@@ -410,13 +449,13 @@ impl Signer {
             let bad = CertificateError::InvalidCommitSignature(commit.clone());
             (vote.vote, commit.signature, bad)
         });
-        self.check(votes, self.committee.quorum())
+        self.check(votes, self.committee.quorum()).map(drop)
     }
 
     fn check_polka(
         &self,
         certificate: &PolkaCertificate<Chain>,
-    ) -> Result<(), CertificateError<Chain>> {
+    ) -> Result<Vec<(Vote, Signature)>, CertificateError<Chain>> {
         let votes = certificate.polka_signatures.iter().map(|polka| {
             let value = NilOrVal::Val(certificate.value_id);
             let vote = CoreVote::new(
@@ -435,7 +474,7 @@ impl Signer {
     fn check_round(
         &self,
         certificate: &RoundCertificate<Chain>,
-    ) -> Result<(), CertificateError<Chain>> {
+    ) -> Result<Vec<(Vote, Signature)>, CertificateError<Chain>> {
         let needed = match certificate.cert_type {
             RoundCertificateType::Skip => self.committee.faults() + 1,
             RoundCertificateType::Precommit => self.committee.quorum(),
@@ -462,12 +501,12 @@ impl Signer {
         self.check(votes, needed)
     }
 
-    /// Whether so many different seats signed, and every signature is good. What costs nothing is looked at first.
+    /// The votes, if so many different seats signed, and every signature is good. What costs nothing is looked at first.
     fn check(
         &self,
         votes: impl Iterator<Item = (Vote, Signature, CertificateError<Chain>)>,
         needed: usize,
-    ) -> Result<(), CertificateError<Chain>> {
+    ) -> Result<Vec<(Vote, Signature)>, CertificateError<Chain>> {
         let votes: Vec<_> = votes.collect();
         let mut seats = BTreeSet::new();
         for (vote, ..) in &votes {
@@ -486,10 +525,11 @@ impl Signer {
                 expected: count(needed),
             });
         }
-        for (vote, signature, bad) in votes {
-            vote.check(&self.chain, &self.committee, &signature).map_err(|_bad_signature| bad)?;
-        }
-        Ok(())
+        let good = votes.into_iter().map(|(vote, signature, bad)| {
+            let good = vote.check(&self.chain, &self.committee, &signature);
+            good.map(|()| (vote, signature)).map_err(|_bad_signature| bad)
+        });
+        good.collect()
     }
 
     /// The seat that said this, if its signature is good; of a certificate, the first of those who did.
@@ -513,20 +553,6 @@ impl Signer {
             }
         };
         good.ok().and_then(|()| first_seat(message))
-    }
-
-    fn accuse(&self, evidence: &MisbehaviorEvidence<Chain>, actions: &mut Vec<Action>) {
-        for (seat, _) in self.committee.seats() {
-            for (first, second) in evidence.votes.get(&Seat(seat)).into_iter().flatten() {
-                let pair = [first, second].map(|vote| (vote.message.vote, vote.signature));
-                actions.push(Action::Accuse(Evidence::Votes(pair)));
-            }
-            for (first, second) in evidence.proposals.get(&Seat(seat)).into_iter().flatten() {
-                let pair =
-                    [first, second].map(|proposal| (proposal.message.proposal, proposal.signature));
-                actions.push(Action::Accuse(Evidence::Proposals(pair)));
-            }
-        }
     }
 }
 

@@ -315,20 +315,21 @@ fn one_engine_says_what_the_protocol_asks() {
             vec![hear(vote(1, 1_000_000, Prevote, None)), hear(vote(2, 1_000_000, Prevote, None))],
             "",
         ),
-        // Two proposals of one seat: the first is voted for, and the seat is accused when the height ends.
+        // Two proposals of one seat: the first is voted for, and the seat is accused.
         (
             with(
                 with(good(), vec![hear(proposal(1, 0, b)), judged(0, b, true)]),
                 votes(0, Precommit, Some(a)).collect(),
             ),
-            "prevote 0 block, decide, accuse",
+            "prevote 0 block, accuse, decide",
         ),
-        // The same of two votes; also when the height is decided elsewhere.
+        // The same of two votes, once; also when the second comes when the height is over.
         (
             vec![
                 hear(vote(1, 0, Prevote, Some(a))),
-                hear(vote(1, 0, Prevote, None)),
                 Input::Start(start(Height(2))),
+                hear(vote(1, 0, Prevote, None)),
+                hear(vote(1, 0, Prevote, Some(b))),
             ],
             "accuse",
         ),

@@ -10,12 +10,13 @@ use proof::{log, map};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Block, BlockId, Certified, Entry, Hash, Header, Height, PublicKey, RecordId, SubjectState,
-    Timestamp, Transaction, TxId, Verified,
+    Block, BlockId, Certified, Entry, Hash, Header, Height, PublicKey, RecordId, Subject,
+    SubjectState, Timestamp, Transaction, TxId, Verified,
     authority::{Moment, NetworkFacts},
     block,
     codec::{self, Wire},
     subject::{Facts, Link},
+    transaction::TransactionError,
 };
 
 /// The end of the chain, as the next block finds it.
@@ -100,7 +101,62 @@ pub enum Invalid {
         ours: Hash,
         /// What the header says.
         theirs: Hash,
+        /// What the block changes here, to be compared with what it changes elsewhere.
+        changes: Vec<Change>,
     },
+}
+
+/// What a block makes of a subject: its key in the state map, and the digest under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its key.
+    pub key: Hash,
+    /// Its name.
+    pub subject: Subject,
+    /// The digest of its state after the block.
+    pub digest: Hash,
+}
+
+impl core::fmt::Display for Change {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} = {} ({})", self.key, self.digest, self.subject)
+    }
+}
+
+/// The first key at which two executions of one block differ, if they do: of two lists in the order of keys, as
+/// [`Outcome::changes`] gives them.
+#[must_use]
+pub fn first_difference(ours: &[Change], theirs: &[Change]) -> Option<Hash> {
+    let (mut ours, mut theirs) = (ours.iter(), theirs.iter());
+    loop {
+        match (ours.next(), theirs.next()) {
+            (None, None) => return None,
+            (Some(one), Some(other)) if (one.key, one.digest) == (other.key, other.digest) => {}
+            (Some(one), Some(other)) => return Some(one.key.min(other.key)),
+            (Some(only), None) | (None, Some(only)) => return Some(only.key),
+        }
+    }
+}
+
+impl Invalid {
+    /// Whether another body under the same header may be right. A header commits to the ids of its transactions, and an id
+    /// to the operations, but neither to the bytes that arrived under that name: those, and the signatures, anyone who
+    /// passes a block on can spoil. Who brought them is at fault then, not who signed the header.
+    #[must_use]
+    pub const fn is_of_the_body(&self) -> bool {
+        match self {
+            Self::Header { field } => matches!(field.as_bytes(), b"payload"),
+            Self::Transaction { rejection: Rejection::Transaction(error), .. } => match error {
+                TransactionError::Count { .. }
+                | TransactionError::Operations
+                | TransactionError::Signature { .. } => true,
+                TransactionError::Version { .. } | TransactionError::Chain { .. } => false,
+            },
+            // Spoiled bytes may be more than were agreed on.
+            Self::Size => true,
+            Self::Transaction { .. } | Self::Early { .. } | Self::Diverges { .. } => false,
+        }
+    }
 }
 
 /// A block's effects, kept from its execution until it is agreed on.
@@ -111,6 +167,7 @@ pub struct Outcome {
     writes: Vec<Write>,
     touched: Vec<Hash>,
     governs: bool,
+    changes: Vec<Change>,
 }
 
 impl Outcome {
@@ -130,6 +187,12 @@ impl Outcome {
     #[must_use]
     pub fn touched(&self) -> &[Hash] {
         &self.touched
+    }
+
+    /// What it makes of them, in the order of their keys.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
     /// The block it is of.
@@ -446,6 +509,12 @@ impl<'a, S: State> Draft<'a, S> {
         let subjects = core::mem::take(&mut self.overlay.subjects);
         let touched = subjects.keys().copied().collect();
         let (mut governs, mut network) = (false, self.rules.network().clone());
+        let change = |(key, state): (&Hash, &SubjectState)| Change {
+            key: *key,
+            subject: state.subject.clone(),
+            digest: state.digest(),
+        };
+        let changes = subjects.iter().map(change).collect();
         for (key, state) in &subjects {
             self.put(Column::Subjects, &key.0, codec::encode(state));
             if is_authority(&state.subject) {
@@ -492,7 +561,7 @@ impl<'a, S: State> Draft<'a, S> {
             state_root: header.state_root,
             log: self.log,
         };
-        let outcome = Outcome { block: id, tip, writes: self.writes, touched, governs };
+        let outcome = Outcome { block: id, tip, writes: self.writes, touched, governs, changes };
         (Block { header, transactions: self.transactions }, outcome)
     }
 }
@@ -589,7 +658,8 @@ pub fn validate<S: State>(
         ("state root", ours.state_root, header.state_root),
     ] {
         if ours != theirs {
-            return Err(Invalid::Diverges { field, ours, theirs });
+            let changes = outcome.changes;
+            return Err(Invalid::Diverges { field, ours, theirs, changes });
         }
     }
     assert_eq!(ours, header, "every field was compared");

@@ -18,7 +18,9 @@ pub mod rejection;
 pub mod rules;
 pub mod state;
 
-pub use execute::{Draft, Invalid, Outcome, Tip, commit, propose, tip, validate};
+pub use execute::{
+    Change, Draft, Invalid, Outcome, Tip, commit, first_difference, propose, tip, validate,
+};
 pub use pool::{Pool, PoolLimits};
 pub use rejection::{Misrule, Rejection};
 pub use rules::{Amended, Rules};

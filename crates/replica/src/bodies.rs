@@ -20,6 +20,8 @@ pub(crate) struct Bodies {
     refused: BTreeSet<BlockId>,
     /// Named by a proposal, as the work of this seat; none when it is proposed again, by anyone.
     named: BTreeMap<(BlockId, Option<u16>), Naming>,
+    /// Who brought a spoiled body under this name: not listened to again about it.
+    spoiled: BTreeSet<(Peer, BlockId)>,
     /// Not named yet.
     waiting: BTreeMap<Peer, VecDeque<Block>>,
 }
@@ -78,6 +80,15 @@ impl Bodies {
         self.refused.insert(id);
     }
 
+    /// Notes that what this neighbour brought under this name is not what the name stands for.
+    pub(crate) fn spoil(&mut self, peer: Peer, id: BlockId) {
+        self.spoiled.insert((peer, id));
+    }
+
+    pub(crate) fn is_spoiled(&self, peer: Peer, id: BlockId) -> bool {
+        self.spoiled.contains(&(peer, id))
+    }
+
     /// Keeps a body that may be agreed on. The oldest gives way, unless it is held on to.
     pub(crate) fn keep(&mut self, id: BlockId, seen: Seen, is_held: impl Fn(&BlockId) -> bool) {
         self.seen.insert(id, seen);
@@ -126,6 +137,7 @@ impl Bodies {
     pub(crate) fn begin(&mut self, height: Height) {
         self.seen.clear();
         self.refused.clear();
+        self.spoiled.clear();
         self.named.clear();
         for blocks in self.waiting.values_mut() {
             blocks.retain(|block| block.header.height == height);

@@ -2,9 +2,12 @@
 
 use crate::{Effect, Progress, Replica, Wake, patience::Patience, seating};
 use consensus::Stuck;
-use ledger::{Outcome, State};
+use ledger::{Invalid, Outcome, State};
 use std::collections::BTreeMap;
 use types::{Block, Certificate, Certified, Height, Timestamp, Transaction, TxId, Verified};
+
+/// How many keys of a block the last words of a node name.
+const NAMED_MAX: usize = 16;
 
 impl<S: State> Replica<S> {
     /// A quorum agreed on a block we judged.
@@ -43,12 +46,8 @@ impl<S: State> Replica<S> {
             let here = by_id.get(&id).copied().or_else(|| self.pool.get(&id));
             here.filter(|mine| mine.get() == tx).cloned()
         };
-        ledger::validate(&self.rules, &self.state, &self.tip, block, known).map_err(|invalid| {
-            Stuck(format!(
-                "this node's execution differs from the quorum's at height {}: {invalid}; stop and compare versions",
-                block.header.height
-            ))
-        })
+        ledger::validate(&self.rules, &self.state, &self.tip, block, known)
+            .map_err(|invalid| diverged(block, &invalid))
     }
 
     pub(crate) fn commit(
@@ -66,6 +65,9 @@ impl<S: State> Replica<S> {
         self.tip = outcome.tip().clone();
         self.touched = outcome.touched().to_vec();
         self.governs = outcome.governs();
+        for change in outcome.changes() {
+            tracing::trace!(%height, key = %change.key, digest = %change.digest, subject = %change.subject, "changed");
+        }
         self.carried = certified.block().transactions.iter().map(Transaction::id).collect();
         self.progress = Progress::Committing(height);
         // Entries of a height that is decided need not be remembered.
@@ -133,4 +135,31 @@ impl<S: State> Replica<S> {
             self.begin(now, effects)
         }
     }
+}
+
+/// This node stops here, and says what another's account of the same block is to be compared with. Nodes that agree say
+/// theirs at the level `trace` when they commit.
+fn diverged(block: &Block, invalid: &Invalid) -> Stuck {
+    let (height, id) = (block.header.height, block.id());
+    let mut report = format!(
+        "this node's execution differs from the quorum's at height {height}: {invalid}; stop and compare versions"
+    );
+    if let Invalid::Diverges { field, ours, theirs, changes } = invalid {
+        tracing::error!(%height, block = %id, field, %ours, agreed = %theirs, changes = changes.len(), "divergence");
+        for change in changes {
+            tracing::error!(%height, key = %change.key, digest = %change.digest, subject = %change.subject, "divergence: ours");
+        }
+        report.push_str("; of what this block changes, the first keys are here:");
+        for change in changes.iter().take(NAMED_MAX) {
+            report.push_str(&format!("\n  {change}"));
+        }
+        let more = changes.len().saturating_sub(NAMED_MAX);
+        if more > 0 {
+            report.push_str(&format!("\n  and {more} more, in the log"));
+        }
+        report.push_str(
+            "\nThe first of them that another node has otherwise, or not at all, is where the two parted.",
+        );
+    }
+    Stuck(report)
 }

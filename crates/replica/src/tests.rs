@@ -1,5 +1,8 @@
 //! Whole networks of replicas, driven effect by effect.
 
+mod byzantine;
+mod crash;
+
 use super::*;
 
 mod catchup;
@@ -148,7 +151,11 @@ struct Town {
     silent: BTreeSet<usize>,
     /// The node to crash, and after how many more of its effects.
     doomed: Option<(usize, usize)>,
+    /// After how many effects of its next life it crashes again.
+    doomed_again: Option<usize>,
     effects: Vec<usize>,
+    /// How often each node was started.
+    lives: Vec<usize>,
     spoken: BTreeMap<(u16, u8, Height, Round), Option<BlockId>>,
     agreed: BTreeMap<Height, BlockId>,
     blamed: Vec<(usize, Peer, Offence)>,
@@ -186,7 +193,9 @@ impl Town {
             mail: VecDeque::new(),
             silent: BTreeSet::new(),
             doomed: None,
+            doomed_again: None,
             effects: vec![0; 4],
+            lives: vec![0; 4],
             spoken: BTreeMap::new(),
             agreed: BTreeMap::new(),
             blamed: Vec::new(),
@@ -205,6 +214,7 @@ impl Town {
 
     fn start(&mut self, n: usize) {
         let now = self.clock_of(n);
+        self.lives[n] += 1;
         let node = &mut self.nodes[n];
         node.alarms.clear();
         let (disk, journal) = (node.disk.clone(), node.journal.clone());
@@ -266,9 +276,10 @@ impl Town {
                     | Effect::Journal(_)
             ));
         }
+        let life = self.lives[n];
         for effect in effects {
             if self.doomed == Some((n, self.effects[n])) {
-                self.doomed = None;
+                self.doomed = self.doomed_again.take().map(|more| (n, self.effects[n] + more));
                 self.stop(n);
                 self.start(n);
                 return;
@@ -303,7 +314,8 @@ impl Town {
                 Effect::Answer(..) | Effect::Refused(..) | Effect::Accuse(_) | Effect::Admit(_) => {
                 }
             }
-            if self.nodes[n].replica.is_none() {
+            // What a life that is over would have done next is never done.
+            if self.nodes[n].replica.is_none() || self.lives[n] != life {
                 return;
             }
         }

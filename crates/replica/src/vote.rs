@@ -38,7 +38,9 @@ impl<S: State> Replica<S> {
             }
         }
         if height < next || (height == next && self.misattributes(&message)) {
-            return Ok(());
+            // It counts for nothing, but may convict: who speaks to two sides is often heard late by one of them.
+            let actions = self.engine.overhear(&message);
+            return self.perform(now, actions, effects);
         }
         if height == next && self.progress == Progress::Resting {
             if !self.engine.vouches(&message) || self.catchup.is_ready(next) {
@@ -148,7 +150,7 @@ impl<S: State> Replica<S> {
         {
             self.claimed(peer, before, effects);
         }
-        if height == next && !self.bodies.is_judged(&id) {
+        if height == next && !self.bodies.is_judged(&id) && !self.bodies.is_spoiled(peer, id) {
             self.bodies.wait(peer, block);
             self.called(now, id, effects)?;
         }
@@ -188,6 +190,14 @@ impl<S: State> Replica<S> {
                         self.pass(now, id, round, why, effects)?;
                     }
                 }
+            }
+            // Somebody spoiled it on the way: nothing is said of the block, and whoever brought it intact is heard.
+            Err(invalid) if invalid.is_of_the_body() => {
+                tracing::warn!(%height, %round, %peer, block = %id, reason = %invalid, "body refused");
+                let reason = invalid.to_string();
+                effects.push(Effect::Blame(peer, Offence::Block { height, reason }));
+                self.bodies.spoil(peer, id);
+                return self.called(now, id, effects);
             }
             Err(invalid) => {
                 tracing::warn!(%height, %round, %peer, block = %id, reason = %invalid, "block refused");

@@ -1,0 +1,6 @@
+//! Adversaries against [`consensus::Engine`] alone: no blocks, no network, no clock.
+
+mod byzantine;
+mod net;
+mod nouns;
+mod twins;

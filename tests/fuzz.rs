@@ -1,0 +1,962 @@
+//! Every decoder, and the replica's step, against inputs that nobody honest makes: none may panic, and what each target
+//! promises besides is asserted in it.
+//!
+//! Ours are seeds and mutations: a corpus of sound inputs (taken from a network that runs here in memory, from the samples
+//! and from the vectors), edited and spliced; an input that is answered in a way not seen before joins the corpus. It runs
+//! on the stable compiler, as ordinary tests, a moment a target. Longer: `scripts/fuzz SECONDS` (a target), or
+//! `MINLIAN_FUZZ_SECONDS=600 MINLIAN_FUZZ_SEED=7 cargo test --release --workspace --test fuzz -- --nocapture`.
+//!
+//! An input that was found to do harm is kept as a row of [`FOUND`], and tried first, for ever.
+
+use consensus::{Evidence, Signed, Timer, TimerKind};
+use ledger::{Column, Memory, PoolLimits, Rules, State, query};
+use node::{evidence::Records, signstate::SignState};
+use replica::{Effect, Event, Received, Replica, Ticket, Voter, Wake, receive};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    rc::Rc,
+};
+use tests::{Chain, licence, lots, publish, repository};
+use types::{
+    Block, BlockId, Certificate, ChainId, Genesis, Hash, Header, Height, Operation, Round,
+    SecretKey, Subject, Timestamp, Transaction,
+    codec::{self, Wire},
+    net::{Channel, Peer, To},
+    vote::{Message, Proposal, Step, Vote},
+};
+
+/// Inputs that once did harm: the target, and the bytes in hexadecimal.
+const FOUND: [(&str, &str); 2] = [
+    // A last line without its end: the next piece of evidence was appended to it, and both were lost.
+    ("evidence file", "3030"),
+    // Bytes that are no text: the node could not start.
+    ("evidence file", "ff0a"),
+];
+
+/// How many inputs a target's corpus may grow to.
+const CORPUS_MAX: usize = 2000;
+
+fn setting(name: &str) -> Option<u64> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long to search is for whoever runs it to say"
+    )]
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long is a matter of the clock")]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// SplitMix64: the same inputs for the same seed, everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(limit.max(1)).unwrap()).unwrap()
+    }
+
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len())]
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
+    }
+
+    /// Some edits of some input.
+    fn mutate(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = if corpus.is_empty() { Vec::new() } else { self.pick(corpus).clone() };
+        for _ in 0..=self.below(6) {
+            let (at, length) = (self.below(bytes.len() + 1), bytes.len());
+            match self.below(9) {
+                0 if at < length => bytes[at] ^= 1 << self.below(8),
+                1 if at < length => {
+                    bytes[at] = *self.pick(&[0, 1, 0x7f, 0x80, 0xff, b'"', b'{', b' '])
+                }
+                2 => bytes.insert(at, self.byte()),
+                3 => bytes.truncate(at),
+                4 => {
+                    let end = (at + self.below(64)).min(length);
+                    bytes.drain(at..end);
+                }
+                5 => {
+                    let end = (at + self.below(64)).min(length);
+                    let copy = bytes[at..end].to_vec();
+                    bytes.splice(at..at, copy);
+                }
+                6 => {
+                    let numbers =
+                        [0, 1, u64::MAX, i64::MAX as u64, 1 << 32, u32::MAX.into(), length as u64];
+                    let number = self.pick(&numbers).to_le_bytes();
+                    let wide = *self.pick(&[1, 2, 4, 8]);
+                    for (byte, new) in bytes.iter_mut().skip(at).zip(&number[..wide]) {
+                        *byte = *new;
+                    }
+                }
+                7 if !corpus.is_empty() => {
+                    let other = self.pick(corpus).clone();
+                    let from = self.below(other.len() + 1);
+                    bytes.truncate(at);
+                    bytes.extend_from_slice(&other[from..]);
+                }
+                _ => bytes.extend((0..self.below(16)).map(|_| self.byte()).collect::<Vec<_>>()),
+            }
+        }
+        bytes
+    }
+}
+
+/// Feeds a target what was found before, the corpus, and mutations of it. The target says in a word how it took the input.
+fn fuzz(name: &str, corpus: Vec<Vec<u8>>, target: impl Fn(&[u8]) -> String) {
+    let seed = setting("MINLIAN_FUZZ_SEED").unwrap_or(0);
+    let millis = setting("MINLIAN_FUZZ_SECONDS").map_or(700, |seconds| seconds * 1000);
+    let attempt = |bytes: &[u8]| {
+        catch_unwind(AssertUnwindSafe(|| target(bytes))).unwrap_or_else(|panic| {
+            eprintln!("{name}: seed {seed}, input {}", codec::hex(bytes));
+            resume_unwind(panic)
+        })
+    };
+    let mut kinds = BTreeSet::new();
+    for (_, found) in FOUND.iter().filter(|(of, _)| *of == name) {
+        attempt(&codec::unhex(found).expect("hexadecimal"));
+    }
+    for input in &corpus {
+        kinds.insert(attempt(input));
+    }
+    assert!(!kinds.is_empty(), "{name}: a corpus of sound inputs");
+    let (mut dice, mut corpus, mut count, from) = (Dice(seed), corpus, 0_u64, now());
+    while from.elapsed().as_millis() < millis.into() {
+        let input = dice.mutate(&corpus);
+        let kind = attempt(&input);
+        count += 1;
+        if corpus.len() < CORPUS_MAX && input.len() <= 1 << 16 && kinds.insert(kind) {
+            corpus.push(input);
+        }
+    }
+    println!("{name}: {count} inputs, {} ways to answer", kinds.len());
+}
+
+/// What an error says, without the numbers in it.
+fn kind(text: impl core::fmt::Display) -> String {
+    text.to_string().chars().filter(|c| !c.is_ascii_hexdigit()).take(80).collect()
+}
+
+/// A value that decodes has this one spelling.
+fn spelled<T: Wire + PartialEq + core::fmt::Debug>(bytes: &[u8]) -> String {
+    match codec::decode::<T>(bytes) {
+        Ok(value) => {
+            assert_eq!(codec::encode(&value), bytes);
+            assert_eq!(codec::decode::<T>(bytes).unwrap(), value);
+            "sound".into()
+        }
+        Err(error) => kind(error),
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Disk(Rc<RefCell<Memory>>);
+
+impl State for Disk {
+    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
+        self.0.borrow().get(column, key)
+    }
+
+    fn scan(
+        &self,
+        column: Column,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.0.borrow().scan(column, prefix, from, limit)
+    }
+}
+
+/// Four replicas in memory, which hear one another at once; what they say is kept, as the corpus.
+struct Town {
+    chain: Chain,
+    replicas: Vec<Replica<Disk>>,
+    disks: Vec<Disk>,
+    journals: Vec<Vec<Vec<u8>>>,
+    /// Of earlier heights, too.
+    journalled: Vec<Vec<u8>>,
+    alarms: Vec<BTreeMap<Wake, u64>>,
+    mail: VecDeque<(usize, usize, Channel, Vec<u8>)>,
+    frames: BTreeMap<Channel, BTreeSet<Vec<u8>>>,
+    now: u64,
+}
+
+fn start() -> u64 {
+    "2026-01-01T00:00:10Z".parse::<Timestamp>().unwrap().0
+}
+
+fn peer(chain: &Chain, n: usize) -> Peer {
+    chain.genesis().peers().nth(n).unwrap()
+}
+
+fn seat(n: usize) -> u8 {
+    u8::try_from(n).unwrap()
+}
+
+fn restored(
+    chain: &Chain,
+    n: usize,
+    disk: &Disk,
+    journal: &[Vec<u8>],
+    signed: Option<Signed>,
+) -> Result<(Replica<Disk>, Vec<Effect>), consensus::Stuck> {
+    let voter = Voter { signed, ..Voter::new(chain.seat(seat(n))) };
+    let limits = PoolLimits::default();
+    Replica::restore(chain.genesis(), voter, disk.clone(), journal, Timestamp(start()), limits)
+}
+
+impl Town {
+    /// Has lived through some heights, one of them with a round more.
+    fn new() -> Self {
+        let chain = Chain::new("fuzz", 1);
+        let mut town = Self {
+            chain,
+            replicas: Vec::new(),
+            disks: vec![Disk::default(); 4].iter().map(|_| Disk::default()).collect(),
+            journals: vec![Vec::new(); 4],
+            journalled: Vec::new(),
+            alarms: vec![BTreeMap::new(); 4],
+            mail: VecDeque::new(),
+            frames: BTreeMap::new(),
+            now: 0,
+        };
+        let mut begun = Vec::new();
+        for n in 0..4 {
+            let (replica, effects) = restored(&town.chain, n, &town.disks[n], &[], None).unwrap();
+            town.replicas.push(replica);
+            begun.push(effects);
+        }
+        for (n, effects) in begun.into_iter().enumerate() {
+            town.perform(n, effects);
+        }
+        for n in 0..4 {
+            for other in (0..4).filter(|other| *other != n) {
+                let event = Event::Connected(peer(&town.chain, other));
+                town.step(n, event);
+            }
+        }
+        let records = vec![publish(1), licence("L1"), lots("urn:epc:a:1", "urn:epc:a:2")];
+        for (nonce, operation) in records.into_iter().enumerate() {
+            let tx = town.chain.transaction(0, nonce as u64, vec![operation]);
+            let verified = tx.verify(&town.chain.genesis().chain()).unwrap();
+            town.step(nonce, Event::Submitted(Ticket(1), verified));
+        }
+        town.lives_to(2, |_| true);
+        // The leader of height 3 is not heard in its first round.
+        town.lives_to(3, |from| from != 3);
+        town.lives_to(5, |_| true);
+        town
+    }
+
+    fn clock(&self) -> Timestamp {
+        Timestamp(start() + self.now)
+    }
+
+    fn lives_to(&mut self, height: u64, is_heard: impl Fn(usize) -> bool) {
+        for _ in 0..20_000 {
+            if (0..3).all(|n| query::height(&self.disks[n]) >= Height(height)) {
+                return;
+            }
+            if let Some((from, to, channel, bytes)) = self.mail.pop_front() {
+                if is_heard(from) {
+                    let received = receive(&self.chain.genesis().chain(), channel, &bytes).unwrap();
+                    self.step(to, Event::Received(peer(&self.chain, from), received));
+                }
+                continue;
+            }
+            let due = self.alarms.iter().enumerate();
+            let (at, n, wake) = due
+                .flat_map(|(n, alarms)| alarms.iter().map(move |(wake, at)| (*at, n, *wake)))
+                .min()
+                .expect("something is always to come");
+            self.now = self.now.max(at);
+            self.alarms[n].remove(&wake);
+            self.step(n, Event::Elapsed(wake));
+        }
+        panic!("the network of the corpus does not reach height {height}");
+    }
+
+    fn step(&mut self, n: usize, event: Event) {
+        let now = self.clock();
+        let effects = self.replicas[n].step(now, event).unwrap();
+        self.perform(n, effects);
+    }
+
+    fn perform(&mut self, n: usize, effects: Vec<Effect>) {
+        for effect in effects {
+            if let Effect::Journal(entries) = &effect {
+                self.journalled.extend(entries.iter().cloned());
+                self.journals[n].extend(entries.iter().cloned());
+            } else if let Effect::Commit(commit) = &effect {
+                self.disks[n].0.borrow_mut().write(commit.writes());
+                self.journals[n].clear();
+                self.step(n, Event::Committed(commit.certified().height()));
+            } else if let Effect::Send(to, channel, bytes) = &effect {
+                self.frames.entry(*channel).or_default().insert(bytes.clone());
+                for other in (0..4).filter(|other| *other != n) {
+                    if *to == To::Everyone || *to == To::One(peer(&self.chain, other)) {
+                        self.mail.push_back((n, other, *channel, bytes.clone()));
+                    }
+                }
+            } else if let Effect::Set(wake, delay) = effect {
+                self.alarms[n].insert(wake, self.now + delay.max(1));
+            } else if let Effect::Cancel(wake) = effect {
+                self.alarms[n].remove(&wake);
+            } else if matches!(effect, Effect::CancelRounds) {
+                self.alarms[n].retain(|wake, _| !matches!(wake, Wake::Round(_)));
+            }
+        }
+    }
+
+    fn frames(&self, channel: Channel) -> Vec<Vec<u8>> {
+        self.frames.get(&channel).into_iter().flatten().cloned().collect()
+    }
+
+    fn blocks(&self) -> Vec<(Block, Certificate)> {
+        let disk = &self.disks[0];
+        let pair = |h| query::block(disk, Height(h)).zip(query::certificate(disk, Height(h)));
+        (1..=5).filter_map(pair).collect()
+    }
+}
+
+#[test]
+fn what_neighbours_say_in_any_queue() {
+    let town = Town::new();
+    let chain = town.chain.genesis().chain();
+    for channel in Channel::ALL {
+        let mut corpus = town.frames(channel);
+        if channel == Channel::Sync {
+            // Questions and answers of catching up: as one of them would ask, and a block with its certificate.
+            corpus.push(codec::encode(&(0_u32, Height(1))));
+            corpus.push(codec::encode(&(1_u32, town.blocks())));
+        }
+        fuzz(channel.name(), corpus, |bytes| match receive(&chain, channel, bytes) {
+            Ok(Received::Message(_)) => "message".into(),
+            Ok(Received::Block(_)) => "block".into(),
+            Ok(Received::Transactions(txs)) => {
+                assert!(txs.iter().all(|tx| tx.get().clone().verify(&chain).is_ok()));
+                "transactions".into()
+            }
+            Ok(_) => "something else".into(),
+            Err(offence) => kind(offence),
+        });
+    }
+}
+
+#[test]
+fn a_journal_on_a_disk_that_lies() {
+    let town = Town::new();
+    // Every journal there was, of any height, one record of it changed, over the state before it and after it.
+    let journalled = town.journalled.clone();
+    for disk in [&Disk::default(), &town.disks[0]] {
+        fuzz("journal", journalled.clone(), |bytes| {
+            for others in [&journalled[..0], &journalled[..journalled.len().min(30)]] {
+                let mut journal = others.to_vec();
+                journal.insert(others.len() / 2, bytes.to_vec());
+                match restored(&town.chain, 0, disk, &journal, None) {
+                    Ok((replica, _)) => assert!(replica.status().pending == 0),
+                    Err(stuck) => return kind(stuck),
+                }
+            }
+            "restored".into()
+        });
+    }
+}
+
+#[test]
+fn blocks_certificates_headers_transactions_and_messages() {
+    let town = Town::new();
+    let blocks = town.blocks();
+    let encoded =
+        |encode: fn(&(Block, Certificate)) -> Vec<u8>| blocks.iter().map(encode).collect();
+    fuzz("block", encoded(|(block, _)| codec::encode(block)), spelled::<Block>);
+    fuzz("header", encoded(|(block, _)| codec::encode(&block.header)), spelled::<Header>);
+    fuzz("certificate", encoded(|(_, c)| codec::encode(c)), |bytes| {
+        // What is not the certificate itself certifies nothing, whatever it decodes to.
+        if let Ok(certificate) = codec::decode::<Certificate>(bytes) {
+            let good = certificate
+                .verify(&town.chain.genesis().chain(), &town.chain.genesis().committee());
+            let block = (certificate.height, certificate.block);
+            assert!(
+                good.is_err() || blocks.iter().any(|(b, _)| (b.header.height, b.id()) == block),
+                "a certificate for something nobody signed"
+            );
+            return good.err().map_or_else(|| "good".into(), kind);
+        }
+        spelled::<Certificate>(bytes)
+    });
+    let txs: Vec<Vec<u8>> =
+        blocks.iter().flat_map(|(block, _)| &block.transactions).map(codec::encode).collect();
+    let originals: BTreeSet<_> = txs.iter().cloned().collect();
+    let chain = town.chain.genesis().chain();
+    fuzz("transaction", txs, |bytes| match codec::decode::<Transaction>(bytes) {
+        // The body of `POST /v1/transactions` is this, too.
+        Ok(tx) => match tx.verify(&chain) {
+            Ok(_) => {
+                assert!(originals.contains(bytes), "a signature for something nobody signed");
+                "signed".into()
+            }
+            Err(error) => kind(error),
+        },
+        Err(error) => kind(error),
+    });
+    let operations: Vec<Vec<u8>> =
+        [publish(1), licence("L"), lots("a", "b")].iter().map(codec::encode).collect();
+    fuzz("operation", operations, spelled::<Operation>);
+}
+
+#[test]
+fn genesis_files() {
+    let devnet = std::fs::read(repository().join("genesis/devnet.toml")).unwrap();
+    let whole = Chain::new("fuzz", 1).genesis().to_toml().into_bytes();
+    fuzz("genesis", vec![devnet, whole], |bytes| {
+        let Ok(text) = core::str::from_utf8(bytes) else { return "no text".into() };
+        match Genesis::from_toml(text) {
+            Ok(genesis) => {
+                // What is accepted is written the same way by everyone, and names one chain.
+                let again = Genesis::from_toml(&genesis.to_toml()).unwrap();
+                assert_eq!(again.chain(), genesis.chain());
+                "sound".into()
+            }
+            Err(error) => kind(error),
+        }
+    });
+}
+
+fn two_votes(chain: &Chain, n: u64) -> Evidence {
+    let (height, round, step) = (Height(n), Round(0), Step::Prevote);
+    let vote = |block| {
+        let vote = Vote { height, round, step, block, seat: 1 };
+        (vote, vote.sign(&chain.genesis().chain(), &chain.seat(1)))
+    };
+    Evidence::Votes([vote(None), vote(Some(BlockId(Hash([1; 32]))))])
+}
+
+#[test]
+fn evidence_and_the_file_it_is_kept_in() {
+    let chain = Chain::new("fuzz", 1);
+    let (id, committee) = (chain.genesis().chain(), chain.genesis().committee());
+    let pieces: Vec<Evidence> = (1..4).map(|n| two_votes(&chain, n)).collect();
+    fuzz("evidence", pieces.iter().map(codec::encode).collect(), |bytes| {
+        match codec::decode::<Evidence>(bytes) {
+            Ok(evidence) => match evidence.convicts(&id, &committee) {
+                Some(place) => {
+                    assert_eq!(place.3, 1, "somebody else is convicted");
+                    "convicts".into()
+                }
+                None => "convicts nobody".into(),
+            },
+            Err(error) => kind(error),
+        }
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("evidence.hex");
+    let lines: Vec<String> = pieces.iter().map(|e| codec::hex(&codec::encode(e))).collect();
+    let sound = (lines.join("\n") + "\n").into_bytes();
+    fuzz("evidence file", vec![sound, b"\n".to_vec()], |bytes| {
+        std::fs::write(&file, bytes).unwrap();
+        let mut records = match Records::open(directory.path(), &id, &committee) {
+            Ok(records) => records,
+            Err(error) => return kind(error),
+        };
+        assert!(records.iter().all(|((height, .., seat), _)| *seat == 1 && height.0 < 4));
+        let kept = records.iter().count();
+        // It can be written on to, whatever it holds, and what was written is read.
+        assert!(records.add(two_votes(&chain, 9), &id, &committee).unwrap());
+        let again = Records::open(directory.path(), &id, &committee).unwrap();
+        assert_eq!(again.iter().count(), kept + 1, "what was added is there");
+        format!("{kept} kept")
+    });
+}
+
+#[test]
+fn a_flood_of_evidence_is_kept_once_and_not_for_ever() {
+    let chain = Chain::new("fuzz", 1);
+    let (id, committee) = (chain.genesis().chain(), chain.genesis().committee());
+    let directory = tempfile::tempdir().unwrap();
+    let mut records = Records::open(directory.path(), &id, &committee).unwrap();
+    let size = || std::fs::metadata(directory.path().join("evidence.hex")).unwrap().len();
+    // Forged, or no contradiction at all, a thousand times: nothing is written.
+    let Evidence::Votes([one, two]) = two_votes(&chain, 1) else { unreachable!("they are votes") };
+    for n in 0..1000_u64 {
+        let forged = Vote { height: Height(n + 2), ..two.0 };
+        for evidence in [
+            Evidence::Votes([one, (forged, two.1)]),
+            Evidence::Votes([one, one]),
+            Evidence::Votes([(one.0, two.1), (two.0, one.1)]),
+        ] {
+            assert!(!records.add(evidence, &id, &committee).unwrap());
+        }
+    }
+    assert_eq!(size(), 0);
+    // The same contradiction in either order, and a third word in its place: once.
+    let third = Vote { block: Some(BlockId(Hash([2; 32]))), ..two.0 };
+    let third = (third, third.sign(&id, &chain.seat(1)));
+    assert!(records.add(Evidence::Votes([one, two]), &id, &committee).unwrap());
+    let once = size();
+    for pair in [[one, two], [two, one], [one, third], [third, two]] {
+        assert!(!records.add(Evidence::Votes(pair), &id, &committee).unwrap());
+    }
+    assert_eq!((size(), records.iter().count()), (once, 1));
+    // And after a restart.
+    let mut records = Records::open(directory.path(), &id, &committee).unwrap();
+    assert!(!records.add(Evidence::Votes([two, one]), &id, &committee).unwrap());
+    assert_eq!(size(), once);
+}
+
+#[test]
+fn a_record_of_signatures_on_a_disk_that_lies() {
+    let directory = tempfile::tempdir().unwrap();
+    let key_file = directory.path().join("consensus.json");
+    let (secret, chain) = (SecretKey::from_seed([1; 32]), ChainId(Hash([7; 32])));
+    let signed = |height| {
+        let vote = Vote {
+            height: Height(height),
+            round: Round(0),
+            step: Step::Prevote,
+            block: None,
+            seat: 0,
+        };
+        let signature = vote.sign(&chain, &secret);
+        Signed { height: vote.height, round: vote.round, step: 1, block: None, signature }
+    };
+    let mut state = SignState::create(&key_file, secret.public(), Height(0)).unwrap();
+    for height in [1, 2] {
+        state.advance(&chain, signed(height)).unwrap().unwrap();
+    }
+    let path = node::signstate::path_of(&key_file);
+    let sound = std::fs::read(&path).unwrap();
+    fuzz("signatures", vec![sound], |bytes| {
+        std::fs::write(&path, bytes).unwrap();
+        match SignState::open(&key_file, secret.public(), &chain) {
+            Ok(state) => {
+                // One of the two that were written, and nothing that was not.
+                let last = state.last().expect("both say what was signed last");
+                assert!([signed(1), signed(2)].contains(last));
+                format!("height {}", state.height())
+            }
+            Err(error) => kind(error),
+        }
+    });
+}
+
+#[test]
+fn names_in_requests_and_files_of_keys() {
+    let texts =
+        ["lot:urn:epc:class:lgtin:9521001.010017.LJ20260512-01", "licence:L1", "item:1", "basic:2"];
+    let mut corpus: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    corpus.push(types::Digest::blake3(b"x").to_string().into_bytes());
+    corpus.push(Hash([3; 32]).to_string().into_bytes());
+    corpus.push(SecretKey::from_seed([1; 32]).public().to_string().into_bytes());
+    corpus.push(b"2026-01-01T00:00:00+08:00".to_vec());
+    fuzz("names", corpus, |bytes| {
+        let Ok(text) = core::str::from_utf8(bytes) else { return "no text".into() };
+        let mut said = String::new();
+        if let Ok(subject) = text.parse::<Subject>() {
+            assert_eq!(subject.to_string().parse(), Ok(subject));
+            said.push_str("subject ");
+        }
+        if let Ok(digest) = text.parse::<types::Digest>() {
+            assert_eq!(digest.to_string(), text);
+            said.push_str("digest ");
+        }
+        if let Ok(hash) = text.parse::<Hash>() {
+            assert_eq!(hash.to_string(), text);
+            said.push_str("hash ");
+        }
+        if let Ok(key) = text.parse::<types::PublicKey>() {
+            assert_eq!(key.to_string(), text);
+            said.push_str("key ");
+        }
+        if let Ok(time) = text.parse::<Timestamp>() {
+            assert_eq!(time.to_string().parse::<Timestamp>().ok(), Some(time), "{text}");
+            said.push_str("time ");
+        }
+        said
+    });
+}
+
+#[test]
+fn answers_of_a_node_that_lies() {
+    // What the client reads: whatever a node, or somebody in between, answers.
+    let receipt = br#"{"tx":"0303030303030303030303030303030303030303030303030303030303030303","status":"committed","height":3,"records":[{"record":"0404040404040404040404040404040404040404040404040404040404040404","position":1,"height":3}]}"#;
+    let problem =
+        br#"{"type":"urn:minlian:problem:E","title":"t","status":400,"code":"E-TX","detail":"d"}"#;
+    let corpus = vec![receipt.to_vec(), problem.to_vec(), b"[]".to_vec()];
+    fuzz("answers", corpus, |bytes| {
+        use client::api;
+        let read = [
+            serde_json::from_slice::<api::Receipt>(bytes).map(drop),
+            serde_json::from_slice::<api::Problem>(bytes).map(drop),
+            serde_json::from_slice::<api::NodeStatus>(bytes).map(drop),
+            serde_json::from_slice::<api::SubjectView>(bytes).map(drop),
+            serde_json::from_slice::<api::History>(bytes).map(drop),
+            serde_json::from_slice::<api::Records>(bytes).map(drop),
+            serde_json::from_slice::<api::BlockView>(bytes).map(drop),
+            serde_json::from_slice::<api::EvidenceList>(bytes).map(drop),
+            serde_json::from_slice::<api::KeyFile>(bytes).map(drop),
+        ];
+        read.iter().map(|one| if one.is_ok() { '1' } else { '0' }).collect()
+    });
+}
+
+#[test]
+fn proof_files() {
+    let mut chain = Chain::new("fuzz", 1);
+    let operation = licence("L1");
+    let tx = chain.transaction(0, 1, vec![operation, publish(1)]);
+    let record = tx.records().next().unwrap();
+    chain.commit(vec![tx]);
+    chain.commit(Vec::new());
+    let root = chain.trust_root();
+    let proofs = [
+        chain.prove_record(&record),
+        chain.prove_subject(&"licence:L1".parse().unwrap()),
+        chain.prove_subject(&"licence:L2".parse().unwrap()),
+    ];
+    let mut corpus: Vec<Vec<u8>> = proofs.iter().map(proof::encode).collect();
+    corpus.extend(proofs.iter().map(|proof| proof::armor(&proof::encode(proof)).into_bytes()));
+    fuzz("proof", corpus, |bytes| {
+        let verdict = proof::verify(bytes, &root);
+        if let Some(proven) = verdict.proven() {
+            assert!(proofs.contains(proven.get()), "something nobody signed is proven");
+            return "proven".into();
+        }
+        verdict.error().map_or_else(|| "no error".into(), kind)
+    });
+}
+
+#[test]
+fn documents_of_applications() {
+    let directory = repository().join("genesis/samples");
+    let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let corpus: Vec<Vec<u8>> = files.map(|path| std::fs::read(path).unwrap()).collect();
+    let capture = records::Capture {
+        system: "fuzz".parse().unwrap(),
+        version: "1".parse().unwrap(),
+        captured_at: Timestamp(start()),
+        grade: types::operation::Grade::Public,
+    };
+    fuzz("documents", corpus, |bytes| match records::prepare(bytes, &capture) {
+        Ok(prepared) => {
+            for one in &prepared {
+                let encoded = codec::encode(&one.operation);
+                assert_eq!(codec::decode::<Operation>(&encoded).as_ref(), Ok(&one.operation));
+            }
+            format!("{} prepared", prepared.len().min(4))
+        }
+        Err(faults) => {
+            assert!(faults.len() <= records::FAULTS_MAX && !faults.is_empty());
+            faults.first().map(kind).unwrap_or_default()
+        }
+    });
+}
+
+/// One replica, seat 0, in the hands of everyone else: the other three seats say what the dice want, with good signatures.
+struct Victim<'a> {
+    town: &'a Town,
+    frames: &'a [(Channel, Vec<u8>)],
+    blocks: &'a [(Block, Certificate)],
+    disk: Disk,
+    journal: Vec<Vec<u8>>,
+    replica: Replica<Disk>,
+    signed: BTreeMap<(Height, Round, u8), Option<BlockId>>,
+    last: Option<Signed>,
+    journalled: BTreeSet<Vec<u8>>,
+    /// Blocks that exist, sound and not.
+    bodies: Vec<Block>,
+    now: u64,
+}
+
+impl<'a> Victim<'a> {
+    fn new(
+        town: &'a Town,
+        frames: &'a [(Channel, Vec<u8>)],
+        blocks: &'a [(Block, Certificate)],
+    ) -> Self {
+        let disk = Disk::default();
+        let (replica, effects) = restored(&town.chain, 0, &disk, &[], None).unwrap();
+        let mut victim = Self {
+            town,
+            frames,
+            blocks,
+            disk,
+            journal: Vec::new(),
+            replica,
+            signed: BTreeMap::new(),
+            last: None,
+            journalled: BTreeSet::new(),
+            bodies: Vec::new(),
+            now: 0,
+        };
+        assert!(victim.perform(effects));
+        victim
+    }
+
+    /// The contract of `step`: true if the life goes on.
+    fn step(&mut self, event: Event) -> bool {
+        match self.replica.step(Timestamp(start() + self.now), event) {
+            Ok(effects) => self.perform(effects),
+            // It may stop, when three of four agree on nonsense. It may not lie.
+            Err(_stuck) => false,
+        }
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) -> bool {
+        for effect in effects {
+            if let Effect::Journal(entries) = effect {
+                self.journalled.extend(entries.iter().cloned());
+                self.journal.extend(entries);
+            } else if let Effect::Sign(signed) = effect {
+                let block = *self.signed.entry(signed.place()).or_insert(signed.block);
+                assert_eq!(block, signed.block, "signed twice at {:?}", signed.place());
+                if let Some(last) = self.last.replace(signed) {
+                    assert!(last.place() <= signed.place(), "signed backwards");
+                }
+            } else if let Effect::Send(_, Channel::Votes, bytes) = effect {
+                let chain = self.town.chain.genesis().chain();
+                if let Received::Message(Message::Vote(vote, _)) =
+                    receive(&chain, Channel::Votes, &bytes).unwrap()
+                    && vote.seat == 0
+                {
+                    let step = if vote.step == Step::Prevote { 1 } else { 2 };
+                    let said = self.signed.get(&(vote.height, vote.round, step));
+                    assert_eq!(said, Some(&vote.block), "said before it was signed");
+                }
+            } else if let Effect::Commit(commit) = effect {
+                let height = commit.certified().height();
+                assert_eq!(query::height(&self.disk).next(), height);
+                self.disk.0.borrow_mut().write(commit.writes());
+                self.journal.clear();
+                if !self.step(Event::Committed(height)) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// The process dies, and comes back with what was synced.
+    fn dies(&mut self) -> bool {
+        match restored(&self.town.chain, 0, &self.disk, &self.journal, self.last) {
+            Ok((replica, effects)) => {
+                self.replica = replica;
+                self.perform(effects)
+            }
+            Err(stuck) => panic!("its own journal stops it: {stuck}"),
+        }
+    }
+
+    fn body(&mut self, dice: &mut Dice) -> Block {
+        let rules = Rules::new(self.town.chain.genesis());
+        let tip = ledger::tip(&rules, &self.disk);
+        let time = Timestamp(start() + self.now).plus(u64::from(dice.byte()));
+        let seat = u16::try_from(dice.below(4)).unwrap();
+        let (mut block, ..) =
+            ledger::propose(&rules, &self.disk, &tip, time, seat, core::iter::empty());
+        if dice.one_in(4) {
+            block.header.state_root.0[0] ^= dice.byte();
+        }
+        if dice.one_in(6) {
+            block = dice.pick(self.blocks).0.clone();
+        }
+        self.bodies.push(block.clone());
+        block
+    }
+
+    fn message(&mut self, dice: &mut Dice) -> Message {
+        let town = self.town;
+        let chain = town.chain.genesis().chain();
+        let height = match dice.below(8) {
+            0 => Height(dice.next()),
+            1 => query::height(&self.disk),
+            2 => query::height(&self.disk).plus(2),
+            _ => query::height(&self.disk).next(),
+        };
+        let round = match dice.below(12) {
+            0 => Round(u32::try_from(dice.next() >> 32).unwrap()),
+            n => Round(u32::try_from(n / 4).unwrap()),
+        };
+        let seat = u16::try_from(1 + dice.below(3)).unwrap();
+        let known = !self.bodies.is_empty() && !dice.one_in(8);
+        let block = if known {
+            let recent = self.bodies.len().saturating_sub(3);
+            self.bodies[recent + dice.below(self.bodies.len() - recent)].id()
+        } else {
+            BlockId(Hash([dice.byte(); 32]))
+        };
+        let vote = |seat: u16, step, block| {
+            let vote = Vote { height, round, step, block, seat };
+            (vote, vote.sign(&chain, &town.chain.seat(u8::try_from(seat).unwrap())))
+        };
+        let step = if dice.one_in(2) { Step::Prevote } else { Step::Precommit };
+        match dice.below(8) {
+            0..=3 => {
+                let (vote, signature) = vote(seat, step, (!dice.one_in(3)).then_some(block));
+                Message::Vote(vote, signature)
+            }
+            4 | 5 => {
+                let valid_round = dice.one_in(3).then(|| Round(round.0.saturating_sub(1)));
+                // Whose turn it is, most of the time.
+                let turn = (height.0 % 4 + u64::from(round.0) % 4) % 4;
+                let turn = u16::try_from(turn).unwrap();
+                let seat = if turn != 0 && !dice.one_in(5) { turn } else { seat };
+                let proposal = Proposal { height, round, block, valid_round, seat };
+                let key = town.chain.seat(u8::try_from(seat).unwrap());
+                Message::Proposal(proposal, proposal.sign(&chain, &key))
+            }
+            6 => {
+                let sign = |seat| (seat, vote(seat, Step::Prevote, Some(block)).1);
+                Message::Polka { height, round, block, signatures: (1..4).map(sign).collect() }
+            }
+            _ => {
+                let skip = dice.one_in(2);
+                let voted = (!dice.one_in(2)).then_some(block);
+                let step = if skip { step } else { Step::Precommit };
+                let sign = |seat| (seat, step, voted, vote(seat, step, voted).1);
+                Message::RoundChange { height, round, skip, votes: (1..4).map(sign).collect() }
+            }
+        }
+    }
+
+    /// What an honest round looks like, told up to a point of the dice's choosing: without it nothing is ever decided.
+    fn honest_round(&mut self, dice: &mut Dice) -> bool {
+        let (chain, height) = (self.town.chain.genesis().chain(), query::height(&self.disk).next());
+        let round = self.replica.status().round.unwrap_or_default();
+        let turn = u16::try_from((height.0 % 4 + u64::from(round.0) % 4) % 4).unwrap();
+        if turn == 0 || round.0 > 1000 {
+            return self.step(Event::Elapsed(Wake::Idle));
+        }
+        let rules = Rules::new(self.town.chain.genesis());
+        let tip = ledger::tip(&rules, &self.disk);
+        let time = Timestamp(start() + self.now).plus(1);
+        let (body, ..) = ledger::propose(&rules, &self.disk, &tip, time, turn, core::iter::empty());
+        let block = body.id();
+        self.bodies.push(body.clone());
+        let key = |seat: u16| self.town.chain.seat(u8::try_from(seat).unwrap());
+        let proposal = Proposal { height, round, block, valid_round: None, seat: turn };
+        let signature = proposal.sign(&chain, &key(turn));
+        let mut told = vec![
+            Received::Block(Box::new(body)),
+            Received::Message(Message::Proposal(proposal, signature)),
+        ];
+        for step in [Step::Prevote, Step::Precommit] {
+            for seat in 1..4 {
+                let vote = Vote { height, round, step, block: Some(block), seat };
+                told.push(Received::Message(Message::Vote(vote, vote.sign(&chain, &key(seat)))));
+            }
+        }
+        if dice.one_in(2) {
+            told.truncate(dice.below(told.len()));
+        }
+        let from = peer(&self.town.chain, 1 + dice.below(3));
+        told.into_iter().all(|received| {
+            let goes_on = self.step(Event::Received(from, received));
+            goes_on && (!dice.one_in(12) || self.dies())
+        })
+    }
+
+    /// One event of the dice's making; false if the life is over.
+    fn suffer(&mut self, dice: &mut Dice) -> bool {
+        self.now += u64::from(dice.byte()) / 8;
+        if dice.one_in(12) {
+            return self.honest_round(dice);
+        }
+        let from = peer(&self.town.chain, 1 + dice.below(3));
+        let chain = self.town.chain.genesis().chain();
+        let event = match dice.below(16) {
+            0 => Event::Connected(from),
+            1 => Event::Lost(from),
+            2 => return self.dies(),
+            3 | 4 => {
+                let kinds = [
+                    TimerKind::Propose,
+                    TimerKind::Prevote,
+                    TimerKind::Precommit,
+                    TimerKind::Rebroadcast,
+                ];
+                let (kind, round) =
+                    (*dice.pick(&kinds), Round(u32::try_from(dice.below(4)).unwrap()));
+                Event::Elapsed(Wake::Round(Timer { kind, round }))
+            }
+            5 => Event::Elapsed(*dice.pick(&[Wake::Idle, Wake::Status, Wake::CatchUp])),
+            6 => {
+                let (channel, bytes) = dice.pick(self.frames);
+                match receive(&chain, *channel, bytes) {
+                    Ok(received) => Event::Received(from, received),
+                    Err(_) => return true,
+                }
+            }
+            7 => {
+                let nonce = dice.next();
+                let tx = self.town.chain.transaction(0, nonce, vec![licence(&format!("F{nonce}"))]);
+                Event::Submitted(Ticket(nonce), tx.verify(&chain).unwrap())
+            }
+            8..=10 => {
+                let body = self.body(dice);
+                Event::Received(from, Received::Block(Box::new(body)))
+            }
+            _ => Event::Received(from, Received::Message(self.message(dice))),
+        };
+        self.step(event)
+    }
+}
+
+#[test]
+fn a_replica_among_three_liars_never_signs_twice_and_never_panics() {
+    let town = Town::new();
+    let frames: Vec<(Channel, Vec<u8>)> = Channel::ALL
+        .iter()
+        .flat_map(|channel| town.frames(*channel).into_iter().map(|bytes| (*channel, bytes)))
+        .collect();
+    let blocks = town.blocks();
+    let seed = setting("MINLIAN_FUZZ_SEED").unwrap_or(0);
+    let millis = setting("MINLIAN_FUZZ_SECONDS").map_or(3000, |seconds| seconds * 1000);
+    let (from, mut lives, mut events, mut signed, mut heights) = (now(), 0_u64, 0_u64, 0, 0);
+    while from.elapsed().as_millis() < millis.into() {
+        let life = seed.wrapping_add(lives);
+        let lived = catch_unwind(AssertUnwindSafe(|| {
+            let (mut dice, mut victim) = (Dice(life), Victim::new(&town, &frames, &blocks));
+            let mut count = 0;
+            while count < 300 && victim.suffer(&mut dice) {
+                count += 1;
+                assert!(victim.replica.status().pending <= 300);
+            }
+            (count, victim.signed.len(), query::height(&victim.disk).0)
+        }));
+        let (count, places, height) = lived.unwrap_or_else(|panic| {
+            eprintln!("replica: MINLIAN_FUZZ_SEED={life}");
+            resume_unwind(panic)
+        });
+        lives += 1;
+        events += count;
+        signed += places;
+        heights += height;
+    }
+    println!("replica: {lives} lives, {events} events, {signed} things signed, {heights} heights");
+    assert!(
+        signed > 0 && heights > 0,
+        "nothing is ever signed or decided: the dice are no adversary"
+    );
+}
