@@ -10,7 +10,7 @@ use ledger::{Column, Commit, Memory, Rules, State as _, Tip, Write, prove, query
 use replica::{Received, Status};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    BlockId, ChainId, Committee, Genesis, Height, Round, Timestamp, Transaction, TxId, codec,
+    BlockId, ChainId, Committee, Genesis, Height, Round, Signature, Timestamp, Transaction, TxId, codec,
     vote::{Message, Step},
 };
 
@@ -83,6 +83,8 @@ pub(crate) struct Judge {
     reached: Vec<Height>,
     /// What each honest key has said at each place.
     spoken: BTreeMap<Place, Said>,
+    /// What each node's journal holds of what its key signed, at the height under way.
+    journalled: Vec<BTreeSet<Signature>>,
     /// What each node heard of the round it is in, from liars.
     heard: BTreeMap<(usize, Place), Option<BlockId>>,
     /// Who must be accused by whom before the height after is written.
@@ -107,6 +109,7 @@ impl Judge {
             writes: Vec::new(),
             reached: vec![Height::GENESIS; plan.validators.into()],
             spoken: BTreeMap::new(),
+            journalled: vec![BTreeSet::new(); plan.validators.into()],
             heard: BTreeMap::new(),
             due: BTreeSet::new(),
             accused: BTreeSet::new(),
@@ -200,6 +203,7 @@ impl Judge {
     pub(crate) fn committed(&mut self, node: usize, ledger: &Ledger) -> Result<(), Broken> {
         let height = query::height(ledger);
         self.reached[node] = height;
+        self.journalled[node].clear();
         let size = query::header(ledger, height).map_or(0, |header| header.log_size);
         let Some(newest) = size.checked_sub(1) else { return Ok(()) };
         let old = height.0.wrapping_mul(7919).wrapping_add(node as u64) % size;
@@ -280,13 +284,16 @@ impl Judge {
             .map_err(|why| (Promise::Service, format!("node {node} journals nonsense: {why}")))?;
         match entry {
             Entry::Message(message) if author(&message) == u16::try_from(node).ok() => {
+                if let Message::Vote(_, signature) | Message::Proposal(_, signature) = &message {
+                    self.journalled[node].insert(*signature);
+                }
                 self.says(&message)
             }
             Entry::Message(_) | Entry::Judged { .. } | Entry::Elapsed { .. } => Ok(()),
         }
     }
 
-    /// What is remembered beside a key only goes forward.
+    /// What is remembered beside a key only goes forward, and is in the journal already.
     pub(crate) fn signs(
         &self,
         node: usize,
@@ -297,9 +304,15 @@ impl Judge {
             last.place() < signed.place()
                 || (last.place() == signed.place() && last.signature == signed.signature)
         });
-        let is_liar = self.liars.iter().any(|seat| usize::from(*seat) == node);
-        unless(forward || is_liar, Promise::OneVote, || {
+        if self.liars.iter().any(|seat| usize::from(*seat) == node) {
+            return Ok(());
+        }
+        unless(forward, Promise::OneVote, || {
             format!("node {node} signed {last:?} and then {signed:?}")
+        })?;
+        // Else a crash in between would silence the node for the rest of the height.
+        unless(self.journalled[node].contains(&signed.signature), Promise::OneVote, || {
+            format!("node {node} remembers beside its key what its journal does not hold: {signed:?}")
         })
     }
 

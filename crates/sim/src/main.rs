@@ -35,6 +35,9 @@ fn main() -> ExitCode {
         say(USAGE.trim_end());
         return ExitCode::from(2);
     };
+    if let [seed] = arguments.seeds[..] {
+        say(&format!("{:?}", Plan::from_seed(seed)));
+    }
     let started = now();
     let (total, failure) = live(&arguments);
     let took = started.elapsed();
