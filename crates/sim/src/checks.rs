@@ -10,7 +10,8 @@ use ledger::{Column, Commit, Memory, Rules, State as _, Tip, Write, prove, query
 use replica::{Received, Status};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    BlockId, ChainId, Committee, Genesis, Height, Round, Signature, Timestamp, Transaction, TxId, codec,
+    BlockId, ChainId, Committee, Genesis, Height, Round, Signature, Timestamp, Transaction, TxId,
+    codec,
     vote::{Message, Step},
 };
 
@@ -178,7 +179,10 @@ impl Judge {
             .plus(clock::HONEST_MS)
             .plus(self.rules.clock_ahead_ms());
         unless(block.header.time <= latest, Promise::Validity, || {
-            format!("block {height} is of {}, when no clock can be past {latest}", block.header.time)
+            format!(
+                "block {height} is of {}, when no clock can be past {latest}",
+                block.header.time
+            )
         })?;
         for tx in &block.transactions {
             let id = tx.id();
@@ -312,7 +316,9 @@ impl Judge {
         })?;
         // Else a crash in between would silence the node for the rest of the height.
         unless(self.journalled[node].contains(&signed.signature), Promise::OneVote, || {
-            format!("node {node} remembers beside its key what its journal does not hold: {signed:?}")
+            format!(
+                "node {node} remembers beside its key what its journal does not hold: {signed:?}"
+            )
         })
     }
 
@@ -344,7 +350,8 @@ impl Judge {
             return Ok(());
         }
         let known = self.heard.get(&(node, place_of(vote)));
-        if known == Some(&vote.block) || vote.check(&self.chain, &self.committee, signature).is_err()
+        if known == Some(&vote.block)
+            || vote.check(&self.chain, &self.committee, signature).is_err()
         {
             return Ok(());
         }
@@ -370,15 +377,15 @@ impl Judge {
 
     /// Whoever heard two things at a height has said so when it decides about a later one.
     fn check_due(&mut self, node: usize, height: Height) -> Result<(), Broken> {
-        let over: Vec<_> = self
-            .due
-            .range((node, Height::GENESIS, 0)..(node, height, 0))
-            .copied()
-            .collect();
+        let over: Vec<_> =
+            self.due.range((node, Height::GENESIS, 0)..(node, height, 0)).copied().collect();
         for key in over {
             self.due.remove(&key);
             unless(self.accused.contains(&key), Promise::Evidence, || {
-                format!("node {node} heard two votes of seat {} at {} and accuses nobody", key.2, key.1)
+                format!(
+                    "node {node} heard two votes of seat {} at {} and accuses nobody",
+                    key.2, key.1
+                )
             })?;
         }
         self.heard.retain(|(who, place), _| *who != node || place.0 >= height);

@@ -79,7 +79,9 @@ impl Disk {
         let frame = Frame { epoch: self.epoch, is_torn: fate == Fate::Torn, entries };
         match fate {
             Fate::Lost => return,
-            Fate::Done | Fate::Torn if self.end < self.frames.len() => self.frames[self.end] = frame,
+            Fate::Done | Fate::Torn if self.end < self.frames.len() => {
+                self.frames[self.end] = frame
+            }
             Fate::Done | Fate::Torn => self.frames.push(frame),
         }
         if fate == Fate::Done {

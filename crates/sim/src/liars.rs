@@ -72,10 +72,18 @@ pub(crate) struct Stage<'a> {
 /// What all liars of a network share.
 #[derive(Debug, Default)]
 struct Plot {
-    /// Those who are shown the other block.
+    /// Those who are shown the other block, none of them a liar.
     half: BTreeSet<usize>,
-    /// The other block, by the id of the one.
-    twins: BTreeMap<BlockId, Block>,
+    /// Two blocks in one place: the one, and the one for that half.
+    twins: Vec<[Block; 2]>,
+}
+
+impl Plot {
+    /// Which of the two blocks a node is shown, if there are two.
+    fn shown(&self, id: BlockId, to: usize) -> Option<&Block> {
+        let pair = self.twins.iter().find(|pair| pair.iter().any(|block| block.id() == id))?;
+        Some(&pair[usize::from(self.half.contains(&to))])
+    }
 }
 
 /// The liars of a network.
@@ -127,10 +135,10 @@ impl Liars {
             crate::Trouble::Lies { how, .. } => Some((troubled.seat, how)),
             crate::Trouble::Dies | crate::Trouble::Clock(_) => None,
         });
-        let half = (0..nodes).filter(|_| dice.odds(1, 2)).collect();
+        let half = (0..nodes).filter(|node| dice.odds(1, 2) && !plan.is_liar(*node)).collect();
         Self {
             liars: lies.map(|lie| (usize::from(lie.0), liar(lie))).collect(),
-            plot: Plot { half, twins: BTreeMap::new() },
+            plot: Plot { half, twins: Vec::new() },
         }
     }
 
@@ -284,35 +292,36 @@ impl Liar {
     ) -> Vec<Rc<Sent>> {
         if let Received::Block(block) = received
             && block.header.proposer == self.seat
-            && !plot.twins.contains_key(&block.id())
+            && plot.shown(block.id(), to).is_none()
             && let Some(twin) = self.twin(stage, block)
         {
-            plot.twins.insert(block.id(), twin);
+            plot.twins.push([(**block).clone(), twin]);
         }
-        let other = match received {
+        let shown = |id: BlockId| plot.shown(id, to);
+        let bent = match received {
             Received::Block(block) => {
-                plot.twins.get(&block.id()).map(|twin| Sent::lie(Received::Block(twin.clone().into())))
+                shown(block.id()).map(|block| Sent::lie(Received::Block(block.clone().into())))
             }
             Received::Message(Message::Proposal(proposal, _)) => {
-                plot.twins.get(&proposal.block).map(|twin| {
-                    self.proposal(stage.chain, Proposal { block: twin.id(), ..*proposal })
+                shown(proposal.block).map(|block| {
+                    self.proposal(stage.chain, Proposal { block: block.id(), ..*proposal })
                 })
             }
-            Received::Message(Message::Vote(vote, _)) => {
-                let twin = vote.block.and_then(|id| plot.twins.get(&id));
-                twin.map(|twin| self.vote(stage.chain, Vote { block: Some(twin.id()), ..*vote }))
-            }
+            Received::Message(Message::Vote(vote, _)) => vote
+                .block
+                .and_then(shown)
+                .map(|block| self.vote(stage.chain, Vote { block: Some(block.id()), ..*vote })),
             Received::Message(Message::Polka { .. } | Message::RoundChange { .. })
             | Received::Status(_)
             | Received::Transactions(_)
             | Received::Ask(_)
             | Received::Tell(_) => None,
         };
-        match other {
+        match bent {
             // Now and then somebody sees both.
-            Some(other) if self.dice.odds(1, 8) => vec![sent.clone(), other],
-            Some(other) if plot.half.contains(&to) => vec![other],
-            Some(_) | None => vec![sent.clone()],
+            Some(bent) if self.dice.odds(1, 16) => vec![sent.clone(), bent],
+            Some(bent) => vec![bent],
+            None => vec![sent.clone()],
         }
     }
 
@@ -564,7 +573,8 @@ impl Liar {
                 Behaviour::LyingCatchUp => {
                     let height = query::height(stage.ledger);
                     for to in 0..self.nodes {
-                        let claim = Rc::new(Sent { received: Ok(Received::Status(height)), frame: None });
+                        let claim =
+                            Rc::new(Sent { received: Ok(Received::Status(height)), frame: None });
                         said.extend(self.bend_status(&claim).into_iter().map(|sent| (to, sent)));
                     }
                 }
@@ -616,10 +626,8 @@ impl Liar {
             4 => {
                 let (block, seat) = (self.any_id(), self.seat);
                 let valid_round = self.dice.odds(1, 2).then_some(Round(u32::MAX - 1));
-                return self.proposal(
-                    stage.chain,
-                    Proposal { height, round, block, valid_round, seat },
-                );
+                return self
+                    .proposal(stage.chain, Proposal { height, round, block, valid_round, seat });
             }
             _ => Received::Message(Message::Vote(vote, signature)),
         };

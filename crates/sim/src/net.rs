@@ -114,13 +114,7 @@ impl Net {
             .collect()
     }
 
-    fn delay(
-        &mut self,
-        dice: &mut Dice,
-        now: u64,
-        (from, to): (usize, usize),
-        bytes: u64,
-    ) -> u64 {
+    fn delay(&mut self, dice: &mut Dice, now: u64, (from, to): (usize, usize), bytes: u64) -> u64 {
         match self.weather {
             Weather::Near => {
                 let late = !self.healed && dice.odds(1, 20);
