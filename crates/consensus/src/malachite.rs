@@ -247,7 +247,7 @@ impl Core {
 ///
 /// Between signing a block that it proposes again and journalling that, the core says something else. A crash there would
 /// leave a record of a signature that the journal does not know, and the node would not vote for the rest of the height.
-fn sign_after_journal(actions: &mut Vec<Action>) {
+fn sign_after_journal(actions: &mut [Action]) {
     let signs: Vec<Signed> = actions
         .iter()
         .filter_map(|action| if let Action::Sign(signed) = action { Some(*signed) } else { None })

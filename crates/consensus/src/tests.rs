@@ -484,15 +484,15 @@ fn what_is_signed_is_journalled_before_it_is_remembered_beside_the_key() {
     }
     let (mut journalled, mut places) = (BTreeSet::new(), Vec::new());
     for action in actions {
-        match action {
-            Action::Journal(Entry::Message(Message::Vote(_, s) | Message::Proposal(_, s))) => {
-                journalled.insert(s);
-            }
-            Action::Sign(signed) => {
-                assert!(journalled.contains(&signed.signature), "{signed:?}");
-                places.push((signed.round.0, signed.step));
-            }
-            _ => {}
+        if let Action::Journal(Entry::Message(
+            Message::Vote(_, signature) | Message::Proposal(_, signature),
+        )) = &action
+        {
+            journalled.insert(*signature);
+        }
+        if let Action::Sign(signed) = action {
+            assert!(journalled.contains(&signed.signature), "{signed:?}");
+            places.push((signed.round.0, signed.step));
         }
     }
     assert_eq!(places, [(0, 1), (0, 2), (1, 0), (1, 1)]);

@@ -80,7 +80,7 @@ impl Disk {
         match fate {
             Fate::Lost => return,
             Fate::Done | Fate::Torn if self.end < self.frames.len() => {
-                self.frames[self.end] = frame
+                self.frames[self.end] = frame;
             }
             Fate::Done | Fate::Torn => self.frames.push(frame),
         }
