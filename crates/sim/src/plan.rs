@@ -79,15 +79,15 @@ pub enum Weather {
 }
 
 impl Plan {
-    /// The plan that a seed stands for. Most are short; one in a hundred is very long.
+    /// The plan that a seed stands for. Most are short; one in two hundred is very long.
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         let mut dice = Dice::new(seed, 0);
         let validators = [4, 4, 4, 4, 4, 4, 7, 7, 10][dice.below_usize(9)];
-        let trouble_steps = match dice.below(100) {
-            0..70 => 200 + dice.below(1300),
-            70..95 => 1500 + dice.below(4500),
-            95..99 => 6000 + dice.below(9000),
+        let trouble_steps = match dice.below(200) {
+            0..150 => 200 + dice.below(1000),
+            150..190 => 1200 + dice.below(3000),
+            190..199 => 4200 + dice.below(5000),
             _ => 20_000 + dice.below(10_000),
         };
         let weather = if dice.odds(1, 8) { Weather::Far } else { Weather::Near };
