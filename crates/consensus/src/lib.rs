@@ -107,7 +107,7 @@ pub enum Input {
 pub enum Action {
     /// Remember this before anything after it in the list is done.
     Journal(Entry),
-    /// This was signed anew: remember it beside the key before it is said.
+    /// This was signed anew: remember it beside the key before it is said. It follows the entry that journals it.
     Sign(Signed),
     /// Say this to every validator.
     Broadcast(Message),

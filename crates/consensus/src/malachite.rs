@@ -293,9 +293,46 @@ impl Core {
                     next = coroutine.resume_with(self.signer.answer(effect, actions));
                 }
                 CoResult::Complete(result) => {
+                    sign_after_journal(actions);
                     return result.map_err(|error| Stuck(error.to_string()));
                 }
             }
+        }
+    }
+}
+
+/// Puts what is remembered beside the key behind the journal entry of the same signature.
+///
+/// Between signing a block that it proposes again and journalling that, the core says something else. A crash there would
+/// leave a record of a signature that the journal does not know, and the node would not vote for the rest of the height.
+fn sign_after_journal(actions: &mut [Action]) {
+    let signs: Vec<Signed> = actions
+        .iter()
+        .filter_map(|action| if let Action::Sign(signed) = action { Some(*signed) } else { None })
+        .collect();
+    for signed in signs {
+        let remembers = |action: &Action| match action {
+            Action::Journal(Entry::Message(
+                Message::Vote(_, signature) | Message::Proposal(_, signature),
+            )) => *signature == signed.signature,
+            Action::Journal(_)
+            | Action::Sign(_)
+            | Action::Broadcast(_)
+            | Action::Set(_)
+            | Action::Cancel(_)
+            | Action::CancelAll
+            | Action::Round { .. }
+            | Action::Propose { .. }
+            | Action::Restream(_)
+            | Action::Decide(_)
+            | Action::Accuse(_) => false,
+        };
+        let is_it = |action: &Action| *action == Action::Sign(signed);
+        let (from, to) = (actions.iter().position(is_it), actions.iter().position(remembers));
+        if let (Some(from), Some(to)) = (from, to)
+            && from < to
+        {
+            actions[from..=to].rotate_left(1);
         }
     }
 }

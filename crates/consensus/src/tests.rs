@@ -466,3 +466,35 @@ fn a_journal_that_contradicts_itself_stops_the_engine() {
     let (_, actions) = Engine::restore(identity(0), start(Height(2)), &journal).unwrap();
     assert!(!actions.iter().any(|action| matches!(action, Action::Broadcast(_))));
 }
+
+#[test]
+fn what_is_signed_is_journalled_before_it_is_remembered_beside_the_key() {
+    // Seat 2 saw a quorum for a block in round 0 that was not decided, and proposes it again in round 1.
+    let (mut engine, mut actions) = Engine::restore(identity(2), start(ONE), &[]).unwrap();
+    let old = block(ONE, Round(0), 1);
+    let mut inputs = vec![Input::Message(proposal(1, 0, old)), judged(0, old, true)];
+    for n in [0, 1, 3] {
+        inputs.push(Input::Message(vote(n, 0, Step::Prevote, Some(old))));
+    }
+    for n in [0, 3] {
+        inputs.push(Input::Message(vote(n, 0, Step::Precommit, None)));
+    }
+    inputs.push(elapsed(TimerKind::Precommit, 0));
+    for input in inputs {
+        actions.extend(engine.step(input).unwrap());
+    }
+    let (mut journalled, mut places) = (BTreeSet::new(), Vec::new());
+    for action in actions {
+        if let Action::Journal(Entry::Message(
+            Message::Vote(_, signature) | Message::Proposal(_, signature),
+        )) = &action
+        {
+            journalled.insert(*signature);
+        }
+        if let Action::Sign(signed) = action {
+            assert!(journalled.contains(&signed.signature), "{signed:?}");
+            places.push((signed.round.0, signed.step));
+        }
+    }
+    assert_eq!(places, [(0, 1), (0, 2), (1, 0), (1, 1)]);
+}
