@@ -33,6 +33,18 @@ pub(crate) fn end(fault: &store::Fault) -> ! {
     std::process::exit(i32::from(fault.exit_code()))
 }
 
+/// From now on a panic on any thread ends the process, once it is told. Half a node is worse than none: it would answer
+/// and not vote, or vote and not remember. Whoever supervises it starts it again, from what is on disk.
+fn die_of_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // Where everything else is told, and, should that be what broke, where the system looks.
+        tracing::error!(%panic, "this is a bug; the node stops");
+        tell(panic);
+        std::process::abort();
+    }));
+}
+
 /// How long a validator runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
@@ -47,6 +59,7 @@ pub enum Until {
 /// # Errors
 /// When it cannot start: what is wrong, and what to do.
 pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
+    die_of_panics();
     let Home { config, genesis, consensus, transport } = Home::open(home)?;
     let rules = Rules::new(&genesis);
     let chain = *rules.chain();

@@ -18,8 +18,8 @@ use std::{
     time::{Duration, Instant},
 };
 use store::Store;
-use tokio::sync::{mpsc, oneshot, watch};
-use types::{Genesis, Height, SecretKey, Transaction, TxId, Verified, net::Channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use types::{ChainId, Genesis, Height, SecretKey, Transaction, TxId, Verified, net::Peer};
 
 /// How many refusals are remembered for those who ask later.
 const REFUSALS_KEPT: usize = 10_000;
@@ -29,6 +29,12 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 const WITHOUT_ROOM_MS: u64 = 500;
 /// How many submissions may wait for the replica's thread.
 const SUBMISSIONS_WAITING: usize = 4096;
+/// How many messages of the vote, and blocks under vote, may wait for it.
+const URGENT_WAITING: usize = 8192;
+/// How many other messages may.
+const PATIENT_WAITING: usize = 1024;
+/// How many bytes either may have together, as they came: what waits is bounded in memory, too.
+const WAITING_BYTES: usize = 64 << 20;
 
 /// What the thread is asked from outside.
 #[derive(Debug)]
@@ -219,7 +225,7 @@ pub fn start(
     secret: SecretKey,
     store: Arc<Store>,
     network: Network,
-    mut inbound: network::Receiver,
+    inbound: network::Receiver,
     metrics: Arc<Metrics>,
     beside: Beside,
 ) -> Result<(Handle, oneshot::Receiver<Ended>), Ended> {
@@ -239,8 +245,6 @@ pub fn start(
     )?;
     let chain = *replica.rules().chain();
     let (asks, asked) = mpsc::channel(SUBMISSIONS_WAITING);
-    let (events, heard) = mpsc::channel(1024);
-    let (votes, urgent) = mpsc::channel(8192);
     let snapshot =
         Snapshot { status: replica.status(), committed_at: clock::instant(), shortage: None };
     let (publish, status) = watch::channel(snapshot);
@@ -255,30 +259,30 @@ pub fn start(
         evidence: evidence.clone(),
     };
 
-    // Decoding and signature checks happen here, off the replica's thread.
-    let counted = metrics.clone();
-    tokio::spawn(async move {
-        while let Some(message) = inbound.recv().await {
-            let (event, is_urgent) = match message {
-                Inbound::Connected(peer) => (Event::Connected(peer), true),
-                Inbound::Lost(peer) => (Event::Lost(peer), true),
-                Inbound::Message(peer, channel, bytes) => match receive(&chain, channel, &bytes) {
-                    Ok(received) => (
-                        Event::Received(peer, received),
-                        matches!(channel, Channel::Votes | Channel::Proposals),
-                    ),
-                    Err(offence) => {
-                        note_offence(&counted, peer, &offence);
-                        continue;
-                    }
-                },
-            };
-            let queue = if is_urgent { &votes } else { &events };
-            if queue.send(event).await.is_err() {
-                return;
-            }
-        }
-    });
+    // Votes and blocks are decoded apart from the rest, and each by its own hands: a message full of transactions takes
+    // a third of a second to check, and a vote must not wait for that.
+    let (votes, urgent) = mpsc::channel(URGENT_WAITING);
+    let (events, heard) = mpsc::channel(PATIENT_WAITING);
+    let (hurried, patient) = inbound.split();
+    let ears = |inbound, queue| Ears {
+        chain,
+        inbound,
+        queue,
+        room: Arc::new(Semaphore::new(WAITING_BYTES)),
+        network: network.clone(),
+        metrics: metrics.clone(),
+    };
+    tokio::spawn(ears(hurried, votes).listen());
+    let others = ears(patient, events);
+    std::thread::Builder::new()
+        .name("decoder".into())
+        .spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime
+                .expect("a runtime without drivers can always be made")
+                .block_on(others.listen());
+        })
+        .map_err(|error| consensus::Stuck(format!("no thread for the decoder: {error}")))?;
 
     let (end, ended) = oneshot::channel();
     let body = Body {
@@ -314,9 +318,57 @@ pub fn start(
     Ok((handle, ended))
 }
 
-fn note_offence(metrics: &Metrics, peer: types::net::Peer, offence: &Offence) {
+/// What turns bytes into events for the replica's thread, with their signatures checked, off that thread.
+struct Ears {
+    chain: ChainId,
+    inbound: network::Receiver,
+    queue: mpsc::Sender<Heard>,
+    room: Arc<Semaphore>,
+    network: Network,
+    metrics: Arc<Metrics>,
+}
+
+/// An event, and the room it takes up until it is stepped.
+type Heard = (Event, Option<OwnedSemaphorePermit>);
+
+impl Ears {
+    async fn listen(mut self) {
+        while let Some(message) = self.inbound.recv().await {
+            let (event, bytes) = match message {
+                Inbound::Connected(peer) => (Event::Connected(peer), 0),
+                Inbound::Lost(peer) => (Event::Lost(peer), 0),
+                Inbound::Message(peer, channel, bytes) => {
+                    match receive(&self.chain, channel, &bytes) {
+                        Ok(received) => (Event::Received(peer, received), bytes.len()),
+                        Err(offence) => {
+                            note_offence(&self.metrics, &self.network, peer, &offence);
+                            continue;
+                        }
+                    }
+                }
+            };
+            let size = u32::try_from(bytes).unwrap_or(u32::MAX);
+            // Nobody closes it; without a permit there would be no bound, and nothing else.
+            let room = self.room.clone().acquire_many_owned(size).await.ok();
+            if self.queue.send((event, room)).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Counts and tells what a neighbour did; what no honest node's mistake explains is reported to the network, which shuts
+/// out who does not stop.
+fn note_offence(metrics: &Metrics, network: &Network, peer: Peer, offence: &Offence) {
     metrics.offences.inc();
     tracing::warn!(%peer, %offence, "offence");
+    match offence {
+        Offence::Bytes { .. } | Offence::Transaction(_) | Offence::Block { .. } => {
+            network.blame(peer);
+        }
+        // A neighbour may be slow, or know of a block that it has not written yet.
+        Offence::CatchUp(_) | Offence::Silence => {}
+    }
 }
 
 struct Body {
@@ -343,8 +395,8 @@ impl Body {
     async fn live(
         mut self,
         mut asked: mpsc::Receiver<Ask>,
-        mut heard: mpsc::Receiver<Event>,
-        mut urgent: mpsc::Receiver<Event>,
+        mut heard: mpsc::Receiver<Heard>,
+        mut urgent: mpsc::Receiver<Heard>,
     ) -> Result<(), Ended> {
         self.perform()?;
         // Our own applications and our neighbours' transactions in turn: neither may fill the other's queue, behind which
@@ -361,7 +413,7 @@ impl Body {
             };
             tokio::select! {
                 biased;
-                Some(event) = urgent.recv() => self.feed(event)?,
+                Some((event, _room)) = urgent.recv() => self.feed(event)?,
                 () = alarm => if let Some((wake, _)) = next {
                     self.alarms.remove(&wake);
                     self.feed(Event::Elapsed(wake))?;
@@ -381,7 +433,7 @@ impl Body {
                         return Ok(());
                     }
                 },
-                Some(event) = heard.recv(), if !own_turn || asked.is_empty() => {
+                Some((event, _room)) = heard.recv(), if !own_turn || asked.is_empty() => {
                     own_turn = true;
                     self.feed(event)?;
                 },
@@ -462,7 +514,7 @@ impl Body {
                     self.refused.lock().unwrap_or_else(PoisonError::into_inner).add(id, rejection);
                 }
                 Effect::Blame(peer, offence) => {
-                    note_offence(&self.metrics, peer, &offence);
+                    note_offence(&self.metrics, &self.network, peer, &offence);
                 }
                 Effect::Accuse(evidence) => {
                     let rules = self.replica.rules();
