@@ -127,13 +127,13 @@ mod tests {
 
     #[test]
     fn a_message_larger_than_the_burst_is_paid_for_afterwards() {
-        check("0:5000 3000:1 6000:1", "3000 1 .");
+        check("0:3000 1000:1 6000:1", "1000 1 .");
     }
 
     #[test]
     fn who_is_slowed_without_a_pause_for_too_long_is_a_flood() {
         check("0:4000 1000:1000 1999:1000 2000:1000 2000:1", "2000 2000 2001 flood 3001");
-        check("0:4000 1000:1 4000:1 5000:4000 6999:1000 7000:1", "2000 1001 . 2001 1002 flood");
+        check("0:4000 1000:1 4000:1 5000:4000 6999:1000 7000:1", "2000 1001 . 2000 1001 flood");
     }
 
     #[test]

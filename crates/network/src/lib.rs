@@ -45,8 +45,6 @@ mod name;
 mod pace;
 
 #[cfg(test)]
-mod abuse;
-#[cfg(test)]
 mod tests;
 
 pub use config::{Bound, ByChannel, Config, Fault, Limits, Neighbour, Rate};
