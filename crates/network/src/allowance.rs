@@ -20,7 +20,7 @@ pub(crate) struct Allowance {
 struct Ledger {
     messages: Tap,
     bytes: Tap,
-    /// Since when there was never anything left.
+    /// Since when there was never much left.
     short_since: Option<Instant>,
 }
 
@@ -51,7 +51,10 @@ impl Allowance {
         let size = u32::try_from(bytes).unwrap_or(u32::MAX);
         let wait = ledger.messages.draw(1, now).max(ledger.bytes.draw(size, now));
         if wait.is_zero() {
-            ledger.short_since = None;
+            // A pause of a moment, ours or the peer's, is none: what counts is whether it ever lets up.
+            if ledger.messages.is_half_full(now) && ledger.bytes.is_half_full(now) {
+                ledger.short_since = None;
+            }
             return Verdict::Fine;
         }
         let since = *ledger.short_since.get_or_insert(now);
@@ -82,6 +85,10 @@ impl Tap {
     fn draw(&mut self, amount: u32, now: Instant) -> Duration {
         self.full_at = self.full_at.max(now) + time_for(amount, self.per_second);
         self.full_at.saturating_duration_since(now).saturating_sub(self.depth)
+    }
+
+    fn is_half_full(&self, now: Instant) -> bool {
+        self.full_at.saturating_duration_since(now) <= self.depth / 2
     }
 }
 
@@ -134,6 +141,12 @@ mod tests {
     fn who_is_slowed_without_a_pause_for_too_long_is_a_flood() {
         check("0:4000 1000:1000 1999:1000 2000:1000 2000:1", "2000 2000 2001 flood 3001");
         check("0:4000 1000:1 4000:1 5000:4000 6999:1000 7000:1", "2000 1001 . 2000 1001 flood");
+    }
+
+    #[test]
+    fn a_moment_without_being_slowed_is_no_pause() {
+        check("0:3000 1500:1 2000:1000", "1000 . flood");
+        check("0:3000 2100:1 2200:2000", "1000 . 801");
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Spread {
     pub(crate) samples: u64,
-    p50: u64,
-    p90: u64,
-    p99: u64,
+    pub(crate) p50: u64,
+    pub(crate) p90: u64,
+    pub(crate) p99: u64,
     pub(crate) highest: u64,
 }
 
