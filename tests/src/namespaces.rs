@@ -34,7 +34,7 @@ pub fn isolated(test: &str) -> Option<bool> {
         command
     };
     // Not only may we have them, we may also do in them what is needed.
-    let probe = "mount -t tmpfs none /run && ip link add a type bridge && ip netns add b";
+    let probe = "mount -t tmpfs none /run && ip link add probe type bridge && ip netns add probe";
     let way = tries.into_iter().find(|more| {
         let ran = run(more, Path::new("sh"), &["-c", probe]).output();
         ran.is_ok_and(|output| output.status.success())

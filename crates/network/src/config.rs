@@ -129,8 +129,8 @@ impl Default for Limits {
                 transactions: Rate {
                     messages: 16_384,
                     messages_burst: 8192,
-                    bytes: 6 << 20,
-                    bytes_burst: 8 << 20,
+                    bytes: 3 << 20,
+                    bytes_burst: 4 << 20,
                 },
                 sync: Rate {
                     messages: 64,
