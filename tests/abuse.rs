@@ -245,9 +245,8 @@ async fn a_flood_by_one_validator_slows_nobody_but_itself() {
             Channel::Votes | Channel::Proposals | Channel::Sync => {
                 assert!(now > penalties, "{}: not shut out\n{}", channel.name(), net.logs());
             }
-            // Where checking signatures takes longer than the allowance gives, it is that which holds the peer up, and
-            // nobody can tell a flood from a machine that is slow.
-            Channel::Transactions => {}
+            // An honest validator whose applications bring too much looks the same: it is slowed, and stays.
+            Channel::Transactions => assert_eq!(now, penalties),
         }
         for (before, now) in memory.into_iter().zip(grown) {
             assert!(now < before + 384, "{}: {before} → {now} MiB", channel.name());
@@ -289,9 +288,9 @@ async fn what_another_signed_may_be_passed_on_and_is_charged_to_who_passes_it_on
     let rogue = Rogue::meet(&net, &key(&net, 4, "transport")).await;
     rogue.is_connected().await;
     let (chain, other) = (net.chain(), key(&net, 3, "consensus"));
-    let height = net.node_status(1).await.height;
+    // Of a height that is over: with what v3 could still sign, a second faulty validator would be one too many.
     let vote = |number: u64, seat| Vote {
-        height: Height(height.0 + 2),
+        height: Height(1),
         round: Round(u32::try_from(number % 1000).unwrap()),
         step: Step::Prevote,
         block: None,
@@ -306,7 +305,7 @@ async fn what_another_signed_may_be_passed_on_and_is_charged_to_who_passes_it_on
         );
     }
     sleep(Duration::from_secs(2)).await;
-    assert_eq!(net.counted(1, "minlian_offences").await, 0);
+    assert_eq!(net.counted(1, "minlian_offences_total").await, 0);
     assert_eq!(rogue.network.connected().len(), 3);
     // Very many: v4 pays, v3 does not, though every one of them bears its name and its signature.
     let frames: Vec<_> =
@@ -346,7 +345,7 @@ async fn who_says_what_cannot_be_said_is_shut_out_and_may_come_back() {
         assert!(started.elapsed() < PATIENCE, "{}", net.logs());
         sleep(Duration::from_millis(50)).await;
     }
-    assert!(net.counted(1, "minlian_offences").await >= 9);
+    assert!(net.counted(1, "minlian_offences_total").await >= 9);
     assert!(
         net.log(1).lines().any(|line| line.contains("offence") && line.contains("votes frame"))
     );

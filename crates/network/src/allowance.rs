@@ -31,8 +31,8 @@ pub(crate) enum Verdict {
     Fine,
     /// Read on after a pause.
     Slower(Duration),
-    /// It was slowed without a pause for too long.
-    Flood,
+    /// It was slowed without a pause for too long; this would be the next.
+    Flood(Duration),
 }
 
 impl Allowance {
@@ -63,7 +63,7 @@ impl Allowance {
         }
         // It is answered for once; when the peer is back, it is measured anew.
         ledger.short_since = None;
-        Verdict::Flood
+        Verdict::Flood(wait)
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
             match allowance.charge(bytes.parse().unwrap(), now) {
                 Verdict::Fine => ".".to_owned(),
                 Verdict::Slower(pause) => pause.as_millis().to_string(),
-                Verdict::Flood => "flood".to_owned(),
+                Verdict::Flood(_) => "flood".to_owned(),
             }
         });
         assert_eq!(told.collect::<Vec<_>>().join(" "), expected, "{messages}");

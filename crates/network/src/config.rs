@@ -60,7 +60,8 @@ pub struct Limits {
     pub incoming: ByChannel<Bound>,
     /// What one peer may say in each channel, on average and at once. Who says more is read more slowly.
     pub rates: ByChannel<Rate>,
-    /// How long a peer may say more than it may, without a pause, before that is a flood and it is shut out.
+    /// How long a peer may say more than it may, without a pause, before that is a flood and it is shut out. Too many
+    /// transactions are told after as long, but an honest peer's applications may bring them, so it is only slowed.
     pub flood_max: Duration,
     /// How many offences that the node reports are borne with. One is forgotten every `offence_forgotten`.
     pub offences_max: u32,
@@ -129,8 +130,8 @@ impl Default for Limits {
                 transactions: Rate {
                     messages: 16_384,
                     messages_burst: 8192,
-                    bytes: 3 << 20,
-                    bytes_burst: 4 << 20,
+                    bytes: 6 << 20,
+                    bytes_burst: 8 << 20,
                 },
                 sync: Rate {
                     messages: 64,

@@ -8,6 +8,7 @@ use std::sync::{
 use futures::io::BufReader;
 use libp2p::Stream;
 use tokio::time::{Instant, sleep};
+use tracing::warn;
 use types::net::{Channel, Peer};
 
 use crate::{
@@ -56,11 +57,19 @@ pub(crate) async fn read(
                 // What was not read kept the line busy; that it is not heard meanwhile is our doing.
                 alive();
             }
-            Verdict::Flood => {
+            Verdict::Flood(pause) => {
                 shared.tally.slowed(channel);
-                return End::Offence {
-                    what: "says more than an honest peer can need, and does not stop",
-                };
+                match channel {
+                    Channel::Votes | Channel::Proposals | Channel::Sync => {
+                        let what = "says more than an honest peer can need, and does not stop";
+                        return End::Offence { what };
+                    }
+                    Channel::Transactions => {
+                        warn!(%peer, "peer offers more transactions than it may, and is read more slowly");
+                        sleep(pause).await;
+                        alive();
+                    }
+                }
             }
         }
     }
