@@ -137,7 +137,7 @@ struct Junk {
     chain: ChainId,
     consensus: SecretKey,
     height: Arc<AtomicU64>,
-    block: types::Block,
+    block: Vec<u8>,
     transactions: Arc<[u8]>,
 }
 
@@ -156,6 +156,7 @@ impl Junk {
         // Sound signatures by a key that nobody enrolled, as many as fit: each has to be checked to be refused.
         let secret = SecretKey::from_seed([5; 32]);
         let code = block.transactions[0].header.agency;
+        let block = codec::encode(&block);
         let many: Vec<_> = (0..2000)
             .map(|nonce| {
                 Transaction::sign(
@@ -186,10 +187,11 @@ impl Junk {
                 vote_frame(&self.chain, &self.consensus, &vote)
             }
             Channel::Proposals => {
-                let mut block = self.block.clone();
-                block.header.height = height;
-                block.header.time = block.header.time.plus(number);
-                codec::encode(&block).into()
+                // Behind the version and the chain stand height and time: each is another block of the next height.
+                let mut bytes = self.block.clone();
+                bytes[34..42].copy_from_slice(&height.0.to_le_bytes());
+                bytes[42..50].copy_from_slice(&(1 << 40 | number).to_le_bytes());
+                bytes.into()
             }
             Channel::Transactions => self.transactions.clone(),
             // From the first block on, again and again: a small question with a large answer.

@@ -124,8 +124,8 @@ impl Default for Limits {
                 proposals: Rate {
                     messages: 128,
                     messages_burst: 64,
-                    bytes: 16 << 20,
-                    bytes_burst: 32 << 20,
+                    bytes: 4 << 20,
+                    bytes_burst: 16 << 20,
                 },
                 transactions: Rate {
                     messages: 16_384,
