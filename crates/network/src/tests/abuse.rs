@@ -402,8 +402,9 @@ fn yamux_frames() -> Vec<(&'static str, bool, Vec<u8>)> {
             "the same on a stream of data",
             true,
             [
+                // The beginning of a greeting, so that the stream is still waited for.
                 header(DATA, SYN, 1, 4),
-                vec![0; 4],
+                b"\x13/mu".to_vec(),
                 header(WINDOW, 0, 1, u32::MAX),
                 header(WINDOW, 0, 1, u32::MAX),
             ]
