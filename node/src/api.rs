@@ -101,6 +101,8 @@ impl From<Rejection> for Failure {
             Rejection::UnknownKey(_)
             | Rejection::ForeignKey { .. }
             | Rejection::Role { .. }
+            | Rejection::Inactive { .. }
+            | Rejection::KeyTerm { .. }
             | Rejection::Owner { .. } => StatusCode::FORBIDDEN,
             Rejection::Transaction(_)
             | Rejection::Size { .. }
@@ -117,7 +119,8 @@ impl From<Rejection> for Failure {
             | Rejection::Status { .. }
             | Rejection::Version { .. }
             | Rejection::Level { .. }
-            | Rejection::Identity { .. } => StatusCode::CONFLICT,
+            | Rejection::Identity { .. }
+            | Rejection::Governance { .. } => StatusCode::CONFLICT,
         };
         Self::new(status, rejection.code(), rejection.to_string())
     }

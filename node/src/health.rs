@@ -2,7 +2,7 @@
 
 use crate::shell::Snapshot;
 use client::api::{CatchUp, Clock, NodeStatus, ValidatorStatus, Votes};
-use ledger::{Rules, query};
+use ledger::query;
 use replica::Status;
 use std::{collections::BTreeSet, time::Duration};
 use store::Store;

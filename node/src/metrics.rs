@@ -12,11 +12,16 @@ use prometheus_client::{
     registry::Registry,
 };
 use replica::Status;
-use types::Height;
+use types::{Height, net::Channel};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Code {
     code: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Queue {
+    queue: &'static str,
 }
 
 /// A node's counters.
@@ -42,6 +47,10 @@ pub struct Metrics {
     /// Seconds to write a block and sync it.
     pub commit_seconds: Histogram,
     refused_peers: Gauge,
+    crowded: Gauge,
+    slowed: Family<Queue, Gauge>,
+    penalties: Gauge,
+    barred: Gauge,
 }
 
 impl Default for Metrics {
@@ -64,6 +73,10 @@ impl Default for Metrics {
             journal_seconds: seconds(),
             commit_seconds: seconds(),
             refused_peers: Gauge::default(),
+            crowded: Gauge::default(),
+            slowed: Family::default(),
+            penalties: Gauge::default(),
+            barred: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("height", "Height of the last block", metrics.height.clone());
@@ -121,6 +134,26 @@ impl Default for Metrics {
             "Connections of strangers refused",
             metrics.refused_peers.clone(),
         );
+        registry.register(
+            "connections_crowded",
+            "Connections turned away because there were too many",
+            metrics.crowded.clone(),
+        );
+        registry.register(
+            "peers_slowed",
+            "Messages after which a peer was read more slowly, by queue",
+            metrics.slowed.clone(),
+        );
+        registry.register(
+            "peer_penalties",
+            "Times that a peer was shut out for a while",
+            metrics.penalties.clone(),
+        );
+        registry.register(
+            "peers_barred",
+            "Connections refused because the peer is shut out",
+            metrics.barred.clone(),
+        );
         metrics
     }
 }
@@ -149,6 +182,13 @@ impl Metrics {
         let rate = status.catching_up.map_or(0, |fetching| fetching.per_second);
         self.fetched_per_second.set(gauge(rate));
         self.refused_peers.set(gauge(counters.refused));
+        self.crowded.set(gauge(counters.crowded));
+        self.penalties.set(gauge(counters.penalties));
+        self.barred.set(gauge(counters.barred));
+        for channel in Channel::ALL {
+            let slowed = self.slowed.get_or_create(&Queue { queue: channel.name() });
+            slowed.set(gauge(counters.traffic.of(channel).slowed));
+        }
     }
 
     /// The counters in the text form of `OpenMetrics`.

@@ -6,15 +6,14 @@ use crate::{
     home::Home,
     metrics::Metrics,
     room::Room,
-    shell::{self, Ended},
+    shell::{self, Addresses, Beside, Ended},
     signstate::SignState,
 };
 use anyhow::Context as _;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use ledger::{Rules, query};
-use network::Neighbour;
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use types::net::Peer;
 
@@ -33,6 +32,18 @@ pub(crate) fn end(fault: &store::Fault) -> ! {
     std::process::exit(i32::from(fault.exit_code()))
 }
 
+/// From now on a panic on any thread ends the process, once it is told. Half a node is worse than none: it would answer
+/// and not vote, or vote and not remember. Whoever supervises it starts it again, from what is on disk.
+fn die_of_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // Where everything else is told, and, should that be what broke, where the system looks.
+        tracing::error!(%panic, "this is a bug; the node stops");
+        tell(panic);
+        std::process::abort();
+    }));
+}
+
 /// How long a validator runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
@@ -47,6 +58,7 @@ pub enum Until {
 /// # Errors
 /// When it cannot start: what is wrong, and what to do.
 pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
+    die_of_panics();
     let Home { config, genesis, consensus, transport } = Home::open(home)?;
     let chain = genesis.chain();
     let store = match store::open(&config.data, &chain, end) {
@@ -58,17 +70,15 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
     };
     let signatures = SignState::open(&config.consensus_key, consensus.public(), &chain)?;
     let metrics = Arc::new(Metrics::default());
-    let addresses = |peer: &Peer| {
-        let mine = config.peers.iter().filter(|p| p.transport_key.as_bytes() == &peer.0);
-        mine.flat_map(|p| p.addresses.clone()).collect()
-    };
+    let mut known: BTreeMap<Peer, Vec<_>> = BTreeMap::new();
+    for peer in &config.peers {
+        let addresses = known.entry(Peer(*peer.transport_key.as_bytes())).or_default();
+        addresses.extend(peer.addresses.iter().copied());
+    }
     let own = Peer(*transport.public().as_bytes());
-    let peers = Rules::load(&genesis, &*store)
-        .peers()
-        .into_iter()
-        .filter(|peer| *peer != own)
-        .map(|peer| Neighbour { peer, addresses: addresses(&peer) })
-        .collect();
+    let addresses = Addresses { own, known };
+    let rules = Rules::load(&genesis, &*store);
+    let peers = addresses.neighbours(&rules.peers());
     let (network, inbound) = network::start(network::Config {
         secret: *transport.seed(),
         chain_id: *chain.as_bytes(),
@@ -81,7 +91,6 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         |height| query::committee(&*store, height).unwrap_or_else(|| genesis.committee());
     let evidence = Records::open(&config.data, &chain, committee)?;
     let room = Room::new(config.data.clone(), config.reserve_mib.saturating_mul(1 << 20));
-    let rules = Rules::load(&genesis, &*store);
     let seat = rules.committee().index_of(&consensus.public());
     tracing::info!(
         chain = %chain.0.short(),
@@ -99,7 +108,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         network.clone(),
         inbound,
         metrics.clone(),
-        shell::Beside { room, evidence, signatures },
+        Beside { room, evidence, signatures, addresses },
     );
     let (handle, ended) = match started {
         Ok(started) => started,

@@ -9,20 +9,18 @@ use crate::{
 };
 use client::api::{Fate, Receipt, Recorded};
 use consensus::{Evidence, Place};
-use ledger::{Commit, PoolLimits, Rejection, execute, query};
-use network::{Inbound, Network};
+use ledger::{Commit, PoolLimits, Rejection, Rules, execute, query};
+use network::{Inbound, Neighbour, Network};
 use replica::{Effect, Event, Offence, Replica, Status, Ticket, Voter, Wake, receive};
 use std::{
     collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use store::Store;
-use tokio::sync::{mpsc, oneshot, watch};
-use types::{
-    Genesis, Height, SecretKey, Transaction, TxId, Verified,
-    net::{Channel, Peer},
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use types::{ChainId, Genesis, Height, SecretKey, Transaction, TxId, Verified, net::Peer};
 
 /// How many refusals are remembered for those who ask later.
 const REFUSALS_KEPT: usize = 10_000;
@@ -30,10 +28,14 @@ const REFUSALS_KEPT: usize = 10_000;
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 /// How long an alarm is put off while there is no room.
 const WITHOUT_ROOM_MS: u64 = 500;
-/// How many frames of one neighbour's sync queue may wait to be decoded: two answers, two questions.
-const SYNC_FRAMES_PER_PEER: usize = 4;
 /// How many submissions may wait for the replica's thread.
 const SUBMISSIONS_WAITING: usize = 4096;
+/// How many messages of the vote, and blocks under vote, may wait for it.
+const URGENT_WAITING: usize = 8192;
+/// How many other messages may.
+const PATIENT_WAITING: usize = 1024;
+/// How many bytes either may have together, as they came: what waits is bounded in memory, too.
+const WAITING_BYTES: usize = 64 << 20;
 
 /// What the thread is asked from outside.
 #[derive(Debug)]
@@ -217,6 +219,30 @@ pub struct Beside {
     pub evidence: Records,
     /// What the key has signed.
     pub signatures: SignState,
+    /// Where neighbours listen.
+    pub addresses: Addresses,
+}
+
+/// Where neighbours listen, as this operator knows: the chain says who they are, and not where.
+#[derive(Debug)]
+pub struct Addresses {
+    /// This node, which is not its own neighbour.
+    pub own: Peer,
+    /// The others; whoever is not here is waited for.
+    pub known: BTreeMap<Peer, Vec<SocketAddr>>,
+}
+
+impl Addresses {
+    /// These peers but ourselves, with what is known of where they listen.
+    #[must_use]
+    pub fn neighbours(&self, peers: &[Peer]) -> Vec<Neighbour> {
+        let others = peers.iter().filter(|peer| **peer != self.own);
+        let neighbour = |peer: &Peer| {
+            let addresses = self.known.get(peer).cloned().unwrap_or_default();
+            Neighbour { peer: *peer, addresses }
+        };
+        others.map(neighbour).collect()
+    }
 }
 
 /// Starts the replica on a thread of its own. The receiver yields when it ends unasked.
@@ -228,7 +254,7 @@ pub fn start(
     secret: SecretKey,
     store: Arc<Store>,
     network: Network,
-    mut inbound: network::Receiver,
+    inbound: network::Receiver,
     metrics: Arc<Metrics>,
     beside: Beside,
 ) -> Result<(Handle, oneshot::Receiver<Ended>), Ended> {
@@ -248,8 +274,6 @@ pub fn start(
     )?;
     let chain = *replica.rules().chain();
     let (asks, asked) = mpsc::channel(SUBMISSIONS_WAITING);
-    let (events, heard) = mpsc::channel(1024);
-    let (votes, urgent) = mpsc::channel(8192);
     let snapshot = Snapshot {
         status: replica.status(),
         committed_at: clock::instant(),
@@ -259,7 +283,7 @@ pub fn start(
     };
     let (publish, status) = watch::channel(snapshot);
     let refused = Arc::new(Mutex::new(Refusals::default()));
-    let Beside { room, evidence, signatures } = beside;
+    let Beside { room, evidence, signatures, addresses } = beside;
     let evidence = Arc::new(Mutex::new(evidence));
     let handle = Handle {
         asks,
@@ -269,37 +293,31 @@ pub fn start(
         evidence: evidence.clone(),
     };
 
-    // Decoding and signature checks happen here, off the replica's thread.
-    let counted = metrics.clone();
+    // Votes and blocks are decoded apart from the rest, and each by its own hands: a message full of transactions takes
+    // a third of a second to check, and a vote must not wait for that.
+    let (votes, urgent) = mpsc::channel(URGENT_WAITING);
+    let (events, heard) = mpsc::channel(PATIENT_WAITING);
+    let (hurried, patient) = inbound.split();
+    let ears = |inbound, queue| Ears {
+        chain,
+        inbound,
+        queue,
+        room: Arc::new(Semaphore::new(WAITING_BYTES)),
+        network: network.clone(),
+        metrics: metrics.clone(),
+    };
     let (elsewhere, checked) = (tokio::runtime::Handle::current(), votes.clone());
-    let sync = decode_sync(chain, events.clone(), metrics.clone());
-    tokio::spawn(async move {
-        while let Some(message) = inbound.recv().await {
-            let (event, is_urgent) = match message {
-                Inbound::Connected(peer) => (Event::Connected(peer), true),
-                Inbound::Lost(peer) => (Event::Lost(peer), true),
-                // Megabytes of old blocks are decoded beside the votes, not before them.
-                Inbound::Message(peer, Channel::Sync, bytes) => {
-                    sync.offer(peer, bytes);
-                    continue;
-                }
-                Inbound::Message(peer, channel, bytes) => match receive(&chain, channel, &bytes) {
-                    Ok(received) => (
-                        Event::Received(peer, received),
-                        matches!(channel, Channel::Votes | Channel::Proposals),
-                    ),
-                    Err(offence) => {
-                        note_offence(&counted, peer, &offence);
-                        continue;
-                    }
-                },
-            };
-            let queue = if is_urgent { &votes } else { &events };
-            if queue.send(event).await.is_err() {
-                return;
-            }
-        }
-    });
+    tokio::spawn(ears(hurried, votes).listen());
+    let others = ears(patient, events);
+    std::thread::Builder::new()
+        .name("decoder".into())
+        .spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime
+                .expect("a runtime without drivers can always be made")
+                .block_on(others.listen());
+        })
+        .map_err(|error| consensus::Stuck(format!("no thread for the decoder: {error}")))?;
 
     let (end, ended) = oneshot::channel();
     let body = Body {
@@ -315,6 +333,7 @@ pub fn start(
         alarms: BTreeMap::new(),
         elsewhere,
         checked,
+        addresses,
         put_off: Vec::new(),
         answers: BTreeMap::new(),
         watchers: BTreeMap::new(),
@@ -338,61 +357,57 @@ pub fn start(
     Ok((handle, ended))
 }
 
-/// Frames of the sync queue that wait to be decoded.
-struct SyncQueue {
-    frames: mpsc::UnboundedSender<(Peer, Vec<u8>)>,
-    /// How many of each neighbour wait: what makes the queue bounded, and nobody crowd out another.
-    waiting: Arc<Mutex<BTreeMap<Peer, usize>>>,
+/// What turns bytes into events for the replica's thread, with their signatures checked, off that thread.
+struct Ears {
+    chain: ChainId,
+    inbound: network::Receiver,
+    queue: mpsc::Sender<Heard>,
+    room: Arc<Semaphore>,
+    network: Network,
+    metrics: Arc<Metrics>,
 }
 
-impl SyncQueue {
-    /// Takes a frame, unless too many of this neighbour wait. Then it is dropped, as a slow line would drop it: whoever
-    /// asked asks again.
-    fn offer(&self, peer: Peer, bytes: Vec<u8>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = waiting.entry(peer).or_insert(0);
-        if *count >= SYNC_FRAMES_PER_PEER {
-            tracing::debug!(%peer, "sync frame dropped");
-            return;
-        }
-        if self.frames.send((peer, bytes)).is_ok() {
-            *count += 1;
+/// An event, and the room it takes up until it is stepped.
+type Heard = (Event, Option<OwnedSemaphorePermit>);
+
+impl Ears {
+    async fn listen(mut self) {
+        while let Some(message) = self.inbound.recv().await {
+            let (event, bytes) = match message {
+                Inbound::Connected(peer) => (Event::Connected(peer), 0),
+                Inbound::Lost(peer) => (Event::Lost(peer), 0),
+                Inbound::Message(peer, channel, bytes) => {
+                    match receive(&self.chain, channel, &bytes) {
+                        Ok(received) => (Event::Received(peer, received), bytes.len()),
+                        Err(offence) => {
+                            note_offence(&self.metrics, &self.network, peer, &offence);
+                            continue;
+                        }
+                    }
+                }
+            };
+            let size = u32::try_from(bytes).unwrap_or(u32::MAX);
+            // Nobody closes it; without a permit there would be no bound, and nothing else.
+            let room = self.room.clone().acquire_many_owned(size).await.ok();
+            if self.queue.send((event, room)).await.is_err() {
+                return;
+            }
         }
     }
 }
 
-fn decode_sync(
-    chain: types::ChainId,
-    events: mpsc::Sender<Event>,
-    metrics: Arc<Metrics>,
-) -> SyncQueue {
-    let (frames, mut heard) = mpsc::unbounded_channel::<(Peer, Vec<u8>)>();
-    let waiting = Arc::new(Mutex::new(BTreeMap::new()));
-    let queue = SyncQueue { frames, waiting: waiting.clone() };
-    tokio::spawn(async move {
-        while let Some((peer, bytes)) = heard.recv().await {
-            let received = receive(&chain, Channel::Sync, &bytes);
-            drop(bytes);
-            match received {
-                Ok(received) => {
-                    if events.send(Event::Received(peer, received)).await.is_err() {
-                        return;
-                    }
-                }
-                Err(offence) => note_offence(&metrics, peer, &offence),
-            }
-            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(count) = waiting.get_mut(&peer) {
-                *count = count.saturating_sub(1);
-            }
-        }
-    });
-    queue
-}
-
-fn note_offence(metrics: &Metrics, peer: Peer, offence: &Offence) {
+/// Counts and tells what a neighbour did; what no honest node's mistake explains is reported to the network, which shuts
+/// out who does not stop.
+fn note_offence(metrics: &Metrics, network: &Network, peer: Peer, offence: &Offence) {
     metrics.offences.inc();
     tracing::warn!(%peer, %offence, "offence");
+    match offence {
+        Offence::Bytes { .. } | Offence::Transaction(_) | Offence::Block { .. } => {
+            network.blame(peer);
+        }
+        // A neighbour may be slow, or know of a block that it has not written yet.
+        Offence::CatchUp(_) | Offence::Silence => {}
+    }
 }
 
 struct Body {
@@ -408,7 +423,8 @@ struct Body {
     alarms: BTreeMap<Wake, Instant>,
     /// Where there are threads to spare, and how their answers come back.
     elsewhere: tokio::runtime::Handle,
-    checked: mpsc::Sender<Event>,
+    checked: mpsc::Sender<Heard>,
+    addresses: Addresses,
     /// What waits for room on the disk.
     put_off: Vec<Event>,
     answers: BTreeMap<Ticket, oneshot::Sender<Result<TxId, Rejection>>>,
@@ -424,8 +440,8 @@ impl Body {
     async fn live(
         mut self,
         mut asked: mpsc::Receiver<Ask>,
-        mut heard: mpsc::Receiver<Event>,
-        mut urgent: mpsc::Receiver<Event>,
+        mut heard: mpsc::Receiver<Heard>,
+        mut urgent: mpsc::Receiver<Heard>,
     ) -> Result<(), Ended> {
         self.perform()?;
         // Our own applications and our neighbours' transactions in turn: neither may fill the other's queue, behind which
@@ -442,7 +458,7 @@ impl Body {
             };
             tokio::select! {
                 biased;
-                Some(event) = urgent.recv() => self.feed(event)?,
+                Some((event, _room)) = urgent.recv() => self.feed(event)?,
                 () = alarm => if let Some((wake, _)) = next {
                     self.alarms.remove(&wake);
                     self.feed(Event::Elapsed(wake))?;
@@ -462,7 +478,7 @@ impl Body {
                         return Ok(());
                     }
                 },
-                Some(event) = heard.recv(), if !own_turn || asked.is_empty() => {
+                Some((event, _room)) = heard.recv(), if !own_turn || asked.is_empty() => {
                     own_turn = true;
                     self.feed(event)?;
                 },
@@ -527,7 +543,9 @@ impl Body {
                     let checked = self.checked.clone();
                     // Dropped when this thread is gone, and nobody waits for it any more.
                     drop(self.elsewhere.spawn_blocking(move || {
-                        checked.blocking_send(Event::Checked(unchecked.check())).unwrap_or(());
+                        checked
+                            .blocking_send((Event::Checked(unchecked.check()), None))
+                            .unwrap_or(());
                     }));
                 }
                 Effect::Send(to, channel, bytes) => self.network.send(to, channel, bytes.into()),
@@ -557,8 +575,9 @@ impl Body {
                     self.refused.lock().unwrap_or_else(PoisonError::into_inner).add(id, rejection);
                 }
                 Effect::Blame(peer, offence) => {
-                    note_offence(&self.metrics, peer, &offence);
+                    note_offence(&self.metrics, &self.network, peer, &offence);
                 }
+                Effect::Admit(peers) => self.network.admit(self.addresses.neighbours(&peers)),
                 Effect::Accuse(evidence) => {
                     let rules = self.replica.rules();
                     let committee = query::committee(&*self.store, evidence.height());

@@ -1,7 +1,7 @@
 //! Many nodes: real processes, real sockets, real RocksDB; vectors; conformance.
 //!
 //! What it offers to the tests beside it: [`Network`] (validators as processes on this machine, which end with the test),
-//! [`program`] (the two commands, run as people run them), [`Chain`] (a ledger in one value, with secrets that everyone
+//! [`Links`] and [`Namespaces`] (lines between them that can be cut), [`program`] (the two commands, run as people run them), [`Chain`] (a ledger in one value, with secrets that everyone
 //! knows, for forgers and for vectors), [`vectors`] (the bytes that must never change).
 //!
 //! It adds no rule of its own and is never shipped.
@@ -12,12 +12,18 @@
 )]
 
 mod chain;
+mod lines;
+mod namespaces;
 mod network;
 pub mod program;
+mod proxy;
 pub mod vectors;
 
 pub use chain::{Chain, certify, licence, lots, publish};
+pub use lines::{Lines, Pairs, both, everyone};
+pub use namespaces::{Namespaces, isolated};
 pub use network::{Load, Network, Submission, say};
+pub use proxy::{Condition, Links};
 
 use std::path::PathBuf;
 

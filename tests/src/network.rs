@@ -1,6 +1,9 @@
 //! Validators as processes on this machine: one network at a time, on free ports, gone when the test is.
 
-use crate::program::{self, Ran};
+use crate::{
+    Links,
+    program::{self, Ran},
+};
 use client::{
     Client, Signer, Wait,
     api::{BlockView, Fate, NodeStatus, Receipt},
@@ -15,7 +18,7 @@ use serde_json::Value;
 use std::{
     fs::{self, File},
     io::Write as _,
-    net::TcpListener,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Stdio},
@@ -53,14 +56,37 @@ impl Network {
     /// A network that has agreed on its first block.
     #[must_use]
     pub fn up() -> Self {
+        let network = Self::planned();
+        network.go_on();
+        network
+    }
+
+    /// The same, whose validators reach one another over lines that can be cut, slowed and spoiled.
+    pub async fn linked() -> (Self, Links) {
+        let network = Self::planned();
+        let (home, base) = (network.network_home(), network.base_port);
+        Testnet::create(&home, 4, base).expect("the directory is empty");
+        let listens = |validator: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, base + validator));
+        let links = Links::lay([1, 2, 3, 4].map(|validator| (validator, listens(validator)))).await;
+        for (from, to) in links.pairs() {
+            let file = home.join(format!("v{from}/node.toml"));
+            let text = fs::read_to_string(&file).expect("it was just made");
+            let (direct, through) = (listens(to), links.entrance(from, to));
+            let text = text.replace(&format!("\"{direct}\""), &format!("\"{through}\""));
+            assert!(text.contains(&through.to_string()), "{text}");
+            fs::write(file, text).expect("it can be written");
+        }
+        network.go_on();
+        (network, links)
+    }
+
+    /// A network of which nothing is there yet.
+    fn planned() -> Self {
         let turn = File::create(program::folder().join("one-network-at-a-time.lock"))
             .expect("the target directory can be written");
         turn.lock().expect("files can be locked");
         let home = tempfile::tempdir().expect("there is room for a temporary directory");
-        let network =
-            Self { watchdog: watch(home.path()), home, base_port: free_ports(), _turn: turn };
-        network.go_on();
-        network
+        Self { watchdog: watch(home.path()), home, base_port: free_ports(), _turn: turn }
     }
 
     /// `testnet up`: makes the network, or starts what does not run.
@@ -148,6 +174,34 @@ impl Network {
         let ran = program::minlian_node(&["testnet", "status", "--json", "--home", home]);
         let value: Value = serde_json::from_str(&ran.stdout).expect("--json prints JSON");
         value["nodes"].as_array().expect("it lists the nodes").clone()
+    }
+
+    /// The process of validator 1 to 4, if it runs.
+    #[must_use]
+    pub fn pid(&self, validator: u16) -> Option<i32> {
+        Testnet::open(&self.network_home()).ok()?.pid(&format!("v{validator}"))
+    }
+
+    /// Where validator 1 to 4 is reached by the others.
+    #[must_use]
+    pub fn listens(&self, validator: u16) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.base_port + validator).into()
+    }
+
+    /// Everything a validator logged.
+    #[must_use]
+    pub fn log(&self, validator: u16) -> String {
+        let log = self.network_home().join(format!("v{validator}/node.log"));
+        fs::read_to_string(log).unwrap_or_default()
+    }
+
+    /// A figure that a validator counts, by the name it has there, labels included.
+    pub async fn counted(&self, validator: u16, name: &str) -> u64 {
+        let url = format!("{}/metrics", self.url(validator));
+        let text =
+            until("the counters", async || reqwest::get(&url).await.ok()?.text().await.ok()).await;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |value| value.trim().parse().expect("a whole number"))
     }
 
     /// SIGKILL for all of them at once.
@@ -343,7 +397,7 @@ fn free_ports() -> u16 {
 }
 
 /// Looks again and again until there is an answer.
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look().await {

@@ -39,12 +39,13 @@ impl Ran {
     }
 }
 
-/// The folder that the commands were built into: the one above this test's.
+/// The folder that the commands were built into: the one above this test's, or a command's own.
 #[must_use]
 pub fn folder() -> PathBuf {
-    let test = std::env::current_exe().expect("a process knows its program");
-    let folder = test.ancestors().nth(2).expect("tests are built into target/release/deps");
-    folder.to_owned()
+    let program = std::env::current_exe().expect("a process knows its program");
+    let folder = program.parent().expect("a program lies in a folder");
+    let above = folder.parent().filter(|_| folder.ends_with("deps"));
+    above.unwrap_or(folder).to_owned()
 }
 
 /// A command that was built beside the tests.

@@ -37,6 +37,8 @@ impl Behaviour {
         let strangers = usize::try_from(limits.pending_incoming / 2).unwrap_or(usize::MAX);
         let per_address =
             usize::try_from(limits.pending_incoming_per_address).unwrap_or(usize::MAX);
+        let per_known =
+            usize::try_from(limits.pending_incoming_per_known_address).unwrap_or(usize::MAX);
         // We tell nobody where we listen and remember nothing of what peers say: addresses come from the chain.
         let identity = identify::Config::new(name::PROTOCOL.to_owned(), key)
             .with_agent_version("minlian".to_owned())
@@ -47,7 +49,7 @@ impl Behaviour {
             .with_timeout(limits.silence_max);
         Self {
             limits: connection_limits::Behaviour::new(connections),
-            door: Door::new(strangers, per_address),
+            door: Door::new(strangers, per_address, per_known),
             allowed: allow_block_list::Behaviour::default(),
             identify: identify::Behaviour::new(identity),
             ping: ping::Behaviour::new(pings),

@@ -46,6 +46,8 @@ pub struct Limits {
     pub pending_incoming: u32,
     /// The same, for one address (one /64 in IPv6) of no known peer.
     pub pending_incoming_per_address: u32,
+    /// The same, for one address of known peers: whoever shares an address with one peer cannot lock out the others.
+    pub pending_incoming_per_known_address: u32,
     /// Connections with one peer. Two, because both sides may dial at the same moment.
     pub established_per_peer: u32,
     /// Connections with all peers together.
@@ -56,6 +58,21 @@ pub struct Limits {
     pub outgoing: ByChannel<Bound>,
     /// What may wait for the node in each channel, from all peers together. Beyond it, peers wait.
     pub incoming: ByChannel<Bound>,
+    /// What one peer may say in each channel, on average and at once. Who says more is read more slowly.
+    pub rates: ByChannel<Rate>,
+    /// How long a peer may say more than it may, without a pause, before that is a flood and it is shut out. Too many
+    /// transactions are told after as long, but an honest peer's applications may bring them, so it is only slowed.
+    pub flood_max: Duration,
+    /// How many offences that the node reports are borne with. One is forgotten every `offence_forgotten`.
+    pub offences_max: u32,
+    /// After how long one offence is forgotten.
+    pub offence_forgotten: Duration,
+    /// How long a peer is shut out the first time. It doubles with each time.
+    pub penalty_min: Duration,
+    /// The longest a peer is shut out. A validator that was mended must come back by itself.
+    pub penalty_max: Duration,
+    /// After how long without a penalty the next one is again the shortest.
+    pub penalty_forgotten: Duration,
     /// How long a handshake may take.
     pub handshake: Duration,
     /// How long a write may stand still before the peer is disconnected; long messages get a little more.
@@ -77,6 +94,7 @@ impl Default for Limits {
         Self {
             pending_incoming: 32,
             pending_incoming_per_address: 4,
+            pending_incoming_per_known_address: 8,
             established_per_peer: 2,
             established_total: 64,
             streams_per_connection: 32,
@@ -92,12 +110,49 @@ impl Default for Limits {
                 transactions: Bound { messages: 2048, bytes: 16 << 20 },
                 sync: Bound { messages: 64, bytes: 16 << 20 },
             },
+            // A peer speaks for itself, and passes nothing on unasked: in a round it says a proposal, two votes and a
+            // certificate, so this is 512 rounds a second, several times what disks allow; a body for every fourth of
+            // them; several times the transactions that were ever committed in a second, though all came in at one
+            // validator; and the questions and answers of a neighbour that fetches blocks one answer after the other.
+            rates: ByChannel {
+                votes: Rate {
+                    messages: 2048,
+                    messages_burst: 1024,
+                    bytes: 2 << 20,
+                    bytes_burst: 2 << 20,
+                },
+                proposals: Rate {
+                    messages: 128,
+                    messages_burst: 64,
+                    bytes: 4 << 20,
+                    bytes_burst: 16 << 20,
+                },
+                transactions: Rate {
+                    messages: 16_384,
+                    messages_burst: 8192,
+                    bytes: 6 << 20,
+                    bytes_burst: 8 << 20,
+                },
+                sync: Rate {
+                    messages: 64,
+                    messages_burst: 64,
+                    bytes: 32 << 20,
+                    bytes_burst: 32 << 20,
+                },
+            },
+            flood_max: Duration::from_secs(10),
+            offences_max: 8,
+            offence_forgotten: Duration::from_secs(10),
+            penalty_min: Duration::from_secs(1),
+            penalty_max: Duration::from_secs(60),
+            penalty_forgotten: Duration::from_secs(600),
             handshake: Duration::from_secs(5),
             write_deadline: Duration::from_secs(10),
             ping_interval: Duration::from_secs(2),
             silence_max: Duration::from_secs(6),
             dial_backoff_min: Duration::from_millis(200),
-            dial_backoff_max: Duration::from_secs(5),
+            // What a partition adds to an outage when it heals.
+            dial_backoff_max: Duration::from_secs(2),
             dial_courtesy: Duration::from_secs(1),
         }
     }
@@ -110,6 +165,19 @@ pub struct Bound {
     pub messages: usize,
     /// How many bytes they may have together.
     pub bytes: usize,
+}
+
+/// What one peer may say in one channel. Both bounds hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many messages a second, on average. Not zero.
+    pub messages: u32,
+    /// How many messages at once, after a pause.
+    pub messages_burst: u32,
+    /// How many bytes a second, on average. Not zero.
+    pub bytes: u32,
+    /// How many bytes at once, after a pause.
+    pub bytes_burst: u32,
 }
 
 /// One `T` for each channel.

@@ -23,6 +23,10 @@ pub struct Counters {
     pub stalled: u64,
     /// Connections closed because nothing was heard on them.
     pub silent: u64,
+    /// Times that a peer was shut out for a while: for an offence, for a flood, or for what the node reported.
+    pub penalties: u64,
+    /// Connections refused because the peer is shut out.
+    pub barred: u64,
 }
 
 /// What one channel carried.
@@ -38,6 +42,8 @@ pub struct Traffic {
     pub bytes_out: u64,
     /// Messages we were asked to send and did not.
     pub dropped: u64,
+    /// Messages after which a peer was read more slowly, because it had said more than it may.
+    pub slowed: u64,
 }
 
 /// The counters while they count.
@@ -50,6 +56,8 @@ pub(crate) struct Tally {
     pub(crate) offences: AtomicU64,
     pub(crate) stalled: AtomicU64,
     pub(crate) silent: AtomicU64,
+    pub(crate) penalties: AtomicU64,
+    pub(crate) barred: AtomicU64,
 }
 
 #[derive(Default)]
@@ -59,6 +67,7 @@ struct Meter {
     messages_out: AtomicU64,
     bytes_out: AtomicU64,
     dropped: AtomicU64,
+    slowed: AtomicU64,
 }
 
 impl Tally {
@@ -78,6 +87,10 @@ impl Tally {
         self.traffic.of(channel).dropped.fetch_add(wide(messages), Relaxed);
     }
 
+    pub(crate) fn slowed(&self, channel: Channel) {
+        self.traffic.of(channel).slowed.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn read(&self) -> Counters {
         Counters {
             traffic: ByChannel::each(|channel| {
@@ -88,6 +101,7 @@ impl Tally {
                     messages_out: meter.messages_out.load(Relaxed),
                     bytes_out: meter.bytes_out.load(Relaxed),
                     dropped: meter.dropped.load(Relaxed),
+                    slowed: meter.slowed.load(Relaxed),
                 }
             }),
             refused: self.refused.load(Relaxed),
@@ -96,6 +110,8 @@ impl Tally {
             offences: self.offences.load(Relaxed),
             stalled: self.stalled.load(Relaxed),
             silent: self.silent.load(Relaxed),
+            penalties: self.penalties.load(Relaxed),
+            barred: self.barred.load(Relaxed),
         }
     }
 }

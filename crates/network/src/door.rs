@@ -1,4 +1,4 @@
-//! Who may wait for a handshake: addresses of known peers always, all others within limits.
+//! Who may wait for a handshake: so many from the address of a known peer, and all others together within limits.
 
 use core::{convert::Infallible, fmt, task};
 use std::{
@@ -23,13 +23,31 @@ use crate::name;
 pub(crate) struct Door {
     strangers_max: usize,
     per_address_max: usize,
+    per_known_max: usize,
     known: BTreeSet<IpAddr>,
-    waiting: BTreeMap<ConnectionId, IpAddr>,
+    waiting: BTreeMap<ConnectionId, Waiting>,
+}
+
+/// A handshake under way, and who it may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    Known(IpAddr),
+    Stranger(IpAddr),
 }
 
 impl Door {
-    pub(crate) const fn new(strangers_max: usize, per_address_max: usize) -> Self {
-        Self { strangers_max, per_address_max, known: BTreeSet::new(), waiting: BTreeMap::new() }
+    pub(crate) const fn new(
+        strangers_max: usize,
+        per_address_max: usize,
+        per_known_max: usize,
+    ) -> Self {
+        Self {
+            strangers_max,
+            per_address_max,
+            per_known_max,
+            known: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+        }
     }
 
     /// Replaces the addresses that are known.
@@ -39,15 +57,19 @@ impl Door {
 
     fn admit(&mut self, id: ConnectionId, ip: IpAddr) -> Result<(), Crowded> {
         let ip = ip.to_canonical();
-        if self.known.contains(&ip) {
-            return Ok(());
-        }
-        let origin = origin(ip);
-        let same = self.waiting.values().filter(|&&other| other == origin).count();
-        if self.waiting.len() >= self.strangers_max || same >= self.per_address_max {
+        let (who, same_max) = if self.known.contains(&ip) {
+            (Waiting::Known(ip), self.per_known_max)
+        } else {
+            (Waiting::Stranger(origin(ip)), self.per_address_max)
+        };
+        let same = self.waiting.values().filter(|&&other| other == who).count();
+        let strangers =
+            self.waiting.values().filter(|other| matches!(other, Waiting::Stranger(_))).count();
+        let full = matches!(who, Waiting::Stranger(_)) && strangers >= self.strangers_max;
+        if full || same >= same_max {
             return Err(Crowded);
         }
-        self.waiting.insert(id, origin);
+        self.waiting.insert(id, who);
         Ok(())
     }
 }
@@ -139,8 +161,9 @@ mod tests {
     use super::*;
 
     fn check(addresses: &str, expected: &str) {
-        let mut door = Door::new(4, 2);
-        door.recognise(["192.0.2.1".parse().unwrap()].into_iter());
+        let mut door = Door::new(4, 2, 3);
+        let known = ["192.0.2.1", "192.0.2.2"];
+        door.recognise(known.into_iter().map(|ip| ip.parse().unwrap()));
         let told: String = addresses
             .split(' ')
             .enumerate()
@@ -154,7 +177,7 @@ mod tests {
     fn strangers_share_what_is_not_kept_for_known_peers() {
         check("10.0.0.1 10.0.0.1 10.0.0.1 10.0.0.2", "++-+");
         check("10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5 192.0.2.1", "++++-+");
-        check("192.0.2.1 192.0.2.1 192.0.2.1 ::ffff:192.0.2.1 192.0.2.1", "+++++");
+        check("192.0.2.1 192.0.2.1 ::ffff:192.0.2.1 192.0.2.1 192.0.2.2 10.0.0.1", "+++-++");
         check("2001:db8::1 2001:db8::2 2001:db8::3 2001:db8:0:1::1", "++-+");
     }
 }

@@ -50,6 +50,28 @@ const PATIENT: [Channel; 4] =
     [Channel::Transactions, Channel::Sync, Channel::Proposals, Channel::Votes];
 
 impl Receiver {
+    /// Splits it into one that hears of peers, votes and proposals, and one that hears the rest. What the one brings need
+    /// not wait until whoever reads the other is done with what that brought. News of a peer and its messages in the
+    /// second may overtake one another.
+    #[must_use]
+    pub fn split(self) -> (Self, Self) {
+        let Self { presence, announced, news, lanes, turn } = self;
+        let ByChannel { votes, proposals, transactions, sync } = lanes;
+        let urgent = ByChannel { votes, proposals, transactions: closed(), sync: closed() };
+        let patient = ByChannel { votes: closed(), proposals: closed(), transactions, sync };
+        let nobody = watch::channel(Presence::new()).1;
+        (
+            Self { presence, announced, news, lanes: urgent, turn },
+            Self {
+                presence: nobody,
+                announced: Presence::new(),
+                news: VecDeque::new(),
+                lanes: patient,
+                turn: 0,
+            },
+        )
+    }
+
     /// Waits for the next thing. `None` means that the network has stopped. Nothing is lost if the wait is cancelled.
     pub async fn recv(&mut self) -> Option<Inbound> {
         loop {
@@ -99,6 +121,11 @@ impl Receiver {
         self.news.extend(new.map(|(&peer, _)| Inbound::Connected(peer)));
         self.announced = present;
     }
+}
+
+/// A lane on which nothing ever comes.
+fn closed() -> mpsc::Receiver<Parcel> {
+    mpsc::channel(1).1
 }
 
 impl fmt::Debug for Receiver {
@@ -234,6 +261,25 @@ mod tests {
         drop(inlets);
         assert_eq!(receiver.recv().await, Some(Inbound::Lost(PEER)));
         assert_eq!(receiver.recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn split_in_two_each_half_hears_its_own_and_ends_with_the_mesh() {
+        let (inlets, receiver) = open(&Limits::default());
+        let (mut urgent, mut patient) = receiver.split();
+        inlets.presence.send_replace(Presence::from([(PEER, 1)]));
+        for channel in Channel::ALL {
+            put(&inlets, channel, b"x").await;
+        }
+        let message = |channel| Some(Inbound::Message(PEER, channel, b"x".to_vec()));
+        assert_eq!(urgent.recv().await, Some(Inbound::Connected(PEER)));
+        assert_eq!(urgent.recv().await, message(Channel::Votes));
+        assert_eq!(urgent.recv().await, message(Channel::Proposals));
+        assert_eq!(patient.recv().await, message(Channel::Sync));
+        assert_eq!(patient.recv().await, message(Channel::Transactions));
+        assert_eq!((urgent.try_recv(), patient.try_recv()), (None, None));
+        drop(inlets);
+        assert_eq!((urgent.recv().await, patient.recv().await), (None, None));
     }
 
     #[tokio::test]

@@ -10,7 +10,8 @@
 //! Invariants: a peer that is not admitted is refused before it can open a stream; a message longer than its channel
 //! allows is refused at its header; sending never waits; a channel that is full holds up no other channel. Messages of
 //! one peer on one channel arrive in the order they were sent, but any may be lost: delivery is promised by whoever
-//! repeats them, not here.
+//! repeats them, not here. A peer that says more in a channel than an honest one can need is read more slowly, in that
+//! channel alone; one that goes on, or breaks the protocol, is shut out for a while, longer each time, and may come back.
 //!
 //! This crate never reads a message, never discovers a peer by itself, and holds no randomness but Noise's.
 
@@ -23,6 +24,10 @@ mod inbound;
 
 // Who decides.
 mod mesh;
+
+// What a peer may do, and what it did.
+mod allowance;
+mod conduct;
 
 // What carries a message.
 mod frame;
@@ -42,7 +47,7 @@ mod pace;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Bound, ByChannel, Config, Fault, Limits, Neighbour};
+pub use config::{Bound, ByChannel, Config, Fault, Limits, Neighbour, Rate};
 pub use counters::{Counters, Traffic};
 pub use inbound::{Inbound, Receiver};
 pub use network::{Network, start};

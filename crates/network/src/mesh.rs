@@ -23,7 +23,7 @@ use libp2p::{
     },
 };
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     task::{AbortHandle, JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
@@ -31,7 +31,9 @@ use tracing::{debug, error, field::display, info, warn};
 use types::net::{Channel, Peer};
 
 use crate::{
+    allowance::Allowance,
     behaviour::{Behaviour, BehaviourEvent},
+    conduct::Conduct,
     config::{ByChannel, Config, Fault, Limits, Neighbour},
     counters::count,
     inbound::Inlets,
@@ -63,6 +65,7 @@ pub(crate) struct Mesh {
     tasks: JoinSet<Report>,
     serial: u64,
     paces: Paces,
+    blamed: mpsc::Receiver<Peer>,
     // Last, so that whoever waits for the orders to close finds the rest gone.
     orders: watch::Receiver<Order>,
 }
@@ -80,6 +83,10 @@ struct Member {
     present: bool,
     speaking: ByChannel<Speaking>,
     hearing: ByChannel<Hearing>,
+    allowances: ByChannel<Allowance>,
+    conduct: Conduct,
+    /// Whether libp2p was told to refuse it, because it is shut out.
+    barred: bool,
 }
 
 /// Whether to dial.
@@ -172,6 +179,8 @@ struct Paces {
     offence: Pace,
     stalled: Pace,
     silent: Pace,
+    penalty: Pace,
+    barred: Pace,
     mistaken: Pace,
     listener: Pace,
 }
@@ -192,6 +201,7 @@ impl Mesh {
         shared: Arc<Shared>,
         inlets: Inlets,
         mut orders: watch::Receiver<Order>,
+        blamed: mpsc::Receiver<Peer>,
     ) -> Result<Self, Fault> {
         // The seed is wiped as it is read.
         let keys = Keypair::ed25519_from_bytes(&mut config.secret)
@@ -222,6 +232,7 @@ impl Mesh {
             tasks: JoinSet::new(),
             serial: 0,
             paces: Paces::default(),
+            blamed,
             orders,
         };
         mesh.admit(&config.peers);
@@ -259,6 +270,10 @@ impl Mesh {
                     Ok(()) => self.on_order(),
                     Err(_no_handle_left) => ControlFlow::Break(()),
                 },
+                Some(peer) = self.blamed.recv() => {
+                    self.on_blame(peer);
+                    ControlFlow::Continue(())
+                }
                 () = until(due) => ControlFlow::Continue(()),
             };
             if step.is_break() {
@@ -275,6 +290,14 @@ impl Mesh {
         let now = Instant::now();
         let mut next = None;
         for (&id, member) in &mut self.members {
+            match member.conduct.shut_out_until(now) {
+                Some(until) => next = sooner(next, until),
+                None if core::mem::take(&mut member.barred) => {
+                    self.swarm.behaviour_mut().allowed.allow_peer(id);
+                    info!(peer = %member.peer, "peer may come back");
+                }
+                None => {}
+            }
             if let Dial::Due(due) = member.dial {
                 if due <= now {
                     let dialled = self.swarm.dial(
@@ -461,11 +484,15 @@ impl Mesh {
         }
     }
 
-    fn on_refusal(&mut self, address: &Multiaddr, error: ListenError, peer: Option<PeerId>) {
+    fn on_refusal(&mut self, address: &Multiaddr, error: ListenError, id: Option<PeerId>) {
         match error {
             ListenError::Denied { cause } => {
-                let peer = peer.as_ref().map(name::spell);
+                let peer = id.as_ref().map(name::spell);
                 match cause.downcast::<allow_block_list::NotAllowed>() {
+                    Ok(_) if id.is_some_and(|id| self.members.contains_key(&id)) => {
+                        count(&self.shared.tally.barred);
+                        warn_now_and_then!(self.paces.barred, peer, %address, "peer is shut out");
+                    }
                     Ok(_) => {
                         count(&self.shared.tally.refused);
                         warn_now_and_then!(self.paces.refused, peer, %address, "unknown peer refused");
@@ -625,6 +652,7 @@ impl Mesh {
             member.peer,
             channel,
             self.inlets.inlets.of(channel).clone(),
+            member.allowances.of(channel).clone(),
             Arc::clone(&pulse.heard),
             Arc::clone(&self.shared),
         );
@@ -681,7 +709,35 @@ impl Mesh {
         count(&self.shared.tally.offences);
         let peer = member.peer;
         warn_now_and_then!(self.paces.offence, %peer, channel = channel.name(), what, "offence");
+        self.shut_out(id);
+    }
+
+    /// The node found an offence in what a peer said.
+    fn on_blame(&mut self, peer: Peer) {
+        let now = Instant::now();
+        let Ok(id) = name::id(peer) else { return };
+        let Some(member) = self.members.get_mut(&id) else { return };
+        // What it said before it was shut out is still being looked at, and was answered for.
+        if member.conduct.shut_out_until(now).is_none() && member.conduct.note(&self.limits, now) {
+            self.shut_out(id);
+        }
+    }
+
+    /// Disconnects a peer, and refuses it for a while.
+    fn shut_out(&mut self, id: PeerId) {
         self.hang_up(id);
+        let now = Instant::now();
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let pause = member.conduct.shut_out(&self.limits, now);
+        let (peer, seconds) = (member.peer, pause.as_secs());
+        count(&self.shared.tally.penalties);
+        warn_now_and_then!(self.paces.penalty, %peer, seconds, "peer shut out for a while");
+        member.barred = true;
+        if !member.addresses.is_empty() {
+            member.dial = Dial::Due(now + pause);
+        }
+        // This closes its connections, too, whichever side they were opened by.
+        self.swarm.behaviour_mut().allowed.disallow_peer(id);
     }
 
     /// Closes every connection with a peer, and is in no hurry to dial it again.
@@ -715,6 +771,11 @@ impl Member {
             present: false,
             speaking: ByChannel::each(|_| Speaking { attempt: 0, line: Line::Due(now) }),
             hearing: ByChannel::default(),
+            allowances: ByChannel::each(|channel| {
+                Allowance::new(*limits.rates.of(channel), limits.flood_max, now)
+            }),
+            conduct: Conduct::default(),
+            barred: false,
         };
         member.dial = member.first_dial(limits, here, now);
         member

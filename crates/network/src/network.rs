@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::warn;
 use types::net::{Channel, Peer, To};
 
@@ -19,10 +19,14 @@ use crate::{
     outgoing::Queue,
 };
 
+/// Reports of offences that may wait. A peer whose next offence finds no room has others there.
+const BLAME_WAITING: usize = 256;
+
 /// A handle to the running network. Clones are handles to the same one; when the last is gone, it stops.
 #[derive(Clone)]
 pub struct Network {
     orders: watch::Sender<Order>,
+    blame: mpsc::Sender<Peer>,
     shared: Arc<Shared>,
 }
 
@@ -37,11 +41,12 @@ pub fn start(config: Config) -> Result<(Network, Receiver), Fault> {
     let runtime =
         tokio::runtime::Handle::try_current().map_err(|source| Fault::Runtime { source })?;
     let (orders, ordered) = watch::channel(Order::Admit(config.peers.clone()));
+    let (blame, blamed) = mpsc::channel(BLAME_WAITING);
     let shared = Arc::new(Shared::default());
     let (inlets, receiver) = inbound::open(&config.limits);
-    let mesh = Mesh::new(config, Arc::clone(&shared), inlets, ordered)?;
+    let mesh = Mesh::new(config, Arc::clone(&shared), inlets, ordered, blamed)?;
     runtime.spawn(mesh.run());
-    Ok((Network { orders, shared }, receiver))
+    Ok((Network { orders, blame, shared }, receiver))
 }
 
 impl Network {
@@ -70,7 +75,8 @@ impl Network {
         self.shared.tally.dropped(channel, refused);
     }
 
-    /// Replaces the list of admitted peers. Connections with those no longer on it are closed.
+    /// Replaces the list of admitted peers, at any time: as the chain's own state says, for instance. Connections with
+    /// those no longer on it are closed at once and refused from then on; those that are new on it are dialled.
     pub fn admit(&self, peers: Vec<Neighbour>) {
         self.orders.send_if_modified(|order| match order {
             Order::Admit(admitted) => {
@@ -79,6 +85,13 @@ impl Network {
             }
             Order::Stop => false,
         });
+    }
+
+    /// Reports that this peer sent what no honest one sends. A few such reports are borne with; then it is shut out for a
+    /// while, longer each time.
+    pub fn blame(&self, peer: Peer) {
+        // An error means that more reports wait than matter, or that nobody is connected any more.
+        self.blame.try_send(peer).unwrap_or(());
     }
 
     /// Who is connected now.

@@ -119,6 +119,7 @@ const fn compression(column: Column) -> DBCompressionType {
         | Column::History
         | Column::Log
         | Column::Documents
+        | Column::Committees
         | Column::Meta => DBCompressionType::None,
     }
 }

@@ -1,0 +1,202 @@
+//! A long ledger: how soon a validator serves and votes again over it, and how fast another fetches it.
+
+use crate::{
+    figures::{disk_bytes, micros, thousandths},
+    net::{Net, Running, operation},
+};
+use anyhow::{Context as _, bail, ensure};
+use client::{Client, Signer};
+use ledger::{Memory, Rules, commit, propose, tip};
+use node::{clock, home, testnet::Testnet};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+use tests::certify;
+use types::{Certified, Genesis, Height, SecretKey, Timestamp};
+
+/// Blocks that are written to disk together while the ledger is built.
+const BATCH: u64 = 500;
+/// Every so many blocks, one carries a record.
+const RECORD_EVERY: u64 = 4;
+/// How long any one thing here may take.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Builds it, starts four validators on copies of it, restarts one, and lets one fetch it.
+pub(crate) async fn long(home: &Path, base_port: u16, blocks: u64) -> anyhow::Result<Value> {
+    let (testnet, _) = Testnet::create(home, 4, base_port)?;
+    let names: Vec<_> = testnet.names().map(str::to_owned).collect();
+    let started = clock::instant();
+    let records = build(home, blocks)?;
+    let built = micros(started.elapsed());
+    let bytes = disk_bytes(&home.join("v1/data"));
+    for name in &names[1..] {
+        let copied = Command::new("cp")
+            .arg("-r")
+            .arg(home.join("v1/data"))
+            .arg(home.join(name).join("data"))
+            .status()?;
+        ensure!(copied.success(), "cannot copy the ledger");
+    }
+    println!(
+        "\nledger        {blocks} certified blocks, {records} records, {} MiB; built in {} s",
+        bytes >> 20,
+        thousandths(built / 1000)
+    );
+
+    let running = Running::of(home)?;
+    let clients = Net::clients(home).await?;
+    let started = clock::instant();
+    let starting = spawn(&running, &["up", "--detach"])?;
+    let (serves, votes) = all_serve_and_vote(&clients, started, Height(blocks)).await?;
+    ensure!(starting.wait_with_output()?.status.success(), "the four do not start");
+    println!(
+        "restart       all four at once: reads served by all after {} s, votes of all in certificates after {} s",
+        thousandths(serves / 1000),
+        thousandths(votes / 1000)
+    );
+
+    running.testnet(&["kill", &names[3]])?;
+    let above = clients[0].status().await?.height;
+    let started = clock::instant();
+    let mut starting = spawn(&running, &["start", &names[3]])?;
+    let one_serves = serves_after(&clients[3], started).await?;
+    let one_votes = votes_after(&clients[0], 3, above, started).await?;
+    starting.wait()?;
+    println!(
+        "              one of four: reads served after {} s, its vote in a certificate after {} s",
+        thousandths(one_serves / 1000),
+        thousandths(one_votes / 1000)
+    );
+
+    running.testnet(&["kill", &names[3]])?;
+    fs::remove_dir_all(home.join(&names[3]).join("data"))?;
+    let started = clock::instant();
+    let mut starting = spawn(&running, &["start", &names[3]])?;
+    serves_after(&clients[3], started).await?;
+    let (mut fetched, mut took) = (0, 1);
+    while fetched < blocks && started.elapsed() < PATIENCE {
+        fetched = clients[3].status().await.map_or(fetched, |status| status.height.0);
+        took = micros(started.elapsed());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let fetched = fetched.min(blocks);
+    // It gives up after a minute; the validator does not.
+    starting.kill().unwrap_or_default();
+    starting.wait()?;
+    let records_fetched = clients[3].status().await?.records.min(records);
+    println!(
+        "catch-up      {fetched} of {blocks} blocks in {} s from three neighbours, every one verified and executed: {} blocks/s, {} records/s",
+        thousandths(took / 1000),
+        fetched * 1_000_000 / took,
+        records_fetched * 1_000_000 / took,
+    );
+    running.down()?;
+    Ok(json!({
+        "blocks": blocks, "records": records, "bytes": bytes, "built_us": built,
+        "four": { "serve_us": serves, "vote_us": votes }, "one": { "serves_us": one_serves, "votes_us": one_votes },
+        "catch_up": {
+            "blocks": fetched, "us": took, "blocks_per_second": fetched * 1_000_000 / took,
+            "records_per_second": records_fetched * 1_000_000 / took,
+        },
+    }))
+}
+
+/// Writes so many blocks to the first validator's ledger, certified by the first three, and says how many records.
+fn build(home: &Path, blocks: u64) -> anyhow::Result<u64> {
+    let genesis: Genesis = home::read_genesis(&home.join("genesis.toml"))?;
+    let (rules, chain) = (Rules::new(&genesis), genesis.chain());
+    let store = store::open(&home.join("v1/data"), &chain, |fault| panic!("{fault}"))?;
+    let signer = Signer::open(&home.join("keys/issuer.json"))?;
+    let mut secrets: Vec<(u16, SecretKey)> = Vec::new();
+    for seat in 0..3 {
+        let file = home.join(format!("v{}/keys/consensus.json", seat + 1));
+        secrets.push((seat, home::read_key(&file, "consensus")?));
+    }
+    let (mut state, mut writes, mut records) = (Memory::default(), Vec::new(), 0);
+    // All before now, so that the network's own blocks can follow.
+    let start = Timestamp(clock::now().0.saturating_sub(10 * blocks + 60_000));
+    for number in 1..=blocks {
+        let tip = tip(&rules, &state);
+        let tx = if number % RECORD_EVERY == 0 {
+            records += 1;
+            let tx = signer.sign(chain, Height(number + 1000), vec![operation(number)])?;
+            Some(tx.verify(&chain)?)
+        } else {
+            None
+        };
+        let time = start.plus(10 * number);
+        let proposer = u16::try_from(number % 4)?;
+        let candidates = tx.iter().map(|tx| (tx, 1000));
+        let (block, outcome, refused) = propose(&rules, &state, &tip, time, proposer, candidates);
+        ensure!(refused.is_empty(), "{refused:?}");
+        let certificate = certify(&block.header, &chain, &secrets);
+        let certified = Certified::verify(block, certificate, &chain, rules.committee())?;
+        let commit = commit(certified, outcome);
+        state.write(commit.writes());
+        writes.extend_from_slice(commit.writes());
+        if number % BATCH == 0 || number == blocks {
+            store.write(&writes)?;
+            writes.clear();
+        }
+    }
+    store.flush()?;
+    Ok(records)
+}
+
+fn spawn(running: &Running, words: &[&str]) -> anyhow::Result<std::process::Child> {
+    let mut command = Command::new(&running.command);
+    command.arg("testnet").args(words).arg("--home").arg(&running.home);
+    Ok(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
+}
+
+/// Microseconds until a validator answers.
+async fn serves_after(client: &Client, started: Instant) -> anyhow::Result<u64> {
+    while client.status().await.is_err() {
+        if started.elapsed() > PATIENCE {
+            bail!("{} does not answer", client.url());
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(micros(started.elapsed()))
+}
+
+/// Microseconds until a seat's vote is in the certificate of a block above this height.
+async fn votes_after(
+    client: &Client,
+    seat: u16,
+    above: Height,
+    started: Instant,
+) -> anyhow::Result<u64> {
+    loop {
+        if let Ok(Some(block)) = client.latest_block().await
+            && block.header.height > above
+            && block.certificate.signatures.iter().any(|(signer, _)| *signer == seat)
+        {
+            return Ok(micros(started.elapsed()));
+        }
+        if started.elapsed() > PATIENCE {
+            bail!("no vote of seat {seat} above {above}");
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+async fn all_serve_and_vote(
+    clients: &[Client],
+    started: Instant,
+    above: Height,
+) -> anyhow::Result<(u64, u64)> {
+    let (mut serves, mut votes) = (0, 0);
+    for client in clients {
+        serves = serves.max(serves_after(client, started).await?);
+    }
+    for seat in 0..4 {
+        votes = votes.max(votes_after(&clients[0], seat, above, started).await?);
+    }
+    clients.first().context("there are four")?;
+    Ok((serves, votes))
+}

@@ -1,0 +1,105 @@
+//! A connection to a node, with as little HTTP as will do.
+
+use anyhow::{Context as _, bail, ensure};
+use client::{Client, Wait, api::Fate};
+use serde_json::Value;
+use std::net::SocketAddr;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
+};
+
+/// A connection to a node that asks one thing at a time: the least that speaking HTTP can cost, because the load shares
+/// the processors with the nodes.
+pub(crate) struct Line {
+    pub(crate) stream: BufReader<TcpStream>,
+    pub(crate) host: String,
+    pub(crate) text: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A node's no.
+pub(crate) struct Refused {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+}
+
+impl Line {
+    pub(crate) async fn to(client: &Client) -> anyhow::Result<Self> {
+        let host = client.url().trim_start_matches("http://").to_owned();
+        let address: SocketAddr = host.parse()?;
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: BufReader::new(stream), host, text: String::new(), body: Vec::new() })
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<String> {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.host);
+        let status = self.exchange(head.as_bytes()).await?;
+        ensure!(status == 200, "{path} answers {status}");
+        Ok(String::from_utf8_lossy(&self.body).into_owned())
+    }
+
+    pub(crate) async fn submit(
+        &mut self,
+        tx: &[u8],
+        wait: Wait,
+    ) -> anyhow::Result<Result<Fate, Refused>> {
+        let wait = match wait {
+            Wait::Accepted => "accepted",
+            Wait::Committed => "committed",
+        };
+        let mut request = format!(
+            "POST /v1/transactions?wait={wait} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n",
+            self.host,
+            tx.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(tx);
+        let status = self.exchange(&request).await?;
+        // Most answers are many, alike and long; the one that matters is spelled out by its status.
+        if status == 202 {
+            return Ok(Ok(Fate::Accepted));
+        }
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        if status == 200 {
+            return Ok(Ok(serde_json::from_value(body["status"].clone())?));
+        }
+        let code = body["code"].as_str().map_or_else(|| format!("HTTP-{status}"), str::to_owned);
+        Ok(Err(Refused { status, code }))
+    }
+
+    /// Sends a request, reads the answer's body, and returns its status.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<u16> {
+        self.stream.get_mut().write_all(request).await?;
+        let (mut status, mut length) = (None, 0);
+        loop {
+            self.text.clear();
+            ensure!(self.stream.read_line(&mut self.text).await? > 0, "{} hung up", self.host);
+            let line = self.text.trim_end();
+            if line.is_empty() {
+                break;
+            }
+            if status.is_none() {
+                status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
+            } else if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse()?;
+            }
+        }
+        self.body.resize(length, 0);
+        self.stream.read_exact(&mut self.body).await?;
+        status.with_context(|| format!("{} does not speak HTTP", self.host))
+    }
+}
+
+/// Submits until it is committed.
+pub(crate) async fn submitted(line: &mut Line, tx: &[u8]) -> anyhow::Result<()> {
+    for _ in 0..5 {
+        if let Ok(Fate::Committed) = line.submit(tx, Wait::Committed).await? {
+            return Ok(());
+        }
+    }
+    bail!("a record was not committed, four times")
+}

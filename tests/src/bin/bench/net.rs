@@ -1,0 +1,250 @@
+//! The network under measurement, and what is submitted to it.
+
+use crate::{
+    VALIDATORS,
+    figures::{cpu_ms, disk_bytes, millionths, number},
+    line::Line,
+};
+use anyhow::{Context as _, ensure};
+use client::{Client, Signer};
+use node::{clock, testnet::Testnet};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+};
+use tokio::task::JoinSet;
+use types::{
+    ChainId, Digest, Hash, Height, Operation, Region, Text, codec,
+    operation::{
+        Action, Commitment, EventType, Grade, LicenceAction, LicenceFacts, LicenceVerb, Provenance,
+        TraceEvent,
+    },
+    subject::Part as Role,
+};
+
+/// The processes of a network. However the run ends, they end too.
+pub(crate) struct Running {
+    pub(crate) command: PathBuf,
+    pub(crate) home: PathBuf,
+    pub(crate) stopped: AtomicBool,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Err(error) = self.down() {
+            eprintln!("error: {error:#}");
+        }
+    }
+}
+
+impl Running {
+    /// Whatever will run of the network in a directory.
+    pub(crate) fn of(home: &Path) -> anyhow::Result<Self> {
+        let command = std::env::current_exe()?.with_file_name("minlian-node");
+        ensure!(command.exists(), "{} is not there; `scripts/build` makes it", command.display());
+        Ok(Self { command, home: home.to_owned(), stopped: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn testnet(&self, words: &[&str]) -> anyhow::Result<()> {
+        let status = Command::new(&self.command)
+            .arg("testnet")
+            .args(words)
+            .arg("--home")
+            .arg(&self.home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()?;
+        ensure!(status.success(), "`minlian-node testnet {}` failed", words.join(" "));
+        Ok(())
+    }
+
+    pub(crate) fn down(&self) -> anyhow::Result<()> {
+        if self.stopped.swap(true, Relaxed) || !self.home.join("testnet.json").exists() {
+            return Ok(());
+        }
+        self.testnet(&["down"])
+    }
+}
+
+/// The network under measurement.
+pub(crate) struct Net {
+    pub(crate) running: Running,
+    pub(crate) names: Vec<String>,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) chain: ChainId,
+    pub(crate) serial: AtomicU64,
+}
+
+impl Net {
+    pub(crate) async fn up(home: &Path, base_port: u16) -> anyhow::Result<Self> {
+        let running = Running::of(home)?;
+        let (size, port) = (VALIDATORS.to_string(), base_port.to_string());
+        running.testnet(&["up", "--detach", "--validators", &size, "--base-port", &port])?;
+        let clients = Self::clients(home).await?;
+        let first = clients.first().context("a network has validators")?;
+        Ok(Self {
+            chain: first.status().await?.chain,
+            names: Testnet::open(home)?.names().map(str::to_owned).collect(),
+            signer: Arc::new(Signer::open(&home.join("keys/issuer.json"))?),
+            serial: AtomicU64::new(0),
+            clients,
+            running,
+        })
+    }
+
+    /// Clients of all validators of a network.
+    pub(crate) async fn clients(home: &Path) -> anyhow::Result<Vec<Client>> {
+        let views = Testnet::open(home)?.view().await;
+        Ok(views.iter().map(|view| Client::new(&view.api)).collect::<Result<_, _>>()?)
+    }
+
+    pub(crate) fn first(&self) -> &Client {
+        &self.clients[0]
+    }
+
+    /// How many records every one of the validators has.
+    pub(crate) async fn records(&self) -> anyhow::Result<u64> {
+        let mut least = u64::MAX;
+        for client in &self.clients {
+            least = least.min(client.status().await?.records);
+        }
+        Ok(least)
+    }
+
+    /// Transactions of so many operations each, on subjects that nobody has seen, as bytes.
+    pub(crate) async fn sign(&self, count: u64, operations: u64) -> anyhow::Result<Vec<Vec<u8>>> {
+        let valid_until = self.first().status().await?.valid_until_max;
+        let first = self.serial.fetch_add(count * operations, Relaxed);
+        let shares = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        let mut tasks = JoinSet::new();
+        for share in 0..shares {
+            let (signer, chain) = (Arc::clone(&self.signer), self.chain);
+            tasks.spawn_blocking(move || {
+                let mine = (share..count).step_by(usize::try_from(shares).unwrap_or(1));
+                mine.map(|n| sign(&signer, chain, valid_until, first + n * operations, operations))
+                    .collect::<std::io::Result<Vec<_>>>()
+            });
+        }
+        let mut all = Vec::new();
+        while let Some(share) = tasks.join_next().await {
+            all.extend(share??);
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn pids(&self) -> Vec<i32> {
+        let testnet = Testnet::open(&self.running.home);
+        let pid = |name: &String| testnet.as_ref().ok()?.pid(name);
+        self.names.iter().filter_map(pid).collect()
+    }
+
+    /// What the validators' data takes on disk, all together.
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        self.names.iter().map(|name| disk_bytes(&self.running.home.join(name).join("data"))).sum()
+    }
+
+    /// Processor time spent so far, milliseconds: the validators', and ours.
+    pub(crate) fn cpu_ms(&self) -> (u64, u64) {
+        let own = i32::try_from(std::process::id()).unwrap_or_default();
+        (self.pids().into_iter().map(cpu_ms).sum(), cpu_ms(own))
+    }
+
+    pub(crate) fn resources(&self) -> Value {
+        println!();
+        let mut rows = Vec::new();
+        for (name, pid) in self.names.iter().zip(self.pids()) {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let field = |key: &str| {
+                number(status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default())
+            };
+            let (rss, peak, threads) =
+                (field("VmRSS:") / 1024, field("VmHWM:") / 1024, field("Threads:"));
+            let files = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+            println!(
+                "{name:<13} RSS {rss} MiB (highest {peak} MiB), {threads} threads, {files} descriptors"
+            );
+            rows.push(json!({
+                "name": name, "rss_mib": rss, "rss_highest_mib": peak, "threads": threads, "descriptors": files,
+            }));
+        }
+        rows.into()
+    }
+
+    /// What the first validator counts: syncs of its journal and of its blocks, and their microseconds.
+    pub(crate) async fn counted(&self) -> anyhow::Result<[u64; 4]> {
+        let mut line = Line::to(self.first()).await?;
+        let text = line.get("/metrics").await?;
+        let value = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            millionths(line.unwrap_or_default())
+        };
+        Ok([
+            value("minlian_journal_seconds_count") / 1_000_000,
+            value("minlian_journal_seconds_sum"),
+            value("minlian_commit_seconds_count") / 1_000_000,
+            value("minlian_commit_seconds_sum"),
+        ])
+    }
+}
+
+pub(crate) fn sign(
+    signer: &Signer,
+    chain: ChainId,
+    valid_until: Height,
+    first: u64,
+    operations: u64,
+) -> std::io::Result<Vec<u8>> {
+    let operations = (first..first + operations).map(operation).collect();
+    Ok(codec::encode(&signer.sign(chain, valid_until, operations)?))
+}
+
+/// The `serial`-th record: four lots on their way, then a licence; each of its own subject.
+pub(crate) fn operation(serial: u64) -> Operation {
+    let now = clock::now();
+    let document = Digest::blake3(&serial.to_le_bytes());
+    let action = if serial % 5 == 4 {
+        Action::Licence(LicenceAction {
+            licence: text(&format!("1.2.156.3005.2.11350000MXDEX01033.{serial:012}")),
+            verb: LicenceVerb::Issue(LicenceFacts {
+                kind: text("1"),
+                region: Region::new("350000").expect("it is a region"),
+                valid_from: now,
+                valid_until: Some(now.plus(3 * 365 * 86_400_000)),
+            }),
+        })
+    } else {
+        let lot = format!("urn:epc:class:lgtin:6901234.056789.{serial:010}");
+        Action::Trace(TraceEvent {
+            event: EventType::Object,
+            id: Some(text(&format!("urn:uuid:00000000-0000-4000-8000-{serial:012}"))),
+            time: now,
+            step: Some(text("https://ref.gs1.org/cbv/BizStep-commissioning")),
+            lots: vec![(text(&lot), Role::Observed)],
+            cbv_hash: Some(Hash(document.bytes)),
+            corrects: None,
+        })
+    };
+    Operation {
+        action,
+        commitment: Commitment { document, content: document, fields: None },
+        effective_from: now,
+        grade: Grade::Internal,
+        provenance: Provenance {
+            system: text("capture"),
+            version: text("1.4.2"),
+            captured_at: now,
+        },
+    }
+}
+
+/// A word of ours as a text with a limit.
+pub(crate) fn text<const MAX: usize>(words: &str) -> Text<MAX> {
+    Text::new(words).expect("what is written here is within the rules")
+}
