@@ -412,7 +412,7 @@ fn yamux_frames() -> Vec<(&'static str, bool, Vec<u8>)> {
             [header(WINDOW, SYN, u32::MAX, 0), streams(40)].concat()
         }),
         ("a stream opened twice", true, header(WINDOW, SYN, 1, 0).repeat(2)),
-        ("stream zero", true, header(DATA, SYN, 0, 4)),
+        ("stream zero", true, [header(DATA, SYN, 0, 4), vec![0; 4]].concat()),
         ("a stream of ours", true, header(DATA, SYN, 2, 0)),
         ("a kind that does not exist", true, header(9, 0xff, 1, 1)),
         ("another version", true, vec![0xff; 4096]),
