@@ -381,7 +381,7 @@ fn sockets(pid: i32) -> usize {
 }
 
 /// A thousand who connect and go no further, for as long as this lives: half of them say nothing, half begin.
-fn besiege(target: SocketAddr, sources: Vec<Ipv4Addr>) -> JoinSet<()> {
+fn besiege(target: SocketAddr, sources: &[Ipv4Addr]) -> JoinSet<()> {
     let mut crowd = JoinSet::new();
     for number in 0..1000 {
         let source = sources[number % sources.len()];
@@ -421,7 +421,7 @@ async fn a_thousand_unfinished_handshakes_take_no_validators_place() {
     for (what, sources) in crowds {
         let calm = sockets(pid);
         let crowded = net.counted(1, "minlian_connections_crowded").await;
-        let crowd = besiege(net.listens(1), sources);
+        let crowd = besiege(net.listens(1), &sources);
         sleep(Duration::from_secs(1)).await;
         let above = net.node_status(1).await.height;
         net.testnet(&["kill", "v4"]);

@@ -309,15 +309,13 @@ pub fn start(
     let (elsewhere, checked) = (tokio::runtime::Handle::current(), votes.clone());
     tokio::spawn(ears(hurried, votes).listen());
     let others = ears(patient, events);
+    let no_decoder =
+        |error: std::io::Error| consensus::Stuck(format!("no thread for the decoder: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(no_decoder)?;
     std::thread::Builder::new()
         .name("decoder".into())
-        .spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().build();
-            runtime
-                .expect("a runtime without drivers can always be made")
-                .block_on(others.listen());
-        })
-        .map_err(|error| consensus::Stuck(format!("no thread for the decoder: {error}")))?;
+        .spawn(move || runtime.block_on(others.listen()))
+        .map_err(no_decoder)?;
 
     let (end, ended) = oneshot::channel();
     let body = Body {

@@ -165,7 +165,9 @@ async fn serve(
             let mended = condition.wait_for(|condition| !condition.cut).await.is_ok();
             let Ok(far) = TcpStream::connect(address).await else { return };
             assert!(mended, "the wires are held here");
-            near.set_nodelay(true).and(far.set_nodelay(true)).unwrap_or_default();
+            for side in [&near, &far] {
+                side.set_nodelay(true).unwrap_or_default();
+            }
             let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
             tokio::select! {
                 () = carry(near_in, far_out, &wires[&(from, to)]) => {}

@@ -153,7 +153,9 @@ mod tests {
     fn clones_share_what_is_left() {
         let now = Instant::now();
         let allowance = Allowance::new(RATE, Duration::from_secs(2), now);
+        let other = allowance.clone();
         assert_eq!(allowance.charge(2000, now), Verdict::Fine);
-        assert_eq!(allowance.clone().charge(1000, now), Verdict::Slower(Duration::from_secs(1)));
+        assert_eq!(other.charge(1000, now), Verdict::Slower(Duration::from_secs(1)));
+        assert_eq!(allowance.charge(1000, now), Verdict::Slower(Duration::from_secs(2)));
     }
 }

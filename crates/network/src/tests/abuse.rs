@@ -142,24 +142,21 @@ async fn an_unknown_peer_is_closed_after_the_handshake_before_any_stream_and_tol
     stranger.dial(DialOpts::peer_id(id).addresses(addresses).build()).unwrap();
     let talk = async {
         loop {
-            match stranger.select_next_some().await {
+            let event = stranger.select_next_some().await;
+            if let SwarmEvent::ConnectionEstablished { connection_id, .. } = event {
                 // It asks for every stream at once; none may come about.
-                SwarmEvent::ConnectionEstablished { connection_id, .. } => {
-                    for channel in Channel::ALL {
-                        stranger.behaviour_mut().streams.open(id, connection_id, channel);
-                        stranger.behaviour_mut().others.open(id, connection_id, channel);
-                    }
+                for channel in Channel::ALL {
+                    stranger.behaviour_mut().streams.open(id, connection_id, channel);
+                    stranger.behaviour_mut().others.open(id, connection_id, channel);
                 }
-                SwarmEvent::ConnectionClosed { .. } => break,
-                SwarmEvent::Behaviour(
-                    BareEvent::Streams(happening) | BareEvent::Others(happening),
-                ) => {
-                    assert!(
-                        matches!(happening.what, What::Failed(_) | What::Unknown),
-                        "{happening:?}"
-                    );
-                }
-                _ => {}
+            } else if let SwarmEvent::ConnectionClosed { .. } = event {
+                break;
+            } else if let SwarmEvent::Behaviour(
+                BareEvent::Streams(happening) | BareEvent::Others(happening),
+            ) = event
+            {
+                let failed = matches!(happening.what, What::Failed(_) | What::Unknown);
+                assert!(failed, "{happening:?}");
             }
         }
     };
@@ -415,7 +412,7 @@ fn yamux_frames() -> Vec<(&'static str, bool, Vec<u8>)> {
             [header(WINDOW, SYN, u32::MAX, 0), streams(40)].concat()
         }),
         ("a stream opened twice", true, header(WINDOW, SYN, 1, 0).repeat(2)),
-        ("stream zero", true, header(DATA, SYN, 0, 4)),
+        ("stream zero", true, [header(DATA, SYN, 0, 4), vec![0; 4]].concat()),
         ("a stream of ours", true, header(DATA, SYN, 2, 0)),
         ("a kind that does not exist", true, header(9, 0xff, 1, 1)),
         ("another version", true, vec![0xff; 4096]),
@@ -524,21 +521,20 @@ async fn what_a_peer_says_of_itself_harms_nothing() {
         let driving = tokio::spawn(async move {
             let mut heard = Vec::new();
             loop {
-                match liar.select_next_some().await {
-                    SwarmEvent::ConnectionEstablished { connection_id, .. } => {
-                        liar.behaviour_mut().streams.open(id, connection_id, Channel::Votes);
+                let event = liar.select_next_some().await;
+                if let SwarmEvent::ConnectionEstablished { connection_id, .. } = event {
+                    liar.behaviour_mut().streams.open(id, connection_id, Channel::Votes);
+                } else if let SwarmEvent::Behaviour(BareEvent::Others(happening)) = event {
+                    let What::Accepted(mut stream) = happening.what else { continue };
+                    if happening.channel == Channel::Votes {
+                        // The question of who it is. The answer may be cut short.
+                        stream.write_all(&answer).await.unwrap_or_default();
+                        stream.close().await.unwrap_or_default();
+                    } else {
+                        heard.push(stream);
                     }
-                    SwarmEvent::Behaviour(BareEvent::Others(happening)) => {
-                        let What::Accepted(mut stream) = happening.what else { continue };
-                        if happening.channel == Channel::Votes {
-                            // The question of who it is. The answer may be cut short.
-                            let _written = stream.write_all(&answer).await;
-                            let _closed = stream.close().await;
-                        } else {
-                            heard.push(stream);
-                        }
-                    }
-                    SwarmEvent::Behaviour(BareEvent::Streams(happening)) => match happening.what {
+                } else if let SwarmEvent::Behaviour(BareEvent::Streams(happening)) = event {
+                    match happening.what {
                         What::Opened(mut stream) => {
                             sleep(Duration::from_millis(200)).await;
                             stream.write_all(b"\x04\0\0\0true").await.unwrap();
@@ -547,8 +543,7 @@ async fn what_a_peer_says_of_itself_harms_nothing() {
                         }
                         What::Accepted(stream) => heard.push(stream),
                         What::Unknown | What::Failed(_) => {}
-                    },
-                    _ => {}
+                    }
                 }
             }
         });

@@ -65,7 +65,7 @@ pub(crate) async fn long(home: &Path, base_port: u16, blocks: u64) -> anyhow::Re
     let mut starting = spawn(&running, &["start", &names[3]])?;
     let one_serves = serves_after(&clients[3], started).await?;
     let one_votes = votes_after(&clients[0], 3, above, started).await?;
-    starting.wait()?;
+    ensure!(starting.wait()?.success(), "{} does not start", names[3]);
     println!(
         "              one of four: reads served after {} s, its vote in a certificate after {} s",
         thousandths(one_serves / 1000),
@@ -109,7 +109,7 @@ pub(crate) async fn long(home: &Path, base_port: u16, blocks: u64) -> anyhow::Re
 fn build(home: &Path, blocks: u64) -> anyhow::Result<u64> {
     let genesis: Genesis = home::read_genesis(&home.join("genesis.toml"))?;
     let (rules, chain) = (Rules::new(&genesis), genesis.chain());
-    let store = store::open(&home.join("v1/data"), &chain, |fault| panic!("{fault}"))?;
+    let store = store::open(&home.join("v1/data"), &chain, end)?;
     let signer = Signer::open(&home.join("keys/issuer.json"))?;
     let mut secrets: Vec<(u16, SecretKey)> = Vec::new();
     for seat in 0..3 {
@@ -145,6 +145,12 @@ fn build(home: &Path, blocks: u64) -> anyhow::Result<u64> {
     }
     store.flush()?;
     Ok(records)
+}
+
+/// Ends the run after a read that failed: there is nothing to measure on such a disk.
+fn end(fault: &store::Fault) -> ! {
+    eprintln!("error: {fault}");
+    std::process::exit(i32::from(fault.exit_code()))
 }
 
 fn spawn(running: &Running, words: &[&str]) -> anyhow::Result<std::process::Child> {

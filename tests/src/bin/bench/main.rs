@@ -172,7 +172,7 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
         report["heal"] = outage::heal(times, Duration::from_secs(cut)).await?;
     }
     if wanted(Part::Ledger) {
-        let blocks = if arguments.quick { 5000 } else { 100_000 };
+        let blocks = if arguments.quick { 2000 } else { 100_000 };
         let port = arguments.base_port.checked_add(20).context("the base port is too high")?;
         report["ledger"] = ledger::long(&directory.path().join("long"), port, blocks).await?;
     }
