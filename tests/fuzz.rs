@@ -8,6 +8,14 @@
 //!
 //! An input that was found to do harm is kept as a row of [`FOUND`], and tried first, for ever.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "whatever goes wrong here fails a test; what a search did is told to whoever runs it"
+)]
+
 use consensus::{Evidence, Signed, Timer, TimerKind};
 use ledger::{Column, Memory, PoolLimits, Rules, State, query};
 use node::{evidence::Records, signstate::SignState};
@@ -51,7 +59,7 @@ fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// SplitMix64: the same inputs for the same seed, everywhere.
+/// `SplitMix64`: the same inputs for the same seed, everywhere.
 struct Dice(u64);
 
 impl Dice {
@@ -87,18 +95,18 @@ impl Dice {
             match self.below(9) {
                 0 if at < length => bytes[at] ^= 1 << self.below(8),
                 1 if at < length => {
-                    bytes[at] = *self.pick(&[0, 1, 0x7f, 0x80, 0xff, b'"', b'{', b' '])
+                    bytes[at] = *self.pick(&[0, 1, 0x7f, 0x80, 0xff, b'"', b'{', b' ']);
                 }
                 2 => bytes.insert(at, self.byte()),
                 3 => bytes.truncate(at),
                 4 => {
                     let end = (at + self.below(64)).min(length);
-                    bytes.drain(at..end);
+                    drop(bytes.drain(at..end));
                 }
                 5 => {
                     let end = (at + self.below(64)).min(length);
                     let copy = bytes[at..end].to_vec();
-                    bytes.splice(at..at, copy);
+                    drop(bytes.splice(at..at, copy));
                 }
                 6 => {
                     let numbers =
@@ -764,7 +772,16 @@ impl<'a> Victim<'a> {
                 self.replica = replica;
                 self.perform(effects)
             }
-            Err(stuck) => panic!("its own journal stops it: {stuck}"),
+            Err(stuck) => {
+                for bytes in &self.journal {
+                    // Four bytes tell an entry from a block.
+                    match bytes.get(4..).map(codec::decode::<consensus::Entry>) {
+                        Some(Ok(entry)) => eprintln!("{entry:?}"),
+                        Some(Err(_)) | None => eprintln!("a block"),
+                    }
+                }
+                panic!("its own journal stops it: {stuck}")
+            }
         }
     }
 
@@ -923,12 +940,27 @@ impl<'a> Victim<'a> {
     }
 }
 
+/// Whether a frame holds something the key of seat 0 signed in the other network. Heard here, it would be a second mind
+/// with the victim's own key, and a journal that holds both contradicts itself: the victim then rightly does not start.
+fn names_seat_0(frame: &[u8], town: &Town) -> bool {
+    match receive(&town.chain.genesis().chain(), Channel::Votes, frame) {
+        Ok(Received::Message(message)) => match message {
+            Message::Vote(vote, _) => vote.seat == 0,
+            Message::Proposal(proposal, _) => proposal.seat == 0,
+            Message::Polka { signatures, .. } => signatures.iter().any(|(seat, _)| *seat == 0),
+            Message::RoundChange { votes, .. } => votes.iter().any(|(seat, ..)| *seat == 0),
+        },
+        Ok(_) | Err(_) => false,
+    }
+}
+
 #[test]
 fn a_replica_among_three_liars_never_signs_twice_and_never_panics() {
     let town = Town::new();
     let frames: Vec<(Channel, Vec<u8>)> = Channel::ALL
         .iter()
         .flat_map(|channel| town.frames(*channel).into_iter().map(|bytes| (*channel, bytes)))
+        .filter(|(channel, bytes)| *channel != Channel::Votes || !names_seat_0(bytes, &town))
         .collect();
     let blocks = town.blocks();
     let seed = setting("MINLIAN_FUZZ_SEED").unwrap_or(0);

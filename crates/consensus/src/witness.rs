@@ -56,8 +56,7 @@ impl Said {
                 Some(Evidence::Proposals([(one, a), (two, b)]))
             }
             // Places tell votes and proposals apart.
-            (Self::Vote(..), Self::Vote(..) | Self::Proposal(..))
-            | (Self::Proposal(..), Self::Vote(..) | Self::Proposal(..)) => None,
+            (Self::Vote(..) | Self::Proposal(..), Self::Vote(..) | Self::Proposal(..)) => None,
         }
     }
 }

@@ -423,7 +423,7 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
-/// SplitMix64: the same scenarios for the same seed, everywhere.
+/// `SplitMix64`: the same scenarios for the same seed, everywhere.
 fn draw(state: &mut u64, below: usize) -> usize {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
