@@ -166,7 +166,7 @@ fn values(chain: &Chain, story: &Story) -> Value {
     let agency = &transaction.header.agency;
     let header = &last.block().header;
     let named: BTreeSet<Subject> =
-        operations.iter().flat_map(|o| o.subjects(&agency)).map(|(subject, _)| subject).collect();
+        operations.iter().flat_map(|o| o.subjects(agency)).map(|(subject, _)| subject).collect();
     let subjects = named.iter().map(|subject| {
         let state = match &chain.prove_subject(subject).claims[..] {
             [Claim::Status(claim)] => claim.state.clone().expect("it was recorded"),
