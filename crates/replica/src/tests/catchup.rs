@@ -492,9 +492,14 @@ fn what_is_held_is_bounded() {
     let mut school = school(450, 100, [Trick::Honest(5); 3]);
     let first = school.replica.tip.height.next();
     while school.now < 5000 && school.questions.len() < 120 {
-        let next = school.post.iter().find_map(|(key, (_, received))| match received {
-            Received::Tell(from, _) if *from == first => Some(*key),
-            _ => None,
+        let next = school.post.iter().find_map(|(key, (_, received))| {
+            if let Received::Tell(from, _) = received
+                && *from == first
+            {
+                Some(*key)
+            } else {
+                None
+            }
         });
         if let Some(key) = next {
             school.post.remove(&key);
@@ -521,9 +526,8 @@ fn a_second_history_with_a_quorum_stops_us() {
     let now = Timestamp(START + school.now);
     let told = Received::Tell(Height(1), vec![(block, certificate)]);
     let effects = school.replica.step(now, Event::Received(peer(n), told)).unwrap();
-    let check = effects.into_iter().find_map(|effect| match effect {
-        Effect::Check(unchecked) => Some(unchecked.check()),
-        _ => None,
+    let check = effects.into_iter().find_map(|effect| {
+        if let Effect::Check(unchecked) = effect { Some(unchecked.check()) } else { None }
     });
     assert!(school.replica.step(now, Event::Checked(check.unwrap())).is_err());
 }
@@ -588,9 +592,14 @@ fn a_clock_that_is_set_back_or_forward_hurries_and_stops_nothing() {
 fn served(town: &mut Town, n: usize, from: usize, milliseconds: u64) -> (usize, usize) {
     let start = town.nodes[n].did.len();
     town.run_for(milliseconds);
-    let answers = town.nodes[n].did[start..].iter().filter_map(|effect| match effect {
-        Effect::Send(To::One(to), Channel::Sync, bytes) if *to == peer(from) => Some(bytes.len()),
-        _ => None,
+    let answers = town.nodes[n].did[start..].iter().filter_map(|effect| {
+        if let Effect::Send(To::One(to), Channel::Sync, bytes) = effect
+            && *to == peer(from)
+        {
+            Some(bytes.len())
+        } else {
+            None
+        }
     });
     answers.fold((0, 0), |(count, sum), len| (count + 1, sum + len))
 }
@@ -634,7 +643,7 @@ fn an_answer_always_fits_a_frame() {
     let (replica, _) = Replica::restore(
         &genesis,
         Voter::new(secret(1, 0)),
-        library.disk.clone(),
+        library.disk,
         &[],
         Timestamp(START),
         PoolLimits::default(),

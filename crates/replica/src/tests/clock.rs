@@ -153,10 +153,10 @@ fn vote_on(
 
 fn signed(town: &Town) -> Vec<Option<BlockId>> {
     let did = town.nodes[0].did.iter();
-    let did = did.filter_map(|effect| match effect {
-        Effect::Sign(signed) => Some(signed.block),
-        _ => None,
-    });
+    let did =
+        did.filter_map(
+            |effect| if let Effect::Sign(signed) = effect { Some(signed.block) } else { None },
+        );
     did.collect()
 }
 
@@ -324,9 +324,15 @@ fn a_block_that_is_proposed_again_is_voted_for_however_old_it_is() {
     town.step(0, Event::Received(peer(2), Received::Message(polka)));
     town.step(0, Event::Received(peer(2), Received::Message(again)));
     let did = town.nodes[0].did.iter();
-    let mut voted = did.filter_map(|effect| match effect {
-        Effect::Sign(s) if s.round == Round(1) && s.step == 1 => Some(s.block),
-        _ => None,
+    let mut voted = did.filter_map(|effect| {
+        if let Effect::Sign(s) = effect
+            && s.round == Round(1)
+            && s.step == 1
+        {
+            Some(s.block)
+        } else {
+            None
+        }
     });
     assert_eq!(voted.next(), Some(Some(block.id())));
 }

@@ -2,10 +2,13 @@
 
 use super::*;
 
+/// From whom, to whom, and what.
+type Letter = (usize, usize, Channel, Vec<u8>);
+
 /// Four replicas on lines that take their time.
 struct Lines {
     town: Town,
-    post: BTreeMap<(u64, u64), (usize, usize, Channel, Vec<u8>)>,
+    post: BTreeMap<(u64, u64), Letter>,
     sequence: u64,
     /// How long a message takes, by whom it is from.
     delay: [u64; 4],
@@ -132,9 +135,14 @@ fn a_leader_that_comes_back_in_its_turn_is_waited_for() {
     let timer = Wake::Round(Timer { kind: consensus::TimerKind::Propose, round });
     let last = |town: &Town| {
         let set = town.nodes[0].did.iter().rev();
-        let mut set = set.filter_map(|effect| match effect {
-            Effect::Set(wake, delay) if *wake == timer => Some(*delay),
-            _ => None,
+        let mut set = set.filter_map(|effect| {
+            if let Effect::Set(wake, delay) = effect
+                && *wake == timer
+            {
+                Some(*delay)
+            } else {
+                None
+            }
         });
         set.next().unwrap()
     };
@@ -188,9 +196,14 @@ fn an_early_proposal_is_kept_for_its_round() {
     town.step(0, Event::Received(peer(3), Received::Block(Box::new(block.clone()))));
     let signed = |town: &Town| {
         let did = town.nodes[0].did.iter();
-        let mut did = did.filter_map(|effect| match effect {
-            Effect::Sign(signed) if signed.round == Round(2) => Some(signed.block),
-            _ => None,
+        let mut did = did.filter_map(|effect| {
+            if let Effect::Sign(signed) = effect
+                && signed.round == Round(2)
+            {
+                Some(signed.block)
+            } else {
+                None
+            }
         });
         did.next()
     };
