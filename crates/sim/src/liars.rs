@@ -207,11 +207,11 @@ impl Liar {
                 None
             }
             Received::Message(Message::Polka { .. } | Message::RoundChange { .. })
-            | Received::Status(_)
+            | Received::Status(..)
             | Received::Block(_)
             | Received::Transactions(_)
-            | Received::Ask(_)
-            | Received::Tell(_) => None,
+            | Received::Ask(..)
+            | Received::Tell(..) => None,
         };
         if let Some(id) = id.filter(|id| !self.ids.contains(id)) {
             self.ids.push_back(id);
@@ -255,11 +255,11 @@ impl Liar {
                 Received::Message(
                     Message::Proposal(..) | Message::Polka { .. } | Message::RoundChange { .. },
                 )
-                | Received::Status(_)
+                | Received::Status(..)
                 | Received::Block(_)
                 | Received::Transactions(_)
-                | Received::Ask(_)
-                | Received::Tell(_) => vec![sent.clone()],
+                | Received::Ask(..)
+                | Received::Tell(..) => vec![sent.clone()],
             },
             // These speak unprovoked only.
             Behaviour::Amnesia | Behaviour::FarFuture => vec![sent.clone()],
@@ -312,10 +312,10 @@ impl Liar {
                 .and_then(shown)
                 .map(|block| self.vote(stage.chain, Vote { block: Some(block.id()), ..*vote })),
             Received::Message(Message::Polka { .. } | Message::RoundChange { .. })
-            | Received::Status(_)
+            | Received::Status(..)
             | Received::Transactions(_)
-            | Received::Ask(_)
-            | Received::Tell(_) => None,
+            | Received::Ask(..)
+            | Received::Tell(..) => None,
         };
         match bent {
             // Now and then somebody sees both.
@@ -411,10 +411,10 @@ impl Liar {
             }
             Received::Message(Message::Polka { .. } | Message::RoundChange { .. })
             | Received::Block(_)
-            | Received::Status(_)
+            | Received::Status(..)
             | Received::Transactions(_)
-            | Received::Ask(_)
-            | Received::Tell(_) => vec![sent.clone()],
+            | Received::Ask(..)
+            | Received::Tell(..) => vec![sent.clone()],
         }
     }
 
@@ -504,7 +504,7 @@ impl Liar {
             }
             Received::Status(height) => Sent::lie(Received::Status(height.plus(1))),
             Received::Ask(height) => Sent::lie(Received::Ask(height.plus(1))),
-            Received::Block(_) | Received::Transactions(_) | Received::Tell(_) => return said,
+            Received::Block(_) | Received::Transactions(_) | Received::Tell(..) => return said,
         };
         // Sometimes beside what it stands for, sometimes instead.
         if self.dice.odds(1, 2) {
@@ -530,7 +530,7 @@ impl Liar {
             Received::Message(_)
             | Received::Block(_)
             | Received::Transactions(_)
-            | Received::Ask(_) => vec![sent.clone()],
+            | Received::Ask(..) => vec![sent.clone()],
         }
     }
 
