@@ -247,6 +247,7 @@ impl World {
             return Err((Promise::Halt, what));
         }
         self.net.join_all();
+        self.judge.heals(self.now);
         self.meet_all()?;
         self.advance_core(2)
     }
