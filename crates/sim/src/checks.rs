@@ -80,6 +80,9 @@ pub(crate) struct Judge {
     ledger: Memory,
     tip: Tip,
     writes: Vec<(BlockId, Vec<Write>)>,
+    /// When each block was first written, and when the network was healed.
+    written_at: Vec<u64>,
+    healed_at: Option<u64>,
     /// How far each node came: its disk never shows less.
     reached: Vec<Height>,
     /// What each honest key has said at each place.
@@ -108,6 +111,8 @@ impl Judge {
             rules,
             ledger,
             writes: Vec::new(),
+            written_at: Vec::new(),
+            healed_at: None,
             reached: vec![Height::GENESIS; plan.validators.into()],
             spoken: BTreeMap::new(),
             journalled: vec![BTreeSet::new(); plan.validators.into()],
@@ -129,6 +134,11 @@ impl Judge {
     /// How many accusations there were.
     pub(crate) fn accusations(&self) -> u64 {
         u64::try_from(self.accused.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The network is healed.
+    pub(crate) const fn heals(&mut self, elapsed: u64) {
+        self.healed_at = Some(elapsed);
     }
 
     /// Somebody submits this; only such may be committed.
@@ -184,6 +194,20 @@ impl Judge {
                 block.header.time
             )
         })?;
+        // In a healed network nobody dates a block long before its parent was there. What was proposed in trouble may be old.
+        let before: Vec<u64> = self.written_at.iter().rev().take(2).copied().collect();
+        if let ([parent, grandparent], Some(healed_at)) = (&before[..], self.healed_at)
+            && *grandparent > healed_at
+        {
+            let earliest = Timestamp(clock::START_MS + parent.saturating_sub(BEHIND_MS));
+            unless(block.header.time >= earliest, Promise::Validity, || {
+                format!(
+                    "block {height} is of {}, its parent of {earliest} at least",
+                    block.header.time
+                )
+            })?;
+        }
+        self.written_at.push(elapsed);
         for tx in &block.transactions {
             let id = tx.id();
             unless(self.submitted.get(&id) == Some(tx), Promise::Validity, || {
@@ -424,6 +448,10 @@ impl Judge {
         self.ledger.get(Column::Transactions, id.as_bytes()).is_some()
     }
 }
+
+/// How far a block's time may lie before the time its parent was first written: as long as the proposers of bad clocks
+/// that may follow one another take at most, each of whom can stop time for one height.
+const BEHIND_MS: u64 = 30_000;
 
 /// How many records one proof at the end is of.
 const CLAIMS: usize = 64;

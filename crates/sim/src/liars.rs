@@ -540,7 +540,7 @@ impl Liar {
             Received::Message(_)
             | Received::Block(_)
             | Received::Transactions(_)
-            | Received::Ask(_) => vec![sent.clone()],
+            | Received::Ask(..) => vec![sent.clone()],
         }
     }
 

@@ -206,6 +206,7 @@ impl World {
     /// From here on the network works, and the core of the validators lives; everything submitted must come to an end.
     pub(crate) fn heal(&mut self) -> Result<(), Broken> {
         self.healed = true;
+        self.judge.heals(self.now);
         for parcel in self.net.heal() {
             self.schedule(1, Happening::Arrive(parcel));
         }
@@ -248,6 +249,7 @@ impl World {
             return Err((Promise::Halt, what));
         }
         self.net.join_all();
+        self.judge.heals(self.now);
         self.meet_all()?;
         self.advance_core(2)
     }
