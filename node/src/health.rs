@@ -62,7 +62,8 @@ fn obstacles(
     snapshot: &Snapshot,
     validators: &[ValidatorStatus],
 ) -> Vec<String> {
-    let mut found: Vec<String> = snapshot.shortage.iter().cloned().collect();
+    let mut found: Vec<String> =
+        snapshot.shortage.iter().chain(&snapshot.silence).cloned().collect();
     let status = &snapshot.status;
     let (reachable, quorum, size) =
         (status.reachable.len(), rules.committee().quorum(), rules.committee().size());

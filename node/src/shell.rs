@@ -1,5 +1,9 @@
 //! The replica's body: one thread that feeds it events and performs its effects, in order and completely.
 
+mod quiet;
+
+pub use quiet::Listening;
+
 use crate::{
     clock,
     evidence::Records,
@@ -11,9 +15,12 @@ use client::api::{Fate, Receipt, Recorded};
 use consensus::{Evidence, Place};
 use ledger::{Commit, PoolLimits, Rejection, execute, query};
 use network::{Inbound, Network};
-use replica::{Effect, Event, Offence, Replica, Status, Ticket, Voter, Wake, receive};
+use replica::{
+    BLOCKS_SEARCHED, Effect, Elsewhere, Event, Listener, Offence, Replica, Status, Ticket, Voter,
+    Wake, receive,
+};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -27,6 +34,12 @@ const REFUSALS_KEPT: usize = 10_000;
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 /// How long an alarm is put off while there is no room.
 const WITHOUT_ROOM_MS: u64 = 500;
+/// A sync that takes longer than this is worth a look at the disk.
+const SLOW: Duration = Duration::from_millis(250);
+/// … but not more often than this.
+const SLOW_TOLD_EVERY: Duration = Duration::from_secs(10);
+/// A height that no chain reaches.
+const FOR_GOOD: Height = Height(u64::MAX / 2);
 /// How many submissions may wait for the replica's thread.
 const SUBMISSIONS_WAITING: usize = 4096;
 
@@ -54,6 +67,9 @@ pub enum Ended {
     /// The record of signatures forbids what was to be said.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Somebody else uses the key.
+    #[error(transparent)]
+    Elsewhere(#[from] Elsewhere),
     /// Consensus cannot go on without risking a second vote.
     #[error(transparent)]
     Stuck(#[from] consensus::Stuck),
@@ -66,7 +82,16 @@ impl Ended {
         match self {
             Self::Disk(fault) => fault.exit_code(),
             Self::Evidence(_) | Self::Record(_) => 74,
-            Self::Stuck(_) | Self::Refused(_) => 5,
+            Self::Stuck(_) | Self::Refused(_) | Self::Elsewhere(_) => 5,
+        }
+    }
+
+    /// Whether the disk is not to be written to any more.
+    #[must_use]
+    pub const fn is_disk(&self) -> bool {
+        match self {
+            Self::Disk(_) | Self::Evidence(_) | Self::Record(_) => true,
+            Self::Stuck(_) | Self::Refused(_) | Self::Elsewhere(_) => false,
         }
     }
 }
@@ -92,6 +117,8 @@ pub struct Snapshot {
     pub committed_at: Instant,
     /// Why nothing may be written, if nothing may.
     pub shortage: Option<String>,
+    /// Why this validator follows without voting, if it does.
+    pub silence: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -161,6 +188,36 @@ impl Handle {
     }
 }
 
+/// A handle on a ledger that nobody writes to, for as long as nothing can be written. Keep the sender.
+#[must_use]
+pub fn reading(
+    genesis: &Genesis,
+    store: Arc<Store>,
+    evidence: Records,
+    shortage: &str,
+) -> (Handle, watch::Sender<Snapshot>) {
+    let tip = ledger::tip(&ledger::Rules::new(genesis), &*store);
+    let status = Status {
+        highest: tip.height,
+        tip,
+        round: None,
+        proposer: None,
+        reachable: BTreeSet::new(),
+        catching_up: false,
+        pending: 0,
+    };
+    let (publish, status) = watch::channel(Snapshot {
+        status,
+        committed_at: clock::instant(),
+        shortage: Some(shortage.to_owned()),
+        silence: None,
+    });
+    // Nobody listens: every submission is answered with "full, try again".
+    let (asks, _) = mpsc::channel(1);
+    let evidence = Arc::new(Mutex::new(evidence));
+    (Handle { asks, status, store, refused: Arc::default(), evidence }, publish)
+}
+
 /// The receipt of a committed transaction, from the ledger.
 #[must_use]
 pub fn committed_receipt(store: &Store, id: &TxId) -> Option<Receipt> {
@@ -208,6 +265,8 @@ pub struct Beside {
     pub evidence: Records,
     /// What the key has signed.
     pub signatures: SignState,
+    /// What to do when the key is heard to be used elsewhere.
+    pub listening: Listening,
 }
 
 /// Starts the replica on a thread of its own. The receiver yields when it ends unasked.
@@ -223,11 +282,26 @@ pub fn start(
     metrics: Arc<Metrics>,
     beside: Beside,
 ) -> Result<(Handle, oneshot::Receiver<Ended>), Ended> {
-    let journal = store.replay()?;
-    let voter = Voter {
+    // A journal that is not believed does not keep us from following; it keeps us from speaking.
+    let distrusted = store.distrusted_blocks()?;
+    let journal = if distrusted == 0 { store.replay()? } else { Vec::new() };
+    let tip = query::height(&*store);
+    let silent_until = quiet::silent_until(tip, distrusted, beside.signatures.height());
+    if let Some((until, why)) = &silent_until {
+        tracing::warn!(%until, %why, "follows without voting");
+    }
+    let mut voter = Voter {
         secret,
         signed: beside.signatures.last().copied(),
         floor: beside.signatures.floor(),
+    };
+    let listener = Listener::new(genesis, &voter, tip);
+    voter.floor = match beside.listening {
+        Listening::Only => FOR_GOOD,
+        Listening::First | Listening::WhileVoting if distrusted > 0 => {
+            silent_until.as_ref().map_or(voter.floor, |(until, _)| voter.floor.max(*until))
+        }
+        Listening::First | Listening::WhileVoting => voter.floor,
     };
     let (replica, effects) = Replica::restore(
         genesis,
@@ -241,11 +315,15 @@ pub fn start(
     let (asks, asked) = mpsc::channel(SUBMISSIONS_WAITING);
     let (events, heard) = mpsc::channel(1024);
     let (votes, urgent) = mpsc::channel(8192);
-    let snapshot =
-        Snapshot { status: replica.status(), committed_at: clock::instant(), shortage: None };
+    let snapshot = Snapshot {
+        status: replica.status(),
+        committed_at: clock::instant(),
+        shortage: None,
+        silence: None,
+    };
     let (publish, status) = watch::channel(snapshot);
     let refused = Arc::new(Mutex::new(Refusals::default()));
-    let Beside { room, evidence, signatures } = beside;
+    let Beside { room, evidence, signatures, listening } = beside;
     let evidence = Arc::new(Mutex::new(evidence));
     let handle = Handle {
         asks,
@@ -281,8 +359,13 @@ pub fn start(
     });
 
     let (end, ended) = oneshot::channel();
-    let body = Body {
+    let mut body = Body {
         replica,
+        listener,
+        listening,
+        silence: None,
+        silent_until,
+        slow_told_at: None,
         store,
         network,
         metrics,
@@ -300,6 +383,15 @@ pub fn start(
         published_height: Height::GENESIS,
         effects: VecDeque::from(effects),
     };
+    // What the ledger here says of our key needs no neighbour.
+    let ledger_here = body.store.clone();
+    let recent = tip.0.saturating_sub(BLOCKS_SEARCHED).max(1)..=tip.0;
+    for certificate in recent.filter_map(|height| query::certificate(&*ledger_here, Height(height)))
+    {
+        if let Err(elsewhere) = body.listener.certified(&certificate) {
+            body.elsewhere(elsewhere)?;
+        }
+    }
     std::thread::Builder::new()
         .name("replica".into())
         .spawn(move || {
@@ -321,6 +413,13 @@ fn note_offence(metrics: &Metrics, peer: types::net::Peer, offence: &Offence) {
 
 struct Body {
     replica: Replica<Arc<Store>>,
+    listener: Listener,
+    listening: Listening,
+    /// Why we say nothing for the moment.
+    silence: Option<String>,
+    /// Until which height we follow without voting, and why.
+    silent_until: Option<(Height, String)>,
+    slow_told_at: Option<Instant>,
     store: Arc<Store>,
     network: Network,
     metrics: Arc<Metrics>,
@@ -346,7 +445,10 @@ impl Body {
         mut heard: mpsc::Receiver<Event>,
         mut urgent: mpsc::Receiver<Event>,
     ) -> Result<(), Ended> {
+        let held = self.keep_quiet(&mut asked, &mut heard, &mut urgent).await?;
+        let Some(held) = held else { return Ok(()) };
         self.perform()?;
+        self.catch_up_with(held)?;
         // Our own applications and our neighbours' transactions in turn: neither may fill the other's queue, behind which
         // its decoder would wait, and with it the votes.
         let mut own_turn = true;
@@ -391,6 +493,9 @@ impl Body {
     }
 
     fn feed(&mut self, event: Event) -> Result<(), Ended> {
+        if let Event::Received(_, received) = &event {
+            self.compare(received)?;
+        }
         if self.room.shortage().is_some() {
             return self.feed_without_room(event);
         }
@@ -425,14 +530,26 @@ impl Body {
     fn perform(&mut self) -> Result<(), Ended> {
         while let Some(effect) = self.effects.pop_front() {
             match effect {
+                // A journal that is not believed takes nothing; and what is not our own word need not be remembered.
+                Effect::Journal(_) if self.store.distrusted_blocks()? > 0 => {}
                 Effect::Journal(entries) => {
                     let started = clock::instant();
                     self.store.journal(&entries)?;
                     self.metrics.journal_seconds.observe(started.elapsed().as_secs_f64());
+                    self.note_slow("journal", started.elapsed());
                 }
                 Effect::Sign(signed) => {
+                    // Refuses while the journal is not believed: what it did not take must not be said.
+                    self.store.journal(&[])?;
+                    let started = clock::instant();
                     let chain = *self.replica.rules().chain();
                     self.signatures.advance(&chain, signed).map_err(Ended::Record)??;
+                    self.listener.signed(signed);
+                    self.note_slow("record of signatures", started.elapsed());
+                    let (height, round, step) = signed.place();
+                    let block =
+                        signed.block.map_or_else(|| "nil".to_owned(), |block| block.to_string());
+                    tracing::debug!(%height, %round, step, %block, signature = %signed.signature, "signed");
                 }
                 Effect::Commit(commit) => self.commit(&commit)?,
                 Effect::Send(to, channel, bytes) => self.network.send(to, channel, bytes.into()),
@@ -467,9 +584,17 @@ impl Body {
                 Effect::Accuse(evidence) => {
                     let rules = self.replica.rules();
                     let mut records = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+                    let accused = evidence.convicts(rules.chain(), rules.committee());
                     let known = records.add(*evidence, rules.chain(), rules.committee());
                     if known.map_err(Ended::Evidence)? {
                         self.metrics.accusations.inc();
+                    }
+                    drop(records);
+                    if let Some((height, round, step, seat)) = accused
+                        && Some(seat) == self.replica.seat()
+                    {
+                        let highest = self.replica.height();
+                        self.elsewhere(Elsewhere { height, round, step, highest })?;
                     }
                 }
             }
@@ -482,6 +607,10 @@ impl Body {
         self.store.commit(commit)?;
         self.committed_at = clock::instant();
         self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+        let certificate = commit.certified().certificate();
+        if let Err(elsewhere) = self.listener.certified(certificate) {
+            self.elsewhere(elsewhere)?;
+        }
         let block = commit.certified().block();
         let height = block.header.height;
         let records: usize = block.transactions.iter().map(|tx| tx.operations.len()).sum();
@@ -515,6 +644,15 @@ impl Body {
         Ok(())
     }
 
+    /// Tells, now and then, that the disk keeps us waiting: everything we say waits for it.
+    fn note_slow(&mut self, what: &'static str, took: Duration) {
+        if took > SLOW && self.slow_told_at.is_none_or(|told| told.elapsed() > SLOW_TOLD_EVERY) {
+            self.slow_told_at = Some(clock::instant());
+            let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(what, ms, "the disk is slow; votes wait for it");
+        }
+    }
+
     fn watch(&mut self, id: TxId, answer: oneshot::Sender<Receipt>) {
         let known = committed_receipt(&self.store, &id).or_else(|| {
             let refusals = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -541,7 +679,9 @@ impl Body {
         let status = self.replica.status();
         let (committed_at, shortage) = (self.committed_at, self.room.shortage().map(str::to_owned));
         self.metrics.observe(&status, &self.network.counters());
-        self.publish
-            .send_modify(|snapshot| *snapshot = Snapshot { status, committed_at, shortage });
+        let silence = self.why_silent();
+        self.publish.send_modify(|snapshot| {
+            *snapshot = Snapshot { status, committed_at, shortage, silence };
+        });
     }
 }

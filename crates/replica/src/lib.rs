@@ -14,10 +14,12 @@ mod admit;
 mod bodies;
 mod catchup;
 mod commit;
+mod listen;
 mod propose;
 mod receive;
 mod vote;
 
+pub use listen::{BLOCKS_SEARCHED, Elsewhere, Listener};
 pub use receive::{Offence, Received, receive};
 
 use bodies::Bodies;

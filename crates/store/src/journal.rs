@@ -125,12 +125,26 @@ impl Journal {
         Ok(journal)
     }
 
+    /// The journal of a ledger that is only read: it is not looked at, and takes nothing.
+    pub(crate) fn unread(path: &Path) -> Result<Self, Fault> {
+        let file = File::open(path).map_err(Fault::io("open", path))?;
+        let (salt, epoch, end, bytes) = ([0; 8], 0, PAGE_BYTES, 0);
+        Ok(Self { file, path: path.to_owned(), salt, epoch, end, bytes, damage: None })
+    }
+
     /// Refuses while the journal is not believed.
     pub(crate) fn believed(&self) -> Result<(), Fault> {
         match &self.damage {
             Some(damage) => Err(damaged(damage.what)),
             None => Ok(()),
         }
+    }
+
+    /// How many commits it takes until the journal is believed again: 0 while it is.
+    pub(crate) fn distrusted(&self) -> u64 {
+        self.damage
+            .as_ref()
+            .map_or(0, |damage| damage.until.saturating_sub(self.epoch).saturating_add(1))
     }
 
     /// The entries of this epoch.
