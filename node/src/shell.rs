@@ -16,8 +16,8 @@ use consensus::{Evidence, Place};
 use ledger::{Commit, PoolLimits, Rejection, execute, query};
 use network::{Inbound, Network};
 use replica::{
-    BLOCKS_SEARCHED, Effect, Elsewhere, Event, Listener, Offence, Replica, Status, Ticket, Voter,
-    Wake, receive,
+    BLOCKS_SEARCHED, Effect, Elsewhere, Event, Listener, Offence, Replica, Status, Ticket, Unheard,
+    Voter, Wake, receive,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -70,6 +70,9 @@ pub enum Ended {
     /// Somebody else uses the key.
     #[error(transparent)]
     Elsewhere(#[from] Elsewhere),
+    /// Somebody else has our neighbours' ear.
+    #[error(transparent)]
+    Unheard(#[from] Unheard),
     /// Consensus cannot go on without risking a second vote.
     #[error(transparent)]
     Stuck(#[from] consensus::Stuck),
@@ -82,7 +85,7 @@ impl Ended {
         match self {
             Self::Disk(fault) => fault.exit_code(),
             Self::Evidence(_) | Self::Record(_) => 74,
-            Self::Stuck(_) | Self::Refused(_) | Self::Elsewhere(_) => 5,
+            Self::Stuck(_) | Self::Refused(_) | Self::Elsewhere(_) | Self::Unheard(_) => 5,
         }
     }
 
@@ -91,7 +94,7 @@ impl Ended {
     pub const fn is_disk(&self) -> bool {
         match self {
             Self::Disk(_) | Self::Evidence(_) | Self::Record(_) => true,
-            Self::Stuck(_) | Self::Refused(_) | Self::Elsewhere(_) => false,
+            Self::Stuck(_) | Self::Refused(_) | Self::Elsewhere(_) | Self::Unheard(_) => false,
         }
     }
 }

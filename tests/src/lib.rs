@@ -13,6 +13,7 @@
 
 mod chain;
 mod network;
+pub mod powercut;
 pub mod program;
 pub mod vectors;
 

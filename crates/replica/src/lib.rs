@@ -19,7 +19,7 @@ mod propose;
 mod receive;
 mod vote;
 
-pub use listen::{BLOCKS_SEARCHED, Elsewhere, Listener};
+pub use listen::{BLOCKS_SEARCHED, Elsewhere, Listener, Unheard};
 pub use receive::{Offence, Received, receive};
 
 use bodies::Bodies;

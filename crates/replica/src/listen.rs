@@ -5,7 +5,7 @@ use crate::{
     receive::{Frame, SyncFrame},
 };
 use consensus::Signed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use types::{
     Certificate, ChainId, Committee, Genesis, Height, Round, Signature, codec,
     genesis::Timing,
@@ -63,6 +63,21 @@ pub struct Listener {
     floor: Height,
     tip: Height,
     claims: BTreeMap<Peer, Height>,
+    /// Who can be spoken to.
+    lines: BTreeSet<Peer>,
+    /// Whether somebody answered with blocks.
+    told: bool,
+}
+
+/// We are connected, and nobody says a word: what is said to this validator goes to another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{lines} validators are connected and none of them says anything to this node: another process with this validator's \
+     keys has their ear. Make sure that no other process has these keys, then start this one again"
+)]
+pub struct Unheard {
+    /// How many are connected.
+    pub lines: usize,
 }
 
 impl Listener {
@@ -79,7 +94,27 @@ impl Listener {
             floor: voter.floor,
             tip,
             claims: BTreeMap::new(),
+            lines: BTreeSet::new(),
+            told: false,
         }
+    }
+
+    /// Whether anybody was heard who could know of a twin. Without, time that passes proves nothing; and nobody to listen
+    /// to is nobody to decide with.
+    #[must_use]
+    pub fn has_heard(&self) -> bool {
+        let empty = self.claims.values().all(|claim| *claim == Height::GENESIS);
+        !self.claims.is_empty() && (self.told || empty)
+    }
+
+    /// Whether a quorum is connected and not one of them has said even how far it is, which every validator does at once.
+    ///
+    /// # Errors
+    /// If so.
+    pub fn is_spoken_to(&self) -> Result<(), Unheard> {
+        let lines = self.lines.len();
+        let deaf = lines + 1 >= self.committee.quorum() && self.claims.is_empty();
+        if deaf { Err(Unheard { lines }) } else { Ok(()) }
     }
 
     /// How long to listen, milliseconds: as long as a chain with nothing to record takes for its next block, one failed
@@ -113,14 +148,20 @@ impl Listener {
     }
 
     /// A neighbour can be spoken to, before we take part: tell it how far we are, so that it tells us.
-    #[must_use]
-    pub fn greet(&self, peer: Peer) -> Effect {
+    pub fn greet(&mut self, peer: Peer) -> Effect {
+        self.lines.insert(peer);
         Effect::Send(To::One(peer), Channel::Votes, codec::encode(&Frame::Status(self.tip)))
+    }
+
+    /// It no longer can.
+    pub fn lost(&mut self, peer: Peer) {
+        self.lines.remove(&peer);
     }
 
     /// What to ask a neighbour who says something new of its height: its last blocks, with their certificates.
     #[must_use]
     pub fn ask(&mut self, peer: Peer, received: &Received) -> Option<Effect> {
+        self.told |= matches!(received, Received::Tell(blocks) if !blocks.is_empty());
         let Received::Status(height) = received else { return None };
         let known = self.claims.insert(peer, *height);
         if *height == Height::GENESIS || known.is_some_and(|known| known >= *height) {
@@ -334,6 +375,26 @@ mod tests {
         assert!(hear(&listener, 21) && !hear(&listener, 22));
         listener.raise(Height(5));
         assert!(hear(&listener, 21), "a floor is never lowered");
+    }
+
+    #[test]
+    fn a_connected_quorum_that_says_nothing_speaks_to_somebody_else() {
+        let (genesis, secrets) = genesis();
+        let mut listener = Listener::new(&genesis, &Voter::new(secrets[2].clone()), Height(4));
+        assert!(!listener.has_heard());
+        for (n, deaf) in [(1, false), (2, true), (3, true)] {
+            listener.greet(Peer([n; 32]));
+            assert_eq!(listener.is_spoken_to().is_err(), deaf, "{n} lines");
+        }
+        listener.lost(Peer([3; 32]));
+        listener.lost(Peer([2; 32]));
+        assert!(listener.is_spoken_to().is_ok(), "one line is no quorum");
+        listener.greet(Peer([2; 32]));
+        assert!(listener.ask(Peer([1; 32]), &Received::Status(Height(9))).is_some());
+        assert!(listener.is_spoken_to().is_ok());
+        assert!(!listener.has_heard(), "its blocks have not come");
+        assert!(listener.ask(Peer([1; 32]), &Received::Tell(Vec::new())).is_none());
+        assert!(!listener.has_heard(), "no blocks are no answer");
     }
 
     #[test]

@@ -10,6 +10,8 @@ use types::{Height, Transaction, TxId, Verified};
 
 /// How often it is looked whether the time is over.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long a connected quorum may say nothing. Each of them says how far it is at once, and again every second.
+const DEAF_MS: u64 = 15_000;
 /// How many events are kept for later. What is more is let go, as if the line were cut, and fetched later.
 const HELD_MAX: usize = 4096;
 
@@ -42,13 +44,24 @@ impl Body {
         heard: &mut mpsc::Receiver<Event>,
         urgent: &mut mpsc::Receiver<Event>,
     ) -> Result<Option<Held>, Ended> {
-        let mut held = Held::default();
+        let (mut held, mut deaf_until) = (Held::default(), None);
         let until = match self.listening {
             Listening::First => clock::after(self.listener.patience_ms()),
             Listening::WhileVoting | Listening::Only => clock::instant(),
         };
         loop {
-            let over = clock::instant() >= until || self.listener.is_pointless();
+            let late = clock::instant() >= until;
+            let heard_enough = self.listening != Listening::First || self.listener.has_heard();
+            let over = (late && heard_enough) || self.listener.is_pointless();
+            match self.listener.is_spoken_to() {
+                Err(unheard) if self.listening == Listening::First => {
+                    let until = deaf_until.get_or_insert_with(|| clock::after(DEAF_MS));
+                    if clock::instant() >= *until {
+                        return Err(unheard.into());
+                    }
+                }
+                Ok(()) | Err(_) => deaf_until = None,
+            }
             self.silence = (!over).then(|| {
                 "listening whether another process uses this validator's key, before it votes"
                     .to_owned()
@@ -62,7 +75,7 @@ impl Body {
                 Some(event) = urgent.recv() => self.overhear(event, &mut held)?,
                 Some(event) = heard.recv() => self.overhear(event, &mut held)?,
                 Some(ask) = asked.recv() => match ask {
-                    Ask::Submit(_, answer) if self.room.shortage().is_some() => {
+                    Ask::Submit(_, answer) if late || self.room.shortage().is_some() => {
                         answer.send(Err(Rejection::Full)).unwrap_or(());
                     }
                     Ask::Submit(tx, answer) => held.submissions.push_back((tx, answer)),
@@ -80,7 +93,11 @@ impl Body {
 
     fn overhear(&mut self, event: Event, held: &mut Held) -> Result<(), Ended> {
         match &event {
-            Event::Connected(peer) => self.effects_now(self.listener.greet(*peer)),
+            Event::Connected(peer) => {
+                let greeting = self.listener.greet(*peer);
+                self.effects_now(greeting);
+            }
+            Event::Lost(peer) => self.listener.lost(*peer),
             Event::Received(peer, received) => {
                 self.compare(received)?;
                 if let Some(question) = self.listener.ask(*peer, received) {
@@ -91,7 +108,7 @@ impl Body {
                     return Ok(());
                 }
             }
-            Event::Lost(_) | Event::Submitted(..) | Event::Elapsed(_) | Event::Committed(_) => {}
+            Event::Submitted(..) | Event::Elapsed(_) | Event::Committed(_) => {}
         }
         let is_line = matches!(event, Event::Connected(_) | Event::Lost(_));
         if is_line || held.events.len() < HELD_MAX {
