@@ -125,10 +125,8 @@ impl Node {
     /// The exit code, once it has ended by itself.
     async fn end(&mut self) -> Option<i32> {
         let home = self.home.clone();
-        let status = eventually(&format!("{} ends", home.display()), async || {
-            self.child.try_wait().unwrap()
-        });
-        status.await.code()
+        let what = format!("{} ends", home.display());
+        eventually(&what, async || self.child.try_wait().unwrap()).await.code()
     }
 }
 
@@ -230,10 +228,10 @@ async fn without_room_nothing_is_voted_on_everything_is_served_and_it_goes_on_by
         node.rules("");
     }
     all_is_well(&network, 2).await;
-    let healthy = eventually("it is ready", async || {
+    eventually("it is ready", async || {
         readiness(&network, 2).await.filter(|(status, _)| *status == 200)
-    });
-    healthy.await;
+    })
+    .await;
     assert!(node.is_running());
 }
 

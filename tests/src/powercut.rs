@@ -274,7 +274,7 @@ impl Rig {
                 }
                 sleep(Duration::from_millis(50)).await;
             }
-            let height = from.unwrap_or_default();
+            let height = from.unwrap_or_default().next();
             let block = client.block(height).await.ok().flatten();
             let header = block.map(|block| block.header);
             if header.is_none() || *common.get_or_insert_with(|| header.clone()) != header {

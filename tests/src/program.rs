@@ -39,12 +39,13 @@ impl Ran {
     }
 }
 
-/// The folder that the commands were built into: the one above this test's.
+/// The folder that the commands were built into: a command's own, or the one above a test's.
 #[must_use]
 pub fn folder() -> PathBuf {
-    let test = std::env::current_exe().expect("a process knows its program");
-    let folder = test.ancestors().nth(2).expect("tests are built into target/release/deps");
-    folder.to_owned()
+    let program = std::env::current_exe().expect("a process knows its program");
+    let own = program.parent().expect("a program is in a folder");
+    let above = own.parent().expect("tests are built into target/release/deps");
+    if own.ends_with("deps") { above.to_owned() } else { own.to_owned() }
 }
 
 /// A command that was built beside the tests.
