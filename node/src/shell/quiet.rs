@@ -98,6 +98,13 @@ impl Body {
                 self.effects_now(greeting);
             }
             Event::Lost(peer) => self.listener.lost(*peer),
+            // Who listens like us asks like us. The answer is what is on the disk, and nothing follows from it.
+            Event::Received(_, Received::Ask(_)) => {
+                for answer in self.replica.step(clock::now(), event)? {
+                    self.effects_now(answer);
+                }
+                return Ok(());
+            }
             Event::Received(peer, received) => {
                 self.compare(received)?;
                 if let Some(question) = self.listener.ask(*peer, received) {
