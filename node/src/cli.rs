@@ -2,7 +2,8 @@
 
 use crate::{
     clock, doctor, fsck, genesis, home, run,
-    signstate::SignState,
+    shell::Listening,
+    signstate::{self, SignState},
     testnet::{NodeView, Testnet, VALIDATORS_MAX},
 };
 use anyhow::Context as _;
@@ -55,11 +56,14 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the validator whose directory this is, until SIGTERM or Ctrl-C.
+    /// Run the validator whose directory this is, until SIGTERM or Ctrl-C; a second one ends it at once.
     Start {
         /// The validator's directory, with node.toml in it.
         #[arg(long, env = "MINLIAN_HOME")]
         home: PathBuf,
+        /// Vote at once, without listening first whether another process uses this validator's key.
+        #[arg(long)]
+        no_listen: bool,
     },
     /// A whole network on this machine, for development.
     #[command(subcommand)]
@@ -178,7 +182,8 @@ enum KeyCommand {
         #[arg(long)]
         out: PathBuf,
     },
-    /// Make the record of what a consensus key has signed, when it was lost. Read what it asks before you answer.
+    /// Make the record of what a consensus key has signed, when it was lost, or raise it, when it is an older copy of
+    /// itself. Read what it asks before you answer.
     SignState {
         /// The consensus key's file.
         #[arg(long)]
@@ -280,11 +285,12 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Start { home } => {
+        Command::Start { home, no_listen } => {
             start_logging(&cli.log, cli.log_format)?;
+            let listening = if no_listen { Listening::WhileVoting } else { Listening::First };
             let home = fs::canonicalize(&home)
                 .with_context(|| format!("no directory {}", home.display()))?;
-            run::run(&home, run::Until::Told).await
+            run::run(&home, run::Until::Told, listening).await
         }
         Command::Testnet(command) => testnet(command).await,
         Command::Key(command) => key(command),
@@ -600,7 +606,7 @@ async fn recover(directory: &Path) -> anyhow::Result<ExitCode> {
             aside.display()
         ));
     }
-    let code = run::run(&directory, run::Until::CaughtUp).await?;
+    let code = run::run(&directory, run::Until::CaughtUp, Listening::Only).await?;
     if code == ExitCode::SUCCESS {
         print(
             "recovered: every block was fetched, certified and executed again. Now: minlian-node start",
@@ -622,8 +628,15 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
         }
         KeyCommand::SignState { key, never_voted: _, voted_until } => {
             let secret = home::read_key(&key, "consensus")?;
-            let record =
-                SignState::create(&key, secret.public(), Height(voted_until.unwrap_or(0)))?;
+            let record = match voted_until.map(Height) {
+                // A record that is there is raised, and goes on knowing what it knows.
+                Some(floor) if signstate::path_of(&key).exists() => {
+                    let mut record = SignState::reopen(&key, secret.public())?;
+                    record.raise(floor)?;
+                    record
+                }
+                floor => SignState::create(&key, secret.public(), floor.unwrap_or_default())?,
+            };
             print(&record);
         }
         KeyCommand::Enrol { agency, organisation, consensus, transport } => {

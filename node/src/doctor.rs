@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 /// How long an address may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Descriptors a validator wants: RocksDB's files, its peers, its clients.
-const DESCRIPTORS: u64 = 1024;
+pub(crate) const DESCRIPTORS: u64 = 1024;
 
 /// One thing looked at.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -77,7 +77,10 @@ fn disk(home: &Home) -> Finding {
     } else {
         data.parent().map(Path::to_path_buf).unwrap_or_default()
     };
-    match Room::new(place.clone(), home.config.reserve_mib.saturating_mul(1 << 20)).shortage() {
+    match Room::new(place.clone(), home.config.reserve_mib.saturating_mul(1 << 20))
+        .with_key(&home.config.consensus_key)
+        .shortage()
+    {
         Some(shortage) => unsound("disk", shortage),
         None => sound(
             "disk",
@@ -90,17 +93,20 @@ fn disk(home: &Home) -> Finding {
     }
 }
 
-fn descriptors() -> Finding {
+/// How many files this process may have open; none if there is no limit, or it is not known.
+pub(crate) fn descriptors_allowed() -> Option<u64> {
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let soft = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());
-    match soft.map(|soft| (soft, soft.parse::<u64>())) {
-        Some((_, Ok(soft))) if soft < DESCRIPTORS => unsound(
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn descriptors() -> Finding {
+    match descriptors_allowed() {
+        Some(allowed) if allowed < DESCRIPTORS => unsound(
             "descriptors",
-            format!("at most {soft} files may be open; allow {DESCRIPTORS} (ulimit -n)"),
+            format!("at most {allowed} files may be open; allow {DESCRIPTORS} (ulimit -n)"),
         ),
-        Some((soft, _)) => sound("descriptors", format!("{soft} files may be open")),
+        Some(allowed) => sound("descriptors", format!("{allowed} files may be open")),
         None => sound("descriptors", "no limit is known"),
     }
 }

@@ -53,6 +53,8 @@ impl Records {
             .create(true)
             .append(true)
             .open(&path)
+            // Nothing is added while the disk is read-only, and what is there can still be shown.
+            .or_else(|error| File::open(&path).map_err(|_also| error))
             .with_context(|| format!("cannot open {}", path.display()))?;
         if bytes.last().is_some_and(|last| *last != b'\n') {
             // A line that a crash cut short must not swallow the next.

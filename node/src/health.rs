@@ -74,7 +74,8 @@ pub fn status(genesis: &Genesis, store: &Store, snapshot: &Snapshot) -> NodeStat
 
 fn obstacles(snapshot: &Snapshot, validators: &[ValidatorStatus]) -> Vec<String> {
     let rules = &*snapshot.rules;
-    let mut found: Vec<String> = snapshot.shortage.iter().cloned().collect();
+    let mut found: Vec<String> =
+        snapshot.shortage.iter().chain(&snapshot.silence).cloned().collect();
     let status = &snapshot.status;
     let (reachable, quorum, size) =
         (status.reachable.len(), rules.committee().quorum(), rules.committee().size());

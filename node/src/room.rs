@@ -3,18 +3,19 @@
 use crate::clock;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 /// How often the disk is asked.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(100);
+/// What must be free beside the key: its record of signatures has its place already, so this only tells a full disk.
+const BESIDE_KEY_BYTES: u64 = 1 << 20;
 
 /// The room left for the ledger, and how much of it must stay.
 #[derive(Debug)]
 pub struct Room {
-    directory: PathBuf,
-    reserve_bytes: u64,
+    places: Vec<(PathBuf, u64)>,
     asked_at: Instant,
     shortage: Option<String>,
 }
@@ -23,10 +24,19 @@ impl Room {
     /// The room of a directory, of which so many bytes must stay free.
     #[must_use]
     pub fn new(directory: PathBuf, reserve_bytes: u64) -> Self {
-        let mut room =
-            Self { directory, reserve_bytes, asked_at: clock::instant(), shortage: None };
+        let places = vec![(directory, reserve_bytes)];
+        let mut room = Self { places, asked_at: clock::instant(), shortage: None };
         room.ask();
         room
+    }
+
+    /// The same, and of the directory of a key, beside which its signatures are remembered.
+    #[must_use]
+    pub fn with_key(mut self, key_file: &Path) -> Self {
+        let directory = key_file.parent().unwrap_or_else(|| Path::new("."));
+        self.places.push((directory.to_owned(), BESIDE_KEY_BYTES));
+        self.ask();
+        self
     }
 
     /// Why this validator must not write, if it must not; asks the disk again when the last answer is old.
@@ -42,25 +52,8 @@ impl Room {
 
     fn ask(&mut self) {
         self.asked_at = clock::instant();
-        let shown = self.directory.display();
-        let now = match statvfs(&self.directory) {
-            Ok(found) if found.flags().contains(FsFlags::ST_RDONLY) => Some(format!(
-                "disk_read_only: {shown} is mounted read-only; mount it read-write and voting goes on"
-            )),
-            Ok(found) => {
-                let free = found.blocks_available().saturating_mul(found.fragment_size());
-                (free < self.reserve_bytes).then(|| {
-                    format!(
-                        "disk_full: {} MiB are free in {shown} and {} MiB must stay free; make room and voting goes on",
-                        free >> 20,
-                        self.reserve_bytes >> 20
-                    )
-                })
-            }
-            Err(error) => {
-                Some(format!("disk: cannot ask how much room there is in {shown}: {error}"))
-            }
-        };
+        let now =
+            self.places.iter().find_map(|(place, reserve_bytes)| lacks(place, *reserve_bytes));
         match (&self.shortage, &now) {
             (None, Some(shortage)) => {
                 tracing::error!(%shortage, "voting stops; reads and proofs are still served");
@@ -69,6 +62,27 @@ impl Room {
             (None, None) | (Some(_), Some(_)) => {}
         }
         self.shortage = now;
+    }
+}
+
+/// What a directory lacks to be written to, if it lacks anything.
+fn lacks(directory: &Path, reserve_bytes: u64) -> Option<String> {
+    let shown = directory.display();
+    match statvfs(directory) {
+        Ok(found) if found.flags().contains(FsFlags::ST_RDONLY) => Some(format!(
+            "disk_read_only: {shown} is mounted read-only; mount it read-write and voting goes on"
+        )),
+        Ok(found) => {
+            let free = found.blocks_available().saturating_mul(found.fragment_size());
+            (free < reserve_bytes).then(|| {
+                format!(
+                    "disk_full: {} MiB are free in {shown} and {} MiB must stay free; make room and voting goes on",
+                    free >> 20,
+                    reserve_bytes >> 20
+                )
+            })
+        }
+        Err(error) => Some(format!("disk: cannot ask how much room there is in {shown}: {error}")),
     }
 }
 
@@ -85,5 +99,8 @@ mod tests {
         assert!(room.shortage().unwrap().starts_with("disk_full"));
         let mut room = Room::new(directory.path().join("missing"), 0);
         assert!(room.shortage().unwrap().starts_with("disk: "));
+        let mut room =
+            Room::new(directory.path().into(), 0).with_key(&directory.path().join("no/key"));
+        assert!(room.shortage().unwrap().contains("no"), "the key's place counts too");
     }
 }

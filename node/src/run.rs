@@ -1,21 +1,24 @@
 //! A validator as one process: from its directory to serving and voting, and back to rest.
 
 use crate::{
-    api,
+    api, doctor,
     evidence::Records,
-    home::Home,
+    home::{Config, Home},
     metrics::Metrics,
     room::Room,
-    shell::{self, Addresses, Beside, Ended},
+    shell::{self, Addresses, Beside, Ended, Listening},
     signstate::SignState,
 };
 use anyhow::Context as _;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use ledger::{Rules, query};
-use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time::Duration};
-use tokio::signal::unix::{SignalKind, signal};
-use types::net::Peer;
+use std::{
+    collections::BTreeMap, os::unix::net::UnixDatagram, path::Path, process::ExitCode, sync::Arc,
+    time::Duration,
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use types::{Genesis, net::Peer};
 
 /// How long a client may take to send its request's header.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,8 +26,14 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// How many times in a row nothing must be missing.
 const QUIET_TIMES: u32 = 3;
-/// How long requests under way may take to end when the node stops.
-const DRAIN: Duration = Duration::from_secs(5);
+/// How long requests under way may take to end when the node stops: with what comes after, less than five seconds.
+const DRAIN: Duration = Duration::from_secs(4);
+/// The same, when a node that could only be read from begins to write.
+const HANDOVER: Duration = Duration::from_secs(1);
+/// How often it is looked whether the disk can be written to.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// What must be free to open a ledger: RocksDB moves its log, of up to 64 MiB, into tables.
+const OPENING_BYTES: u64 = 96 << 20;
 
 /// Ends the process after a failed read, which cannot be answered and must not be survived.
 pub(crate) fn end(fault: &store::Fault) -> ! {
@@ -57,10 +66,15 @@ pub enum Until {
 ///
 /// # Errors
 /// When it cannot start: what is wrong, and what to do.
-pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
+pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Result<ExitCode> {
     die_of_panics();
+    warn_of_descriptors();
     let Home { config, genesis, consensus, transport } = Home::open(home)?;
     let chain = genesis.chain();
+    let mut told = Told::new()?;
+    if let Some(code) = serve_until_writable(&config, &genesis, &mut told).await? {
+        return Ok(code);
+    }
     let store = match store::open(&config.data, &chain, end) {
         Ok(store) => Arc::new(store),
         Err(fault) => {
@@ -69,6 +83,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         }
     };
     let signatures = SignState::open(&config.consensus_key, consensus.public(), &chain)?;
+    let floor = signatures.floor();
     let metrics = Arc::new(Metrics::default());
     let mut known: BTreeMap<Peer, Vec<_>> = BTreeMap::new();
     for peer in &config.peers {
@@ -90,8 +105,8 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
     let committee =
         |height| query::committee(&*store, height).unwrap_or_else(|| genesis.committee());
     let evidence = Records::open(&config.data, &chain, committee)?;
-    let room = Room::new(config.data.clone(), config.reserve_mib.saturating_mul(1 << 20));
     let seat = rules.committee().index_of(&consensus.public());
+    let public = consensus.public();
     tracing::info!(
         chain = %chain.0.short(),
         network = %genesis.name,
@@ -108,7 +123,7 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         network.clone(),
         inbound,
         metrics.clone(),
-        Beside { room, evidence, signatures, addresses },
+        Beside { room: room_of(&config), evidence, signatures, addresses, listening },
     );
     let (handle, ended) = match started {
         Ok(started) => started,
@@ -116,19 +131,16 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
     };
 
     let shared = Arc::new(api::Shared { genesis, handle: handle.clone(), metrics });
-    let serving = Handle::new();
-    let mut server = axum_server::bind(config.api).handle(serving.clone());
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    let mut server = tokio::spawn(server.serve(api::router(shared).into_make_service()));
-
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (serving, mut server) = serve(&config, shared);
+    let mut disk_failed = false;
     let code = tokio::select! {
-        _ = terminate.recv() => ExitCode::SUCCESS,
-        _ = interrupt.recv() => ExitCode::SUCCESS,
+        () = told.stop() => ExitCode::SUCCESS,
         () = caught_up(handle.clone()), if until == Until::CaughtUp => ExitCode::SUCCESS,
         ended = ended => match ended {
-            Ok(why) => explain(&why),
+            Ok(why) => {
+                disk_failed = why.is_disk();
+                explain(&why)
+            }
             Err(_) => {
                 tracing::error!("the replica ended without a word; this is a bug, and the node stops");
                 ExitCode::FAILURE
@@ -144,14 +156,151 @@ pub async fn run(home: &Path, until: Until) -> anyhow::Result<ExitCode> {
         }
     };
     tracing::info!("stopping");
+    tell_supervisor("STOPPING=1");
+    // Who waits for an answer gets it while the replica still works, for as long as that takes at most.
     serving.graceful_shutdown(Some(DRAIN));
-    handle.stop().await;
-    network.stop().await;
-    if let Err(fault) = store.flush() {
-        tracing::warn!(%fault, "the next start will replay RocksDB's log");
+    let rest = async {
+        if !server.is_finished() {
+            tokio::time::timeout(DRAIN, server).await.map(drop).unwrap_or_default();
+        }
+        handle.stop().await;
+        network.stop().await;
+        // A disk that failed is not asked again: what it says now need not be true.
+        if !disk_failed && let Err(fault) = store.flush() {
+            tracing::warn!(%fault, "the next start will replay RocksDB's log");
+        }
+    };
+    tokio::select! {
+        () = rest => {}
+        () = told.stop() => tracing::warn!("told twice: ending at once; what was committed is on the disk"),
     }
-    tracing::info!(height = %query::height(&*store), "stopped");
+    let height = query::height(&*store);
+    if until == Until::CaughtUp && code == ExitCode::SUCCESS {
+        // The record was older than the key's own past: the key may also have voted for the block after the last.
+        let mut record = SignState::open(&config.consensus_key, public, &chain)?;
+        if record.floor() > floor {
+            record.raise(height.next())?;
+            tracing::warn!(floor = %record.floor(), "the record of signatures was too old; this key votes above its new floor");
+        }
+    }
+    tracing::info!(%height, "stopped");
     Ok(code)
+}
+
+/// SIGTERM and Ctrl-C.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Told {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Ends when one of them comes.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn room_of(config: &Config) -> Room {
+    Room::new(config.data.clone(), config.reserve_mib.saturating_mul(1 << 20))
+        .with_key(&config.consensus_key)
+}
+
+type Server = tokio::task::JoinHandle<std::io::Result<()>>;
+
+/// Serves the API in the background.
+fn serve(config: &Config, shared: Arc<api::Shared>) -> (Handle<std::net::SocketAddr>, Server) {
+    let serving = Handle::new();
+    let mut server = axum_server::bind(config.api).handle(serving.clone());
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let server = tokio::spawn(server.serve(api::router(shared).into_make_service()));
+    (serving, server)
+}
+
+/// While the disk cannot be written to, reads and proofs are served and nothing is voted on. Ends when it can; gives an
+/// exit code if the node is told to stop. Ending the process instead would only have it started again, and again.
+async fn serve_until_writable(
+    config: &Config,
+    genesis: &Genesis,
+    told: &mut Told,
+) -> anyhow::Result<Option<ExitCode>> {
+    // What opening the ledger takes. The reserve is for this, among other things.
+    let bytes = config.reserve_mib.saturating_mul(1 << 20).min(OPENING_BYTES);
+    let place = if config.data.exists() {
+        config.data.clone()
+    } else {
+        config.data.parent().map(Path::to_path_buf).unwrap_or_default()
+    };
+    let mut room = Room::new(place, bytes).with_key(&config.consensus_key);
+    let Some(shortage) = room.shortage().map(str::to_owned) else { return Ok(None) };
+    let chain = genesis.chain();
+    let opened = store::open_reading(&config.data, &chain, end)
+        .map_err(anyhow::Error::from)
+        .and_then(|store| {
+            let committee =
+                |height| query::committee(&store, height).unwrap_or_else(|| genesis.committee());
+            let evidence = Records::open(&config.data, &chain, committee)?;
+            Ok((store, evidence))
+        });
+    let mut serving = None;
+    let _publish = match opened {
+        Ok((store, evidence)) => {
+            let (handle, publish) = shell::reading(genesis, Arc::new(store), evidence, &shortage);
+            let metrics = Arc::new(Metrics::default());
+            let genesis = genesis.clone();
+            let shared = api::Shared { genesis, handle, metrics };
+            serving = Some(serve(config, Arc::new(shared)));
+            Some(publish)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "nothing can be served until the disk can be written to");
+            None
+        }
+    };
+    let writable = async {
+        while room.shortage().is_some() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let stopped = tokio::select! {
+        () = writable => None,
+        () = told.stop() => Some(ExitCode::SUCCESS),
+    };
+    if let Some((serving, server)) = serving {
+        serving.graceful_shutdown(Some(HANDOVER));
+        tokio::time::timeout(2 * HANDOVER, server).await.map(drop).unwrap_or_default();
+    }
+    Ok(stopped)
+}
+
+/// Tells systemd, if it is there, what the node is about to do.
+fn tell_supervisor(what: &str) {
+    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let sent = UnixDatagram::unbound().and_then(|from| from.send_to(what.as_bytes(), socket));
+    if let Err(error) = sent {
+        tracing::warn!(%error, "cannot notify the supervisor");
+    }
+}
+
+fn warn_of_descriptors() {
+    if let Some(allowed) = doctor::descriptors_allowed()
+        && allowed < doctor::DESCRIPTORS
+    {
+        tracing::warn!(
+            allowed,
+            wanted = doctor::DESCRIPTORS,
+            "few files may be open at once; under load connections will wait (ulimit -n)"
+        );
+    }
 }
 
 /// Ends when this node has had every block its neighbours have for a while; says how far it is until then.

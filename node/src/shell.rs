@@ -1,5 +1,9 @@
 //! The replica's body: one thread that feeds it events and performs its effects, in order and completely.
 
+mod quiet;
+
+pub use quiet::Listening;
+
 use crate::{
     clock,
     evidence::Records,
@@ -11,9 +15,12 @@ use client::api::{Fate, Receipt, Recorded};
 use consensus::{Evidence, Place};
 use ledger::{Commit, PoolLimits, Rejection, Rules, execute, query};
 use network::{Inbound, Neighbour, Network};
-use replica::{Effect, Event, Offence, Replica, Status, Ticket, Voter, Wake, receive};
+use replica::{
+    BLOCKS_SEARCHED, Effect, Elsewhere, Event, Listener, Offence, Replica, Status, Ticket, Unheard,
+    Voter, Wake, receive,
+};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -28,6 +35,12 @@ const REFUSALS_KEPT: usize = 10_000;
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 /// How long an alarm is put off while there is no room.
 const WITHOUT_ROOM_MS: u64 = 500;
+/// A sync that takes longer than this is worth a look at the disk.
+const SLOW: Duration = Duration::from_millis(250);
+/// … but not more often than this.
+const SLOW_TOLD_EVERY: Duration = Duration::from_secs(10);
+/// A height that no chain reaches.
+const FOR_GOOD: Height = Height(u64::MAX / 2);
 /// How many submissions may wait for the replica's thread.
 const SUBMISSIONS_WAITING: usize = 4096;
 /// How many messages of the vote, and blocks under vote, may wait for it.
@@ -61,6 +74,12 @@ pub enum Ended {
     /// The record of signatures forbids what was to be said.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Somebody else uses the key.
+    #[error(transparent)]
+    Elsewhere(#[from] Elsewhere),
+    /// Somebody else has our neighbours' ear.
+    #[error(transparent)]
+    Unheard(#[from] Unheard),
     /// Consensus cannot go on without risking a second vote.
     #[error(transparent)]
     Stuck(#[from] consensus::Stuck),
@@ -73,7 +92,16 @@ impl Ended {
         match self {
             Self::Disk(fault) => fault.exit_code(),
             Self::Evidence(_) | Self::Record(_) => 74,
-            Self::Stuck(_) | Self::Refused(_) => 5,
+            Self::Stuck(_) | Self::Refused(_) | Self::Elsewhere(_) | Self::Unheard(_) => 5,
+        }
+    }
+
+    /// Whether the disk is not to be written to any more.
+    #[must_use]
+    pub const fn is_disk(&self) -> bool {
+        match self {
+            Self::Disk(_) | Self::Evidence(_) | Self::Record(_) => true,
+            Self::Stuck(_) | Self::Refused(_) | Self::Elsewhere(_) | Self::Unheard(_) => false,
         }
     }
 }
@@ -103,6 +131,8 @@ pub struct Snapshot {
     pub rules: Arc<Rules>,
     /// This node's seat in the committee of the next block.
     pub seat: Option<u16>,
+    /// Why this validator follows without voting, if it does.
+    pub silence: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -172,6 +202,41 @@ impl Handle {
     }
 }
 
+/// A handle on a ledger that nobody writes to, for as long as nothing can be written. Keep the sender.
+#[must_use]
+pub fn reading(
+    genesis: &Genesis,
+    store: Arc<Store>,
+    evidence: Records,
+    shortage: &str,
+) -> (Handle, watch::Sender<Snapshot>) {
+    let rules = Rules::load(genesis, &*store);
+    let tip = ledger::tip(&rules, &*store);
+    let status = Status {
+        highest: tip.height,
+        tip,
+        round: None,
+        proposer: None,
+        reachable: BTreeSet::new(),
+        catching_up: None,
+        tally: None,
+        clock: None,
+        pending: 0,
+    };
+    let (publish, status) = watch::channel(Snapshot {
+        status,
+        committed_at: clock::instant(),
+        shortage: Some(shortage.to_owned()),
+        silence: None,
+        rules: Arc::new(rules),
+        seat: None,
+    });
+    // Nobody listens: every submission is answered with "full, try again".
+    let (asks, _) = mpsc::channel(1);
+    let evidence = Arc::new(Mutex::new(evidence));
+    (Handle { asks, status, store, refused: Arc::default(), evidence }, publish)
+}
+
 /// The receipt of a committed transaction, from the ledger.
 #[must_use]
 pub fn committed_receipt(store: &Store, id: &TxId) -> Option<Receipt> {
@@ -221,6 +286,8 @@ pub struct Beside {
     pub signatures: SignState,
     /// Where neighbours listen.
     pub addresses: Addresses,
+    /// What to do when the key is heard to be used elsewhere.
+    pub listening: Listening,
 }
 
 /// Where neighbours listen, as this operator knows: the chain says who they are, and not where.
@@ -258,11 +325,26 @@ pub fn start(
     metrics: Arc<Metrics>,
     beside: Beside,
 ) -> Result<(Handle, oneshot::Receiver<Ended>), Ended> {
-    let journal = store.replay()?;
-    let voter = Voter {
+    // A journal that is not believed does not keep us from following; it keeps us from speaking.
+    let distrusted = store.distrusted_blocks()?;
+    let journal = if distrusted == 0 { store.replay()? } else { Vec::new() };
+    let tip = query::height(&*store);
+    let silent_until = quiet::silent_until(tip, distrusted, beside.signatures.height());
+    if let Some((until, why)) = &silent_until {
+        tracing::warn!(%until, %why, "follows without voting");
+    }
+    let mut voter = Voter {
         secret,
         signed: beside.signatures.last().copied(),
         floor: beside.signatures.floor(),
+    };
+    let listener = Listener::new(&Rules::load(genesis, &*store), &voter, tip);
+    voter.floor = match beside.listening {
+        Listening::Only => FOR_GOOD,
+        Listening::First | Listening::WhileVoting if distrusted > 0 => {
+            silent_until.as_ref().map_or(voter.floor, |(until, _)| voter.floor.max(*until))
+        }
+        Listening::First | Listening::WhileVoting => voter.floor,
     };
     let (replica, effects) = Replica::restore(
         genesis,
@@ -278,12 +360,13 @@ pub fn start(
         status: replica.status(),
         committed_at: clock::instant(),
         shortage: None,
+        silence: None,
         rules: Arc::new(replica.rules().clone()),
         seat: replica.seat(),
     };
     let (publish, status) = watch::channel(snapshot);
     let refused = Arc::new(Mutex::new(Refusals::default()));
-    let Beside { room, evidence, signatures, addresses } = beside;
+    let Beside { room, evidence, signatures, addresses, listening } = beside;
     let evidence = Arc::new(Mutex::new(evidence));
     let handle = Handle {
         asks,
@@ -306,7 +389,7 @@ pub fn start(
         network: network.clone(),
         metrics: metrics.clone(),
     };
-    let (elsewhere, checked) = (tokio::runtime::Handle::current(), votes.clone());
+    let (hands, checked) = (tokio::runtime::Handle::current(), votes.clone());
     tokio::spawn(ears(hurried, votes).listen());
     let others = ears(patient, events);
     let no_decoder =
@@ -318,8 +401,13 @@ pub fn start(
         .map_err(no_decoder)?;
 
     let (end, ended) = oneshot::channel();
-    let body = Body {
+    let mut body = Body {
         replica,
+        listener,
+        listening,
+        silence: None,
+        silent_until,
+        slow_told_at: None,
         store,
         network,
         metrics,
@@ -329,7 +417,7 @@ pub fn start(
         publish,
         refused,
         alarms: BTreeMap::new(),
-        elsewhere,
+        hands,
         checked,
         addresses,
         put_off: Vec::new(),
@@ -341,6 +429,15 @@ pub fn start(
         published_height: Height::GENESIS,
         effects: VecDeque::from(effects),
     };
+    // What the ledger here says of our key needs no neighbour.
+    let ledger_here = body.store.clone();
+    let recent = tip.0.saturating_sub(BLOCKS_SEARCHED).max(1)..=tip.0;
+    for certificate in recent.filter_map(|height| query::certificate(&*ledger_here, Height(height)))
+    {
+        if let Err(elsewhere) = body.listener.certified(&certificate) {
+            body.elsewhere(elsewhere)?;
+        }
+    }
     std::thread::Builder::new()
         .name("replica".into())
         .spawn(move || {
@@ -410,6 +507,13 @@ fn note_offence(metrics: &Metrics, network: &Network, peer: Peer, offence: &Offe
 
 struct Body {
     replica: Replica<Arc<Store>>,
+    listener: Listener,
+    listening: Listening,
+    /// Why we say nothing for the moment.
+    silence: Option<String>,
+    /// Until which height we follow without voting, and why.
+    silent_until: Option<(Height, String)>,
+    slow_told_at: Option<Instant>,
     store: Arc<Store>,
     network: Network,
     metrics: Arc<Metrics>,
@@ -420,7 +524,8 @@ struct Body {
     refused: Arc<Mutex<Refusals>>,
     alarms: BTreeMap<Wake, Instant>,
     /// Where there are threads to spare, and how their answers come back.
-    elsewhere: tokio::runtime::Handle,
+    /// Where work is done that is not the replica's.
+    hands: tokio::runtime::Handle,
     checked: mpsc::Sender<Heard>,
     addresses: Addresses,
     /// What waits for room on the disk.
@@ -441,7 +546,10 @@ impl Body {
         mut heard: mpsc::Receiver<Heard>,
         mut urgent: mpsc::Receiver<Heard>,
     ) -> Result<(), Ended> {
+        let held = self.keep_quiet(&mut asked, &mut heard, &mut urgent).await?;
+        let Some(held) = held else { return Ok(()) };
         self.perform()?;
+        self.catch_up_with(held)?;
         // Our own applications and our neighbours' transactions in turn: neither may fill the other's queue, behind which
         // its decoder would wait, and with it the votes.
         let mut own_turn = true;
@@ -486,6 +594,9 @@ impl Body {
     }
 
     fn feed(&mut self, event: Event) -> Result<(), Ended> {
+        if let Event::Received(_, received) = &event {
+            self.compare(received)?;
+        }
         if self.room.shortage().is_some() {
             return self.feed_without_room(event);
         }
@@ -527,20 +638,32 @@ impl Body {
     fn perform(&mut self) -> Result<(), Ended> {
         while let Some(effect) = self.effects.pop_front() {
             match effect {
+                // A journal that is not believed takes nothing; and what is not our own word need not be remembered.
+                Effect::Journal(_) if self.store.distrusted_blocks()? > 0 => {}
                 Effect::Journal(entries) => {
                     let started = clock::instant();
                     self.store.journal(&entries)?;
                     self.metrics.journal_seconds.observe(started.elapsed().as_secs_f64());
+                    self.note_slow("journal", started.elapsed());
                 }
                 Effect::Sign(signed) => {
+                    // Refuses while the journal is not believed: what it did not take must not be said.
+                    self.store.journal(&[])?;
+                    let started = clock::instant();
                     let chain = *self.replica.rules().chain();
                     self.signatures.advance(&chain, signed).map_err(Ended::Record)??;
+                    self.listener.signed(signed);
+                    self.note_slow("record of signatures", started.elapsed());
+                    let (height, round, step) = signed.place();
+                    let block =
+                        signed.block.map_or_else(|| "nil".to_owned(), |block| block.to_string());
+                    tracing::debug!(%height, %round, step, %block, signature = %signed.signature, "signed");
                 }
                 Effect::Commit(commit) => self.commit(&commit)?,
                 Effect::Check(unchecked) => {
                     let checked = self.checked.clone();
                     // Dropped when this thread is gone, and nobody waits for it any more.
-                    drop(self.elsewhere.spawn_blocking(move || {
+                    drop(self.hands.spawn_blocking(move || {
                         checked
                             .blocking_send((Event::Checked(unchecked.check()), None))
                             .unwrap_or(());
@@ -575,15 +698,26 @@ impl Body {
                 Effect::Blame(peer, offence) => {
                     note_offence(&self.metrics, &self.network, peer, &offence);
                 }
-                Effect::Admit(peers) => self.network.admit(self.addresses.neighbours(&peers)),
+                Effect::Admit(peers) => {
+                    self.listener.reseat(self.replica.rules().committee());
+                    self.network.admit(self.addresses.neighbours(&peers));
+                }
                 Effect::Accuse(evidence) => {
                     let rules = self.replica.rules();
                     let committee = query::committee(&*self.store, evidence.height());
                     let committee = committee.as_ref().unwrap_or_else(|| rules.committee());
                     let mut records = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+                    let accused = evidence.convicts(rules.chain(), committee);
                     let known = records.add(*evidence, rules.chain(), committee);
                     if known.map_err(Ended::Evidence)? {
                         self.metrics.accusations.inc();
+                    }
+                    drop(records);
+                    if let Some((height, round, step, seat)) = accused
+                        && Some(seat) == self.replica.seat()
+                    {
+                        let highest = self.replica.height();
+                        self.elsewhere(Elsewhere { height, round, step, highest })?;
                     }
                 }
             }
@@ -596,6 +730,10 @@ impl Body {
         self.store.commit(commit)?;
         self.committed_at = clock::instant();
         self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+        let certificate = commit.certified().certificate();
+        if let Err(elsewhere) = self.listener.certified(certificate) {
+            self.elsewhere(elsewhere)?;
+        }
         let block = commit.certified().block();
         let height = block.header.height;
         let records: usize = block.transactions.iter().map(|tx| tx.operations.len()).sum();
@@ -629,6 +767,15 @@ impl Body {
         Ok(())
     }
 
+    /// Tells, now and then, that the disk keeps us waiting: everything we say waits for it.
+    fn note_slow(&mut self, what: &'static str, took: Duration) {
+        if took > SLOW && self.slow_told_at.is_none_or(|told| told.elapsed() > SLOW_TOLD_EVERY) {
+            self.slow_told_at = Some(clock::instant());
+            let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(what, ms, "the disk is slow; votes wait for it");
+        }
+    }
+
     fn watch(&mut self, id: TxId, answer: oneshot::Sender<Receipt>) {
         let known = committed_receipt(&self.store, &id).or_else(|| {
             let refusals = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -655,6 +802,7 @@ impl Body {
         let status = self.replica.status();
         let (committed_at, shortage) = (self.committed_at, self.room.shortage().map(str::to_owned));
         self.metrics.observe(&status, &self.network.counters());
+        let silence = self.why_silent();
         let (rules, seat) = (self.replica.rules(), self.replica.seat());
         self.publish.send_modify(|snapshot| {
             let rules = if rules.next() == snapshot.rules.next() {
@@ -662,7 +810,7 @@ impl Body {
             } else {
                 Arc::new(rules.clone())
             };
-            *snapshot = Snapshot { status, committed_at, shortage, rules, seat };
+            *snapshot = Snapshot { status, committed_at, shortage, silence, rules, seat };
         });
     }
 }

@@ -92,7 +92,8 @@ impl SignState {
                     path.display()
                 )
             })?;
-        file.set_len(2 * SLOT as u64)?;
+        // Written, not only sized: a disk that is full later must not refuse the second slot.
+        file.write_all_at(&[b' '; 2 * SLOT], 0)?;
         let state = State { version: VERSION, sequence: 0, key, chain: None, floor, last: None };
         let mut record = Self { file, path, state };
         record.write(&record.state.clone())?;
@@ -103,11 +104,43 @@ impl SignState {
         Ok(record)
     }
 
+    /// The record of a key whose chain is not known here, to be raised by its operator.
+    ///
+    /// # Errors
+    /// As [`SignState::open`].
+    pub fn reopen(key_file: &Path, key: PublicKey) -> anyhow::Result<Self> {
+        Self::read(key_file, key)
+    }
+
+    /// Says that nothing at or below a height may be signed any more, and returns when that is durable. A record is never
+    /// lowered.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn raise(&mut self, floor: Height) -> io::Result<()> {
+        if floor > self.state.floor {
+            self.write(&State { floor, ..self.state.clone() })?;
+        }
+        Ok(())
+    }
+
     /// The record of a key, if it is there, whole, and of this key and chain.
     ///
     /// # Errors
     /// What is wrong, and what to do. The key must not be used until that is done.
     pub fn open(key_file: &Path, key: PublicKey, chain: &ChainId) -> anyhow::Result<Self> {
+        let record = Self::read(key_file, key)?;
+        if let Some(other) = record.state.chain.filter(|other| other != chain) {
+            return Err(Unsafe(format!(
+                "{} is of chain {other}, this is chain {chain}; a key serves one chain: make a new one",
+                record.path.display()
+            ))
+            .into());
+        }
+        Ok(record)
+    }
+
+    fn read(key_file: &Path, key: PublicKey) -> anyhow::Result<Self> {
         let path = path_of(key_file);
         let shown = path.display();
         let advice = format!(
@@ -139,9 +172,6 @@ impl SignState {
                 state.key
             ))
             .into());
-        }
-        if let Some(other) = state.chain.filter(|other| other != chain) {
-            return Err(Unsafe(format!("{shown} is of chain {other}, this is chain {chain}; a key serves one chain: make a new one")).into());
         }
         Ok(Self { file, path, state })
     }
@@ -232,8 +262,10 @@ fn place(signed: &Signed) -> String {
 impl fmt::Display for SignState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.state.last {
-            Some(last) => write!(f, "{}: signed up to {}", self.path.display(), place(last)),
-            None => write!(
+            Some(last) if last.height > self.state.floor => {
+                write!(f, "{}: signed up to {}", self.path.display(), place(last))
+            }
+            Some(_) | None => write!(
                 f,
                 "{}: may have signed up to height {}",
                 self.path.display(),
@@ -300,6 +332,21 @@ mod tests {
         assert_eq!(state.height(), Height(10));
         assert!(state.advance(&CHAIN, signed(10, 0, 1, None)).unwrap().is_err());
         assert!(state.advance(&CHAIN, signed(11, 0, 1, None)).unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_floor_is_raised_and_never_lowered() {
+        let case = case();
+        let mut state = SignState::create(&case.key_file, case.key, Height(0)).unwrap();
+        state.advance(&CHAIN, signed(5, 1, 2, Some(1))).unwrap().unwrap();
+        for (floor, expected) in [(20, 20), (7, 20), (21, 21)] {
+            state.raise(Height(floor)).unwrap();
+            state = SignState::reopen(&case.key_file, case.key).unwrap();
+            assert_eq!((state.floor(), state.height()), (Height(expected), Height(expected)));
+            assert_eq!(state.last().unwrap().height, Height(5), "what was signed is kept");
+            assert!(state.advance(&CHAIN, signed(expected, 0, 1, None)).unwrap().is_err());
+        }
+        state.advance(&CHAIN, signed(22, 0, 1, None)).unwrap().unwrap();
     }
 
     #[test]

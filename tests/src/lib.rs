@@ -15,6 +15,7 @@ mod chain;
 mod lines;
 mod namespaces;
 mod network;
+pub mod powercut;
 pub mod program;
 mod proxy;
 pub mod vectors;

@@ -18,6 +18,7 @@ mod certify;
 mod clocks;
 mod commit;
 mod early;
+mod listen;
 mod patience;
 mod propose;
 mod receive;
@@ -28,6 +29,7 @@ mod window;
 pub use catchup::Fetching;
 pub use certify::{Checked, Unchecked};
 pub use clocks::Offset;
+pub use listen::{BLOCKS_SEARCHED, Elsewhere, Listener, Unheard};
 pub use receive::{Offence, Received, receive};
 pub use serve::Question;
 

@@ -43,7 +43,7 @@ impl State for Disk {
     }
 }
 
-fn secret(kind: u8, n: usize) -> SecretKey {
+pub(crate) fn secret(kind: u8, n: usize) -> SecretKey {
     let mut seed = [kind; 32];
     seed[0] = u8::try_from(n).unwrap();
     SecretKey::from_seed(seed)
@@ -53,7 +53,7 @@ fn peer(n: usize) -> Peer {
     Peer(*secret(2, n).public().as_bytes())
 }
 
-fn genesis() -> Genesis {
+pub(crate) fn genesis() -> Genesis {
     let all = || Region::new("350000").unwrap();
     let code = |n: usize| AgencyCode::new(CODES[n]).unwrap();
     Genesis {

@@ -125,12 +125,26 @@ impl Journal {
         Ok(journal)
     }
 
+    /// The journal of a ledger that is only read: it is not looked at, and takes nothing.
+    pub(crate) fn unread(path: &Path) -> Result<Self, Fault> {
+        let file = File::open(path).map_err(Fault::io("open", path))?;
+        let (salt, epoch, end, bytes) = ([0; 8], 0, PAGE_BYTES, 0);
+        Ok(Self { file, path: path.to_owned(), salt, epoch, end, bytes, damage: None })
+    }
+
     /// Refuses while the journal is not believed.
     pub(crate) fn believed(&self) -> Result<(), Fault> {
         match &self.damage {
             Some(damage) => Err(damaged(damage.what)),
             None => Ok(()),
         }
+    }
+
+    /// How many commits it takes until the journal is believed again: 0 while it is.
+    pub(crate) fn distrusted(&self) -> u64 {
+        self.damage
+            .as_ref()
+            .map_or(0, |damage| damage.until.saturating_sub(self.epoch).saturating_add(1))
     }
 
     /// The entries of this epoch.
@@ -444,6 +458,56 @@ pub(crate) mod tests {
         let mut bytes = whole;
         bytes[places[2]] ^= 1;
         check(&bytes, 7, "a b");
+    }
+
+    #[test]
+    fn no_byte_of_any_record_can_change_unnoticed() {
+        let (whole, places) =
+            image(&[(7, &[b"a", b"bb"]), (7, &[b"ccc"]), (7, &[b"d", b"", b"ee"]), (7, &[b"f"])]);
+        let truth = Reading::of(&whole, SALT, 7);
+        assert_eq!(truth.damage, None);
+        let last = places.len() - 2;
+        for frame in 0..=last {
+            let length = u32::from_le_bytes(
+                whole[places[frame] + 8..places[frame] + 12].try_into().unwrap(),
+            );
+            let used = FRAME_HEADER_BYTES + usize::try_from(length).unwrap();
+            let before: Vec<_> = truth.entries[..[0, 2, 3, 6][frame]].to_vec();
+            let look = |bytes: &[u8], what: &str| {
+                let found = Reading::of(bytes, SALT, 7);
+                assert_eq!(found.entries, before, "{what}: only what lies before it is believed");
+                // The last record may have been torn, and was then never acknowledged; any other was once whole.
+                assert_eq!(found.damage.is_none(), frame == last, "{what}");
+            };
+            for at in places[frame]..places[frame] + used {
+                for bit in 0..8 {
+                    let mut bytes = whole.clone();
+                    bytes[at] ^= 1 << bit;
+                    look(&bytes, &format!("record {frame}, byte {at}, bit {bit}"));
+                }
+            }
+            // A smaller length that is plausible, for the record and for its first entry, checksum of the header and all.
+            for smaller in 0..length {
+                let mut bytes = whole.clone();
+                bytes[places[frame] + 8..][..4].copy_from_slice(&smaller.to_le_bytes());
+                look(&bytes, &format!("record {frame}, length {smaller}"));
+                let mut header = FrameHeader::read(&whole, SALT, places[frame]).unwrap();
+                header.payload_bytes = smaller;
+                let header = header.write(SALT, places[frame]);
+                bytes[places[frame]..][..header.len()].copy_from_slice(&header);
+                look(&bytes, &format!("record {frame}, length {smaller} with its checksum"));
+            }
+            let mut bytes = whole.clone();
+            bytes[places[frame]..places[frame + 1]].fill(0);
+            look(&bytes, &format!("record {frame}, zeros"));
+        }
+        // The tail again, behind itself, once and as often as there is room: it counts where it was written, once.
+        let mut bytes = whole.clone();
+        let (from, to) = (places[last], places[last + 1]);
+        for at in (to..bytes.len() - (to - from)).step_by(PAGE_BYTES) {
+            bytes.copy_within(from..to, at);
+            assert_eq!(Reading::of(&bytes, SALT, 7), truth);
+        }
     }
 
     #[test]

@@ -16,4 +16,4 @@ mod options;
 pub mod store;
 
 pub use fault::Fault;
-pub use store::{Snapshot, Store, open};
+pub use store::{Snapshot, Store, open, open_reading};

@@ -102,6 +102,34 @@ pub fn open(path: &Path, chain: &ChainId, on_fault: fn(&Fault) -> !) -> Result<S
     Ok(Store { db, path: path.to_owned(), on_fault, writer, _lock: lock })
 }
 
+/// Opens the store of a chain for reading alone, on a disk that cannot be written to. Nothing on it is changed; every
+/// write fails.
+///
+/// # Errors
+/// There is no store, it is in use, is of another chain or format, is damaged, or cannot be read.
+pub fn open_reading(
+    path: &Path,
+    chain: &ChainId,
+    on_fault: fn(&Fault) -> !,
+) -> Result<Store, Fault> {
+    let name = path.join("lock");
+    let lock = taken(File::open(&name).map_err(Fault::io("open", &name))?, path)?;
+    let (journal, ledger) = (path.join("journal"), path.join("ledger"));
+    Journal::exists(&journal, chain)?;
+    let mut options = options::database();
+    options.create_if_missing(false);
+    options.create_missing_column_families(false);
+    let db = DB::open_cf_descriptors_read_only(&options, &ledger, options::families(), false)
+        .map_err(Fault::rocksdb("open", &ledger))?;
+    let record = db.get(FORMAT_KEY).map_err(Fault::rocksdb("read", &ledger))?;
+    let record = record.ok_or_else(|| not_a_ledger("the database has no format record"))?;
+    let (format, found) = decode_format(&record)?;
+    check(format, found, chain)?;
+    let failed = Some("opened for reading, because the disk could not be written to".to_owned());
+    let writer = Mutex::new(Writer { journal: Journal::unread(&journal)?, writes: 0, failed });
+    Ok(Store { db, path: path.to_owned(), on_fault, writer, _lock: lock })
+}
+
 impl Store {
     /// Writes all that a block changes, or nothing, and returns when it is durable. The journal begins anew.
     ///
@@ -158,6 +186,16 @@ impl Store {
     /// The journal is damaged before its end, or the ledger has lost commits since it was written; or the disk failed.
     pub fn replay(&self) -> Result<Vec<Vec<u8>>, Fault> {
         self.writer()?.journal.replay()
+    }
+
+    /// How many blocks must be committed until the journal is believed again, because it is damaged, or because the
+    /// ledger has lost what the journal knows to have been committed: 0 while all is well. Until then nothing can be
+    /// journalled, so nothing may be said; blocks can be committed.
+    ///
+    /// # Errors
+    /// The disk failed earlier.
+    pub fn distrusted_blocks(&self) -> Result<u64, Fault> {
+        Ok(self.writer()?.journal.distrusted())
     }
 
     /// The ledger as it stands now, whatever is committed later. It keeps old versions from being cleared away, so it is
@@ -332,11 +370,14 @@ fn lock(path: &Path) -> Result<File, Fault> {
     let name = path.join("lock");
     let options = &mut OpenOptions::new();
     let file = options.write(true).create(true).truncate(false).mode(0o600).open(&name);
-    let file = file.map_err(Fault::io("open", &name))?;
+    taken(file.map_err(Fault::io("open", &name))?, path)
+}
+
+fn taken(file: File, path: &Path) -> Result<File, Fault> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Fault::Locked { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(Fault::io("lock", &name)(error)),
+        Err(TryLockError::Error(error)) => Err(Fault::io("lock", &path.join("lock"))(error)),
     }
 }
 
@@ -628,7 +669,9 @@ mod tests {
             assert!(fault.to_string().contains("damaged before its end"), "{fault}");
             assert_eq!(fault.exit_code(), 5);
         }
+        assert_eq!(store.distrusted_blocks().unwrap(), 1);
         store.write(&[]).unwrap();
+        assert_eq!(store.distrusted_blocks().unwrap(), 0);
         store.journal(&entries(&["c"])).unwrap();
         assert_eq!(store.replay().unwrap(), entries(&["c"]));
     }
@@ -654,6 +697,7 @@ mod tests {
         let again = store(lost.path());
         let fault = again.replay().unwrap_err();
         assert!(fault.to_string().contains("older than the journal"), "{fault}");
+        assert_eq!(again.distrusted_blocks().unwrap(), 2);
         // Once what was lost has been fetched, "b" counts for nothing only after the commit that it preceded.
         again.write(&[]).unwrap();
         assert!(again.journal(&entries(&["c"])).is_err());
@@ -727,6 +771,44 @@ mod tests {
             drop(first);
             assert_eq!(store(&path).replay().unwrap(), entries(&["a"]));
         }
+    }
+
+    #[test]
+    fn a_store_for_reading_changes_nothing() {
+        let home = directory();
+        assert!(open_reading(home.path(), &CHAIN, die).is_err(), "there is nothing to read");
+        let first = store(home.path());
+        first.write(&[put(Column::Meta, b"tip", b"1")]).unwrap();
+        first.journal(&entries(&["a"])).unwrap();
+        let fault = open_reading(home.path(), &CHAIN, die).unwrap_err();
+        assert!(matches!(fault, Fault::Locked { .. }), "{fault}");
+        let other = ChainId(Hash([8; 32]));
+        drop(first);
+        assert!(matches!(open_reading(home.path(), &other, die), Err(Fault::Foreign { .. })));
+
+        let list = |path: &Path| -> Vec<_> {
+            let mut found: Vec<_> = [path.to_owned(), path.join("ledger")]
+                .iter()
+                .flat_map(|directory| fs::read_dir(directory).unwrap())
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.is_file())
+                .map(|path| (fs::read(&path).unwrap(), path))
+                .collect();
+            found.sort();
+            found
+        };
+        let before = list(home.path());
+        let reading = open_reading(home.path(), &CHAIN, die).unwrap();
+        assert_eq!(reading.get(Column::Meta, b"tip"), Some(b"1".to_vec()));
+        for fault in [
+            reading.write(&[put(Column::Meta, b"tip", b"2")]).unwrap_err(),
+            reading.journal(&entries(&["b"])).unwrap_err(),
+        ] {
+            assert!(matches!(fault, Fault::Failed { .. }), "{fault}");
+        }
+        drop(reading);
+        assert_eq!(list(home.path()), before);
+        assert_eq!(store(home.path()).replay().unwrap(), entries(&["a"]));
     }
 
     #[test]

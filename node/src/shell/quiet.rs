@@ -1,0 +1,206 @@
+//! The time between a start and the first word: listening for our own key, and waiting for room.
+
+use super::{Ask, Body, Ended, Heard, WAITING_BYTES};
+use crate::clock;
+use ledger::Rejection;
+use replica::{Elsewhere, Event, Received, Ticket};
+use std::{collections::VecDeque, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+use types::{Height, Transaction, TxId, Verified};
+
+/// How often it is looked whether the time is over.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long a connected quorum may say nothing. Each of them says how far it is at once, and again every second.
+const DEAF_MS: u64 = 15_000;
+/// How many events are kept for later. What is more is let go, as if the line were cut, and fetched later.
+const HELD_MAX: usize = 4096;
+
+/// What a validator does when it hears its own key say what its record does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listening {
+    /// Listen before the first vote, and stop if somebody else uses the key.
+    First,
+    /// Vote at once; stop all the same when somebody else is heard to use the key.
+    WhileVoting,
+    /// Vote never, and let the record take in what the key is heard to have signed: its ledger and record are replaced.
+    Only,
+}
+
+/// What came during the silence.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    events: VecDeque<Heard>,
+    /// What they take up of the room for what waits.
+    bytes: usize,
+    submissions: VecDeque<(Box<Verified<Transaction>>, oneshot::Sender<Result<TxId, Rejection>>)>,
+}
+
+impl Body {
+    /// Says nothing until it is known that nobody else speaks with our key, and there is room to remember what we say.
+    /// Gives what came meanwhile; nothing if the node is told to stop.
+    ///
+    /// The replica is restored but not heard: what it wants to say first waits, as does all that it would answer.
+    pub(super) async fn keep_quiet(
+        &mut self,
+        asked: &mut mpsc::Receiver<Ask>,
+        heard: &mut mpsc::Receiver<Heard>,
+        urgent: &mut mpsc::Receiver<Heard>,
+    ) -> Result<Option<Held>, Ended> {
+        let (mut held, mut deaf_until) = (Held::default(), None);
+        let until = match self.listening {
+            Listening::First => clock::after(self.listener.patience_ms()),
+            Listening::WhileVoting | Listening::Only => clock::instant(),
+        };
+        loop {
+            let late = clock::instant() >= until;
+            let heard_enough = self.listening != Listening::First || self.listener.has_heard();
+            let over = (late && heard_enough) || self.listener.is_pointless();
+            match self.listener.is_spoken_to() {
+                Err(unheard) if self.listening == Listening::First => {
+                    let until = deaf_until.get_or_insert_with(|| clock::after(DEAF_MS));
+                    if clock::instant() >= *until {
+                        return Err(unheard.into());
+                    }
+                }
+                Ok(()) | Err(_) => deaf_until = None,
+            }
+            self.silence = (!over).then(|| {
+                "listening whether another process uses this validator's key, before it votes"
+                    .to_owned()
+            });
+            self.publish_status();
+            if over && self.room.shortage().is_none() {
+                return Ok(Some(held));
+            }
+            tokio::select! {
+                biased;
+                Some(event) = urgent.recv() => self.overhear(event, &mut held)?,
+                Some(event) = heard.recv() => self.overhear(event, &mut held)?,
+                Some(ask) = asked.recv() => match ask {
+                    Ask::Submit(_, answer) if late || self.room.shortage().is_some() => {
+                        answer.send(Err(Rejection::Full)).unwrap_or(());
+                    }
+                    Ask::Submit(tx, answer) => held.submissions.push_back((tx, answer)),
+                    Ask::Watch(id, answer) => self.watch(id, answer),
+                    Ask::IsPending(id, answer) => answer.send(self.replica.is_pending(&id)).unwrap_or(()),
+                    Ask::Stop(done) => {
+                        done.send(()).unwrap_or(());
+                        return Ok(None);
+                    }
+                },
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    fn overhear(&mut self, (event, room): Heard, held: &mut Held) -> Result<(), Ended> {
+        match &event {
+            Event::Connected(peer) => {
+                let greeting = self.listener.greet(*peer, clock::now());
+                self.effects_now(greeting);
+            }
+            Event::Lost(peer) => self.listener.lost(*peer),
+            // Who listens like us asks like us. The answer is what is on the disk, and nothing follows from it.
+            Event::Received(_, Received::Ask(_)) => {
+                for answer in self.replica.step(clock::now(), event)? {
+                    self.effects_now(answer);
+                }
+                return Ok(());
+            }
+            Event::Received(peer, received) => {
+                self.compare(received)?;
+                if let Some(question) = self.listener.ask(*peer, received) {
+                    self.effects_now(question);
+                }
+                if matches!(received, Received::Tell(..)) {
+                    // The answer to our question, not to the replica's.
+                    return Ok(());
+                }
+            }
+            Event::Submitted(..) | Event::Elapsed(_) | Event::Committed(_) | Event::Checked(_) => {}
+        }
+        let is_line = matches!(event, Event::Connected(_) | Event::Lost(_));
+        let bytes = room.as_ref().map_or(0, |room| room.num_permits());
+        // Half of the room stays free, or the answer that ends the silence would find none.
+        let fits = held.events.len() < HELD_MAX && held.bytes + bytes <= WAITING_BYTES / 2;
+        if is_line || fits {
+            held.bytes += bytes;
+            held.events.push_back((event, room));
+        }
+        Ok(())
+    }
+
+    /// Does what the listener wants, which never waits for what the replica wants.
+    fn effects_now(&self, effect: replica::Effect) {
+        if let replica::Effect::Send(to, channel, bytes) = effect {
+            self.network.send(to, channel, bytes.into());
+        }
+    }
+
+    /// Gives the replica what came during the silence.
+    pub(super) fn catch_up_with(&mut self, held: Held) -> Result<(), Ended> {
+        for (event, _room) in held.events {
+            self.feed(event)?;
+        }
+        for (tx, answer) in held.submissions {
+            self.next_ticket += 1;
+            let ticket = Ticket(self.next_ticket);
+            self.answers.insert(ticket, answer);
+            self.feed(Event::Submitted(ticket, *tx))?;
+        }
+        Ok(())
+    }
+
+    /// Compares what a neighbour said with what our key has signed.
+    pub(super) fn compare(&mut self, received: &Received) -> Result<(), Ended> {
+        // Only a certificate of a height that is over can be heard again and again; each raises the floor at most once.
+        while let Err(elsewhere) = self.listener.hear(received) {
+            self.elsewhere(elsewhere)?;
+        }
+        Ok(())
+    }
+
+    /// Our key spoke, and it was not us.
+    pub(super) fn elsewhere(&mut self, elsewhere: Elsewhere) -> Result<(), Ended> {
+        match self.listening {
+            Listening::First | Listening::WhileVoting => Err(Ended::Elsewhere(elsewhere)),
+            Listening::Only => {
+                let Elsewhere { height, round, .. } = elsewhere;
+                tracing::warn!(%height, %round, "this key signed what its record does not have; the record takes it in");
+                self.signatures.raise(height).map_err(Ended::Record)?;
+                self.listener.raise(height);
+                Ok(())
+            }
+        }
+    }
+
+    /// Why this validator does not vote though it could, if that is so.
+    pub(super) fn why_silent(&self) -> Option<String> {
+        self.silence.clone().or_else(|| {
+            let (until, why) = self.silent_until.as_ref()?;
+            (self.replica.height() < *until)
+                .then(|| format!("follows without voting until block {until} is committed: {why}"))
+        })
+    }
+}
+
+/// Up to which height a validator must not vote though its record says nothing else, and why.
+pub(super) fn silent_until(
+    tip: Height,
+    distrusted_blocks: u64,
+    signed: Height,
+) -> Option<(Height, String)> {
+    if distrusted_blocks > 0 {
+        let why = "the journal beside the ledger is damaged, or newer than the ledger, so this validator may have \
+                   forgotten what it signed; check the disk"
+            .to_owned();
+        return Some((tip.plus(distrusted_blocks).max(signed), why));
+    }
+    (signed > tip.next()).then(|| {
+        let why = format!(
+            "the ledger here ends at block {tip}, and this key may have signed up to height {signed}. If every validator \
+             lost its ledger, put a backup of one in its place: a network is never begun anew by itself"
+        );
+        (signed, why)
+    })
+}
