@@ -520,7 +520,9 @@ fn a_node_in_this_process_that_panics() {
     runtime.block_on(async move {
         let home = std::path::PathBuf::from(home);
         tokio::spawn(async move {
-            node::run::run(&home, node::run::Until::Told).await.unwrap();
+            node::run::run(&home, node::run::Until::Told, node::shell::Listening::First)
+                .await
+                .unwrap();
         });
         let client = client::Client::new(&api).unwrap();
         while !client.status().await.is_ok_and(|status| status.height.0 > 0) {
