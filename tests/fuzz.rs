@@ -484,7 +484,7 @@ fn evidence_and_the_file_it_is_kept_in() {
     let sound = (lines.join("\n") + "\n").into_bytes();
     fuzz("evidence file", vec![sound, b"\n".to_vec()], |bytes| {
         std::fs::write(&file, bytes).unwrap();
-        let mut records = match Records::open(directory.path(), &id, &committee) {
+        let mut records = match Records::open(directory.path(), &id, |_| committee.clone()) {
             Ok(records) => records,
             Err(error) => return kind(error),
         };
@@ -492,7 +492,7 @@ fn evidence_and_the_file_it_is_kept_in() {
         let kept = records.iter().count();
         // It can be written on to, whatever it holds, and what was written is read.
         assert!(records.add(two_votes(&chain, 9), &id, &committee).unwrap());
-        let again = Records::open(directory.path(), &id, &committee).unwrap();
+        let again = Records::open(directory.path(), &id, |_| committee.clone()).unwrap();
         assert_eq!(again.iter().count(), kept + 1, "what was added is there");
         format!("{kept} kept")
     });
@@ -503,7 +503,7 @@ fn a_flood_of_evidence_is_kept_once_and_not_for_ever() {
     let chain = Chain::new("fuzz", 1);
     let (id, committee) = (chain.genesis().chain(), chain.genesis().committee());
     let directory = tempfile::tempdir().unwrap();
-    let mut records = Records::open(directory.path(), &id, &committee).unwrap();
+    let mut records = Records::open(directory.path(), &id, |_| committee.clone()).unwrap();
     let size = || std::fs::metadata(directory.path().join("evidence.hex")).unwrap().len();
     // Forged, or no contradiction at all, a thousand times: nothing is written.
     let Evidence::Votes([one, two]) = two_votes(&chain, 1) else { unreachable!("they are votes") };
@@ -528,7 +528,7 @@ fn a_flood_of_evidence_is_kept_once_and_not_for_ever() {
     }
     assert_eq!((size(), records.iter().count()), (once, 1));
     // And after a restart.
-    let mut records = Records::open(directory.path(), &id, &committee).unwrap();
+    let mut records = Records::open(directory.path(), &id, |_| committee.clone()).unwrap();
     assert!(!records.add(Evidence::Votes([two, one]), &id, &committee).unwrap());
     assert_eq!(size(), once);
 }

@@ -142,7 +142,7 @@ impl Chain {
         let sized = core::iter::once((&tx, bytes));
         let (block, outcome, refused) = propose(&self.rules, &self.state, &self.tip, now, 1, sized);
         assert_eq!(admitted.err(), refused.first().map(|(_, why)| why.clone()));
-        let again = validate(&self.rules, &self.state, &self.tip, now, &block, |_| None).unwrap();
+        let again = validate(&self.rules, &self.state, &self.tip, &block, |_| None).unwrap();
         assert_eq!(again.tip(), outcome.tip());
         self.append(block, outcome);
         refused.first().map_or(Ok(record), |(_, why)| Err(why.code()))

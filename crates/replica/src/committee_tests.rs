@@ -227,6 +227,7 @@ impl Hall {
                     self.nodes[n].admits = peers.into_iter().collect();
                     self.relink();
                 }
+                Effect::Check(unchecked) => self.step(n, Event::Checked(unchecked.check())),
                 Effect::Accuse(_) => self.accused += 1,
                 // One that is behind may not see yet that the change before is over.
                 Effect::Answer(_, answer) => self.accepted += usize::from(answer.is_ok()),

@@ -286,7 +286,7 @@ mod tests {
     use types::{BlockId, Hash, SecretKey};
 
     /// A committee of four, of which we are seat 2.
-    fn genesis() -> (Genesis, Vec<SecretKey>) {
+    fn genesis() -> (types::Genesis, Vec<SecretKey>) {
         (crate::tests::genesis(), (0..4).map(|n| crate::tests::secret(1, n)).collect())
     }
 
@@ -395,17 +395,17 @@ mod tests {
             Listener::new(&Rules::new(&genesis), &Voter::new(secrets[2].clone()), Height(4));
         assert!(!listener.has_heard());
         for (n, deaf) in [(1, false), (2, true), (3, true)] {
-            listener.greet(Peer([n; 32]));
+            listener.greet(Peer([n; 32]), Timestamp(0));
             assert_eq!(listener.is_spoken_to().is_err(), deaf, "{n} lines");
         }
         listener.lost(Peer([3; 32]));
         listener.lost(Peer([2; 32]));
         assert!(listener.is_spoken_to().is_ok(), "one line is no quorum");
-        listener.greet(Peer([2; 32]));
-        assert!(listener.ask(Peer([1; 32]), &Received::Status(Height(9))).is_some());
+        listener.greet(Peer([2; 32]), Timestamp(0));
+        assert!(listener.ask(Peer([1; 32]), &Received::Status(Height(9), Timestamp(0))).is_some());
         assert!(listener.is_spoken_to().is_ok());
         assert!(!listener.has_heard(), "its blocks have not come");
-        assert!(listener.ask(Peer([1; 32]), &Received::Tell(Vec::new())).is_none());
+        assert!(listener.ask(Peer([1; 32]), &Received::Tell(Height(1), Vec::new())).is_none());
         assert!(!listener.has_heard(), "no blocks are no answer");
     }
 
@@ -415,14 +415,14 @@ mod tests {
         let new = Voter::new(secrets[2].clone());
         let mut listener = Listener::new(&Rules::new(&genesis), &new, Height(0));
         assert!(!listener.is_pointless(), "nobody has spoken");
-        assert!(listener.ask(Peer([1; 32]), &Received::Status(Height(0))).is_none());
+        assert!(listener.ask(Peer([1; 32]), &Received::Status(Height(0), Timestamp(0))).is_none());
         assert!(!listener.is_pointless(), "one is no quorum");
-        assert!(listener.ask(Peer([2; 32]), &Received::Status(Height(0))).is_none());
+        assert!(listener.ask(Peer([2; 32]), &Received::Status(Height(0), Timestamp(0))).is_none());
         assert!(listener.is_pointless());
-        assert!(listener.ask(Peer([3; 32]), &Received::Status(Height(7))).is_some());
+        assert!(listener.ask(Peer([3; 32]), &Received::Status(Height(7), Timestamp(0))).is_some());
         assert!(!listener.is_pointless(), "somebody has a block: a copied key may have signed it");
         assert!(
-            listener.ask(Peer([3; 32]), &Received::Status(Height(7))).is_none(),
+            listener.ask(Peer([3; 32]), &Received::Status(Height(7), Timestamp(0))).is_none(),
             "asked already"
         );
         assert!(listener.patience_ms() > 0 && listener.patience_ms() <= LISTEN_MS_MAX);
@@ -430,7 +430,7 @@ mod tests {
         let mut used =
             Listener::new(&Rules::new(&genesis), &Voter { floor: Height(1), ..new }, Height(0));
         for n in 1..4 {
-            assert!(used.ask(Peer([n; 32]), &Received::Status(Height(0))).is_none());
+            assert!(used.ask(Peer([n; 32]), &Received::Status(Height(0), Timestamp(0))).is_none());
         }
         assert!(!used.is_pointless(), "this key has a past");
     }

@@ -7,11 +7,10 @@ use types::{Header, block::BLOCK_BYTES_MAX};
 fn validate(
     rules: &Rules,
     state: &impl State,
-    now: Timestamp,
     block: &Block,
     known: impl Fn(&Transaction) -> Option<Verified<Transaction>>,
 ) -> Result<Outcome, ledger::Invalid> {
-    ledger::validate(rules, state, &ledger::tip(rules, state), now, block, known)
+    ledger::validate(rules, state, &ledger::tip(rules, state), block, known)
 }
 
 /// A proposal of a block as new, signed by a seat.
@@ -212,12 +211,12 @@ fn a_block_one_over_a_limit_gets_no_vote() {
         let mut block = three.clone();
         let rules = Rules::new(&base.genesis);
         // Another genesis is another chain; what is compared here is the size alone.
-        let foreign = validate(&rules, &Disk::default(), base.clock(), &block, |_| None);
+        let foreign = validate(&rules, &Disk::default(), &block, |_| None);
         assert!(matches!(foreign, Err(ledger::Invalid::Header { field: "chain" })));
         block.header.chain = *rules.chain();
         block.transactions = (1..=3).map(|n| tx(*rules.chain(), n, vec![issue(n)])).collect();
         block.header.payload = Block::payload(&block.transactions);
-        let judged = validate(&rules, &Disk::default(), base.clock(), &block, |_| None);
+        let judged = validate(&rules, &Disk::default(), &block, |_| None);
         let is_size = matches!(judged, Err(ledger::Invalid::Size));
         assert_eq!(is_size, !fits, "{allowed} bytes: {judged:?}");
     }
@@ -376,7 +375,7 @@ fn a_block_gives_the_same_roots_whatever_waits_and_however_many_execute_it() {
         let (rules, mut memory) = (Rules::new(genesis), Memory::default());
         for (block, certificate) in blocks.clone() {
             let known = |tx: &Transaction| knows.then(|| tx.clone().verify(&chain).unwrap());
-            let outcome = validate(&rules, &memory, block.header.time, &block, known).unwrap();
+            let outcome = validate(&rules, &memory, &block, known).unwrap();
             let certified =
                 types::Certified::verify(block, certificate, &chain, rules.committee()).unwrap();
             memory.write(ledger::commit(certified, outcome).writes());
@@ -428,7 +427,8 @@ fn a_node_whose_execution_differs_stops_itself_and_says_where() {
         signatures: signatures.to_vec(),
     };
     types::Certified::verify(agreed.clone(), certificate, &town.chain, rules.committee()).unwrap();
-    let stuck = town.nodes[3].replica.as_ref().unwrap().execute(&agreed).unwrap_err().to_string();
+    let stuck =
+        town.nodes[3].replica.as_ref().unwrap().execute(&agreed, &[]).unwrap_err().to_string();
     let change = &sound.1.changes()[0];
     for part in [
         "at height 1",

@@ -234,7 +234,8 @@ impl School {
                 | Effect::Sign(_)
                 | Effect::Answer(..)
                 | Effect::Refused(..)
-                | Effect::Accuse(_) => {}
+                | Effect::Accuse(_)
+                | Effect::Admit(_) => {}
             }
         }
     }
