@@ -167,8 +167,14 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// Whether a file is compiled into tests only, as the `lib.rs` beside it says.
 fn is_unit_test(path: &Path) -> bool {
-    let library = fs::read_to_string(path.with_file_name("lib.rs")).unwrap_or_default();
-    path.ends_with("tests.rs") && library.contains("#[cfg(test)]\nmod tests;\n")
+    // A file of its own, or one of a folder of them, which only the library's tests name.
+    let of = |library: &Path| {
+        let text = fs::read_to_string(library).unwrap_or_default();
+        text.contains("#[cfg(test)]\nmod tests;\n")
+    };
+    let folder = path.parent().filter(|folder| folder.ends_with("tests"));
+    (path.ends_with("tests.rs") && of(&path.with_file_name("lib.rs")))
+        || folder.is_some_and(|folder| of(&folder.with_file_name("lib.rs")))
 }
 
 /// Lines of code that contain one of the words, comments and unit tests aside, as `file:line: text`.

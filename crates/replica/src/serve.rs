@@ -68,6 +68,13 @@ impl<S: State> Replica<S> {
         self.answer(peer, effects);
     }
 
+    /// The answer to a neighbour that asks before we take part: those who start together would otherwise all listen, and
+    /// none would speak. It costs no budget; the time is short, and the network has allowances of its own.
+    #[must_use]
+    pub fn tell(&self, peer: Peer, question: Question) -> Effect {
+        Effect::Send(To::One(peer), Channel::Sync, self.blocks(question))
+    }
+
     /// The budgets grow; questions that waited are answered.
     pub(crate) fn refill(&mut self, effects: &mut Vec<Effect>) {
         for budget in self.serve.0.values_mut() {
