@@ -50,7 +50,7 @@ const TABLE: &[Row] = &[
         "prometheus-client", "reqwest", "serde", "serde_json", "thiserror", "tokio", "toml", "tower-http", "tracing",
         "tracing-subscriber", "utoipa",
     ]),
-    ("tests", ALL, &["anyhow", "clap", "ed25519-dalek", "nix", "reqwest", "serde_json", "tempfile", "tokio"]),
+    ("tests", ALL, &["anyhow", "clap", "ed25519-dalek", "nix", "reqwest", "serde_json", "tempfile", "tokio", "toml"]),
 ];
 
 /// Tools that are confined, and where.

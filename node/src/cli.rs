@@ -16,7 +16,7 @@ use std::{
     process::ExitCode,
     time::Duration,
 };
-use types::{AgencyCode, Height, Text, Timestamp};
+use types::{AgencyCode, Height, Text, Timestamp, authority::Possessed};
 
 /// Runs validators of a Minlian ledger, alone or a whole development network on one machine.
 #[derive(Debug, Parser)]
@@ -195,6 +195,21 @@ enum KeyCommand {
         #[arg(long)]
         voted_until: Option<u64>,
     },
+    /// Print a key with the holder's word that it is an agency's, for a proposal that enrols it on a running chain.
+    Possess {
+        /// The key's file.
+        #[arg(long)]
+        key: PathBuf,
+        /// What it is for.
+        #[arg(long, value_enum)]
+        purpose: Purpose,
+        /// The agency, by its 统一社会信用代码.
+        #[arg(long)]
+        agency: AgencyCode,
+        /// The chain's genesis file: the word is good on this chain only.
+        #[arg(long)]
+        genesis: PathBuf,
+    },
     /// Print an agency's public keys, for the one who builds genesis.
     Enrol {
         /// The agency, by its 统一社会信用代码.
@@ -220,6 +235,16 @@ enum Purpose {
     Transport,
     /// Signs transactions.
     Organisation,
+}
+
+impl Purpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Consensus => "consensus",
+            Self::Transport => "transport",
+            Self::Organisation => "organisation",
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -618,11 +643,7 @@ async fn recover(directory: &Path) -> anyhow::Result<ExitCode> {
 fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
     match command {
         KeyCommand::New { purpose, agency, out } => {
-            let purpose = match purpose {
-                Purpose::Consensus => "consensus",
-                Purpose::Transport => "transport",
-                Purpose::Organisation => "organisation",
-            };
+            let purpose = purpose.name();
             let secret = home::new_key(&out, purpose, agency)?;
             print(&format!("{}\n{purpose} key written to {}", secret.public(), out.display()));
         }
@@ -638,6 +659,11 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
                 floor => SignState::create(&key, secret.public(), floor.unwrap_or_default())?,
             };
             print(&record);
+        }
+        KeyCommand::Possess { key, purpose, agency, genesis } => {
+            let secret = home::read_key(&key, purpose.name())?;
+            let chain = home::read_genesis(&genesis)?.chain();
+            print(&serde_json::to_string(&Possessed::sign(&secret, &chain, &agency))?);
         }
         KeyCommand::Enrol { agency, organisation, consensus, transport } => {
             let seat = consensus.as_deref().zip(transport.as_deref());

@@ -1,0 +1,257 @@
+//! A chain that governs itself, with real validators: a fifth joins, the first leaves, an agency is enrolled and records.
+
+#![cfg(test)]
+
+use serde_json::{Value, json};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+use tests::{Network, program, program::Ran, say};
+use types::{AgencyCode, Height, PublicKey};
+
+/// The agency of the fourth validator, which operates the fifth as well.
+const FOURTH: &str = "11350000MXDEX004X2";
+/// An agency that genesis does not know.
+const NEW: &str = "11350100MXDEX00587";
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("temporary directories have plain names")
+}
+
+/// A process that ends with the test.
+struct Fifth(Child);
+
+impl Drop for Fifth {
+    fn drop(&mut self) {
+        self.0.kill().unwrap_or(());
+        self.0.wait().map(drop).unwrap_or(());
+    }
+}
+
+/// What governs: one record at a time, submitted as an operator would, through validator 2.
+struct Hall<'a> {
+    net: &'a Network,
+    number: u32,
+}
+
+impl Hall<'_> {
+    fn say(&mut self, key: &str, operation: &Value) -> (i32, Value) {
+        self.number += 1;
+        let file = self.net.scratch().join(format!("act-{}.ndjson", self.number));
+        fs::write(&file, format!("{operation}\n")).unwrap();
+        let receipts = self.net.scratch().join(format!("act-{}.receipts", self.number));
+        let rejected = self.net.scratch().join(format!("act-{}.rejected", self.number));
+        let ran = Ran::of(
+            &program::command("minlian")
+                .args(["submit", path(&file), "--wait", "committed", "--node", &self.net.url(2)])
+                .args(["--key", path(&self.net.key(key)), "--receipts", path(&receipts)])
+                .args(["--rejected", path(&rejected)])
+                .output()
+                .unwrap(),
+        );
+        let read = |file: &Path| {
+            let text = fs::read_to_string(file).unwrap_or_default();
+            text.lines().next().and_then(|line| serde_json::from_str(line).ok())
+        };
+        let row: Option<Value> = read(&receipts).or_else(|| read(&rejected));
+        (ran.code, row.unwrap_or_else(|| panic!("{}{}", ran.stdout, ran.stderr)))
+    }
+
+    /// Proposed by the first agency and approved by the second, which is enough of three. Gives the height of the approval.
+    fn change(&mut self, change: &Value, target: &Value) -> Height {
+        let at = "2026-06-01T08:00:00+08:00";
+        let (code, row) =
+            self.say("v1", &json!({ "op": "govern.propose", "at": at, "change": change }));
+        assert_eq!(code, 0, "{row}");
+        let proposal = row["record"].as_str().unwrap().to_owned();
+        let approve =
+            json!({ "op": "govern.approve", "at": at, "proposal": proposal, "target": target });
+        // Who does not govern does not approve.
+        let (code, row) = self.say("v4", &approve);
+        assert_ne!(code, 0);
+        assert!(row.to_string().contains("E-AUTH-ROLE"), "{row}");
+        let (code, row) = self.say("v3", &approve);
+        assert_eq!(code, 0, "{row}");
+        Height(row["height"].as_u64().unwrap())
+    }
+}
+
+fn key(file: &Path, purpose: &str, agency: &str, genesis: &Path) -> Value {
+    program::minlian_node(&[
+        "key",
+        "new",
+        "--purpose",
+        purpose,
+        "--agency",
+        agency,
+        "--out",
+        path(file),
+    ])
+    .expect(0);
+    let word = program::minlian_node(&[
+        "key",
+        "possess",
+        "--key",
+        path(file),
+        "--purpose",
+        purpose,
+        "--agency",
+        agency,
+        "--genesis",
+        path(genesis),
+    ])
+    .expect(0);
+    serde_json::from_str(&word.stdout).unwrap()
+}
+
+/// The directory of a fifth validator: like the first's, with keys and ports of its own, and the other four as neighbours.
+fn fifth(net: &Network) -> (PathBuf, Value, Value) {
+    let home = net.scratch().join("v5");
+    fs::create_dir_all(home.join("keys")).unwrap();
+    let keys = ["consensus", "transport"].map(|purpose| {
+        let file = home.join(format!("keys/{purpose}.json"));
+        key(&file, purpose, FOURTH, &net.genesis())
+    });
+    let record = home.join("keys/consensus.json");
+    if !home.join("keys/consensus.signed").exists() {
+        program::minlian_node(&["key", "sign-state", "--key", path(&record), "--never-voted"])
+            .expect(0);
+    }
+    let text = fs::read_to_string(net.network_home().join("v1/node.toml")).unwrap();
+    let mut config: toml::Table = text.parse().unwrap();
+    let own = net.listens(1);
+    let port = |number: u16| SocketAddr::new(own.ip(), own.port() + number).to_string();
+    config.insert("genesis".into(), path(&net.genesis()).into());
+    config.insert("data".into(), path(&home.join("data")).into());
+    for purpose in ["consensus", "transport"] {
+        let file = home.join(format!("keys/{purpose}.json"));
+        config.insert(format!("{purpose}_key"), path(&file).into());
+    }
+    config.insert("api".into(), net.url(5).trim_start_matches("http://").into());
+    config.insert("listen".into(), vec![port(4)].into());
+    // The first's own key is in the second's list.
+    let text = fs::read_to_string(net.network_home().join("v2/node.toml")).unwrap();
+    let second: toml::Table = text.parse().unwrap();
+    let address = |peer: &toml::Value| peer["addresses"].to_string().contains(&own.to_string());
+    let first = second["peers"].as_array().unwrap().iter().find(|peer| address(peer)).unwrap();
+    config["peers"].as_array_mut().unwrap().push(first.clone());
+    fs::write(home.join("node.toml"), config.to_string()).unwrap();
+    let [consensus, transport] = keys;
+    (home, consensus, transport)
+}
+
+async fn within(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !done().await {
+        assert!(began.elapsed() < Duration::from_secs(90), "{what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fifth_validator_joins_the_first_leaves_and_a_new_agency_records() {
+    let net = Network::up();
+    let mut hall = Hall { net: &net, number: 0 };
+    let network = json!("network");
+    let (home, consensus, transport) = fifth(&net);
+    let own: PublicKey = serde_json::from_value(consensus["key"].clone()).unwrap();
+
+    // Before it is enrolled nobody speaks with it.
+    let log = fs::File::create(net.scratch().join("v5.log")).unwrap();
+    let mut five = Fifth(
+        program::command("minlian-node")
+            .args(["start", "--home", path(&home)])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap(),
+    );
+    let seat = json!({ "agency": FOURTH, "consensus_key": consensus, "transport_key": transport });
+    let change = json!({ "committee": { "join": [seat], "leave": [] } });
+    let approved = hall.change(&change, &network);
+    let from = Height(approved.0 + 20);
+    within("the committee of five decides", async || {
+        net.node_status(2).await.height >= Height(from.0 + 5)
+    })
+    .await;
+    let told = || fs::read_to_string(net.scratch().join("v5.log")).unwrap();
+    for validator in [1, 2, 3, 4] {
+        let status = net.node_status(validator).await;
+        assert_eq!((status.validators.len(), status.quorum), (5, 4), "v{validator}");
+        assert!(status.validators.iter().all(|v| v.reachable), "v{validator}\n{}", told());
+    }
+    assert!(five.0.try_wait().unwrap().is_none(), "{}", told());
+    within("the fifth votes", async || {
+        let height = net.node_status(5).await.height;
+        let block = net.client(5).block(height).await.unwrap().unwrap();
+        block.certificate.signatures.iter().any(|(seat, _)| *seat == 4)
+    })
+    .await;
+    assert!(told().contains("seat"), "{own} has a seat:\n{}", told());
+
+    // The first leaves: from that height it is spoken to no more.
+    let first: Value = {
+        let file = net.network_home().join("v1/keys/consensus.json");
+        let file = if file.exists() { file } else { net.network_home().join("v1/consensus.json") };
+        serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+    };
+    let change = json!({ "committee": { "join": [], "leave": [first["public"]] } });
+    let approved = hall.change(&change, &network);
+    let from = Height(approved.0 + 20);
+    within("the committee without the first decides", async || {
+        net.node_status(2).await.height >= Height(from.0 + 5)
+    })
+    .await;
+    for validator in [2, 3, 4, 5] {
+        let status = net.node_status(validator).await;
+        assert_eq!((status.validators.len(), status.quorum), (4, 3), "v{validator}");
+        assert!(status.validators.iter().all(|v| v.reachable), "v{validator}: {status:?}");
+    }
+    within("the first is left alone", async || {
+        let status = net.node_status(1).await;
+        status.height < net.node_status(2).await.height
+    })
+    .await;
+
+    // An agency that genesis does not know is enrolled, granted a role, and records.
+    let organisation = key(&net.key("new"), "organisation", NEW, &net.genesis());
+    let enrolment = json!({
+        "code": NEW, "name": "市农业农村部门(示例)", "region": "350100", "level": "city",
+        "parent": null, "keys": [organisation],
+    });
+    let target = json!({ "agency": NEW });
+    hall.change(&json!({ "enrol": enrolment }), &target);
+    let role = json!({ "item": { "regions": ["350100"] } });
+    let grant = json!({ "grant": { "agency": NEW, "role": role, "until": null } });
+    hall.change(&grant, &target);
+    let ran = Ran::of(
+        &program::command("minlian")
+            .args(["status", &format!("agency:{NEW}"), "--node", &net.url(3)])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains(NEW), "{}", ran.stdout);
+
+    // What is on the disk of one that lived through it all is sound, and it comes back with the committee it left.
+    net.testnet(&["kill", "v2"]);
+    let home = net.network_home().join("v2");
+    program::minlian_node(&["fsck", "--home", path(&home)]).expect(0);
+    net.testnet(&["start", "v2"]);
+    let above = net.node_status(3).await.height;
+    within("the second votes again", async || {
+        let height = net.node_status(3).await.height;
+        let block = net.client(3).block(height).await.unwrap().unwrap();
+        // It sits first now.
+        height > above && block.certificate.signatures.iter().any(|(seat, _)| *seat == 0)
+    })
+    .await;
+    let height = net.node_status(3).await.height;
+    say(&format!("{AGENCIES} agencies, {height} blocks, committees of 4, 5 and 4", AGENCIES = 1));
+    assert!(AgencyCode::new(NEW).is_ok());
+}
