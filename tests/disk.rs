@@ -189,6 +189,25 @@ async fn a_sync_that_fails_ends_the_process_and_is_never_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_synced_is_not_said_to_be_accepted() {
+    let network = Network::up();
+    network.testnet(&["kill", "v3"]);
+    let mut node = Node::start(&network, 3, "");
+    let height = network.node_status(1).await.height;
+    network.votes_again(3, height).await;
+    node.rules("fsync EIO 1 0 /data/waiting\n");
+    let tx = network.sign(&network.signer("issuer"), vec![licence("not synced")]).await;
+    let answer = network.client(3).submit(&tx, Wait::Accepted).await;
+    assert!(answer.is_err(), "{answer:?}");
+    assert_eq!(node.end().await, Some(74), "{}", node.log());
+    let injected = node.injected();
+    assert_eq!(injected.len(), 1, "one sync, not tried again: {injected:?}");
+    drop(node);
+    network.testnet(&["start", "v3"]);
+    all_is_well(&network, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_room_nothing_is_voted_on_everything_is_served_and_it_goes_on_by_itself() {
     let network = Network::up();
     let receipt = network.commit(1, vec![licence("before the disk was full")]).await;

@@ -295,7 +295,7 @@ async fn transaction(
 
 /// The receipt of a transaction that waits no longer.
 fn decided(node: &Shared, id: TxId) -> Option<Receipt> {
-    let refused = || node.handle.refusal(&id).map(|rejection| refused_receipt(id, &rejection));
+    let refused = || node.handle.refusal(&id).map(|reason| refused_receipt(id, &reason));
     committed_receipt(&node.handle.store, &id).or_else(refused)
 }
 

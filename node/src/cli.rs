@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use std::{
     fs,
     io::Write as _,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -626,6 +627,7 @@ async fn recover(directory: &Path) -> anyhow::Result<ExitCode> {
         fs::rename(&config.data, &aside).with_context(|| {
             format!("cannot move {} to {}", config.data.display(), aside.display())
         })?;
+        keep_accepted(&aside, &config.data)?;
         print(&format!(
             "the old ledger is kept in {}; remove it when you no longer need it",
             aside.display()
@@ -638,6 +640,24 @@ async fn recover(directory: &Path) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(code)
+}
+
+/// What was accepted here is no part of the ledger, and no other validator may have it.
+fn keep_accepted(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let (from, to) = (from.join(store::waiting::FILE), to.join(store::waiting::FILE));
+    if !from.exists() {
+        return Ok(());
+    }
+    let carry = || {
+        let directory = to.parent().unwrap_or_else(|| Path::new("."));
+        fs::DirBuilder::new().mode(0o700).create(directory)?;
+        fs::copy(&from, &to)?;
+        fs::File::open(&to)?.sync_all()?;
+        fs::File::open(directory)?.sync_all()
+    };
+    carry().with_context(|| {
+        format!("cannot copy {} to {}; copy it before you start", from.display(), to.display())
+    })
 }
 
 fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {

@@ -42,6 +42,10 @@ pub struct Metrics {
     pub offences: Counter,
     /// Proofs that a validator said two things.
     pub accusations: Counter,
+    /// Submissions answered as accepted, each after it was synced.
+    pub accepted: Counter,
+    /// Seconds to write down and sync what is to be accepted; its count is the number of syncs.
+    pub accepted_seconds: Histogram,
     /// Seconds to append to the journal and sync it.
     pub journal_seconds: Histogram,
     /// Seconds to write a block and sync it.
@@ -70,6 +74,8 @@ impl Default for Metrics {
             refused: Family::default(),
             offences: Counter::default(),
             accusations: Counter::default(),
+            accepted: Counter::default(),
+            accepted_seconds: seconds(),
             journal_seconds: seconds(),
             commit_seconds: seconds(),
             refused_peers: Gauge::default(),
@@ -118,6 +124,16 @@ impl Default for Metrics {
             "accusations",
             "Proofs that a validator said two things",
             metrics.accusations.clone(),
+        );
+        registry.register(
+            "transactions_accepted",
+            "Submissions answered as accepted",
+            metrics.accepted.clone(),
+        );
+        registry.register(
+            "accepted_seconds",
+            "Writing down what is to be accepted, synced once for many",
+            metrics.accepted_seconds.clone(),
         );
         registry.register(
             "journal_seconds",

@@ -1,9 +1,12 @@
 //! The replica's body: one thread that feeds it events and performs its effects, in order and completely.
 
+mod accepted;
 mod quiet;
 
+pub use accepted::Reason;
 pub use quiet::Listening;
 
+use accepted::{Asker, Forward, Keeper, Memory, Refusals};
 use crate::{
     clock,
     evidence::Records,
@@ -29,8 +32,6 @@ use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use types::{ChainId, Genesis, Height, SecretKey, Transaction, TxId, Verified, net::Peer};
 
-/// How many refusals are remembered for those who ask later.
-const REFUSALS_KEPT: usize = 10_000;
 /// How often an observer may be told something new between two blocks.
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 /// How long an alarm is put off while there is no room.
@@ -116,6 +117,8 @@ pub struct Handle {
     pub store: Arc<Store>,
     refused: Arc<Mutex<Refusals>>,
     evidence: Arc<Mutex<Records>>,
+    /// What waits on a disk that is only read: nobody proposes it for now, and it is not forgotten.
+    recalled: Arc<BTreeSet<TxId>>,
 }
 
 /// What the replica said of itself, and when.
@@ -133,25 +136,6 @@ pub struct Snapshot {
     pub seat: Option<u16>,
     /// Why this validator follows without voting, if it does.
     pub silence: Option<String>,
-}
-
-#[derive(Debug, Default)]
-struct Refusals {
-    by_id: BTreeMap<TxId, Rejection>,
-    order: VecDeque<TxId>,
-}
-
-impl Refusals {
-    fn add(&mut self, id: TxId, rejection: Rejection) {
-        if self.by_id.insert(id, rejection).is_none() {
-            self.order.push_back(id);
-        }
-        while self.order.len() > REFUSALS_KEPT {
-            if let Some(oldest) = self.order.pop_front() {
-                self.by_id.remove(&oldest);
-            }
-        }
-    }
 }
 
 impl Handle {
@@ -177,13 +161,14 @@ impl Handle {
     /// Whether a transaction waits here to be proposed.
     pub async fn is_pending(&self, id: TxId) -> bool {
         let (answer, wait) = oneshot::channel();
-        self.asks.send(Ask::IsPending(id, answer)).await.is_ok() && wait.await.unwrap_or(false)
+        let asked = self.asks.send(Ask::IsPending(id, answer)).await.is_ok();
+        self.recalled.contains(&id) || asked && wait.await.unwrap_or(false)
     }
 
     /// Why a transaction that was accepted here was refused later.
     #[must_use]
-    pub fn refusal(&self, id: &TxId) -> Option<Rejection> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).by_id.get(id).cloned()
+    pub fn refusal(&self, id: &TxId) -> Option<Reason> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
     /// The evidence this node holds that validators said two things.
@@ -234,7 +219,13 @@ pub fn reading(
     // Nobody listens: every submission is answered with "full, try again".
     let (asks, _) = mpsc::channel(1);
     let evidence = Arc::new(Mutex::new(evidence));
-    (Handle { asks, status, store, refused: Arc::default(), evidence }, publish)
+    let memory = Memory::read(&store, &genesis.chain()).unwrap_or_else(|fault| {
+        tracing::warn!(%fault, "what was accepted here cannot be told now");
+        Memory::default()
+    });
+    let (recalled, refused) = memory.told();
+    let (recalled, refused) = (Arc::new(recalled), Arc::new(Mutex::new(refused)));
+    (Handle { asks, status, store, refused, evidence, recalled }, publish)
 }
 
 /// The receipt of a committed transaction, from the ledger.
@@ -264,14 +255,14 @@ fn receipt(store: &Store, tx: &Transaction, place: &execute::Place) -> Receipt {
 
 /// The receipt of a refused transaction.
 #[must_use]
-pub fn refused_receipt(id: TxId, rejection: &Rejection) -> Receipt {
+pub fn refused_receipt(id: TxId, reason: &Reason) -> Receipt {
     Receipt {
         tx: id,
         status: Fate::Refused,
         height: None,
         records: Vec::new(),
-        code: Some(rejection.code().into()),
-        detail: Some(rejection.to_string()),
+        code: Some(reason.code.clone()),
+        detail: Some(reason.detail.clone()),
     }
 }
 
@@ -365,7 +356,16 @@ pub fn start(
         seat: replica.seat(),
     };
     let (publish, status) = watch::channel(snapshot);
-    let refused = Arc::new(Mutex::new(Refusals::default()));
+    let (keeper, forward, refused) = match beside.listening {
+        Listening::First | Listening::WhileVoting => {
+            let memory = Memory::read(&store, &chain)?;
+            let (keeper, forward, refused) = memory.keep(&store, &chain, metrics.clone())?;
+            (Some(keeper), forward, refused)
+        }
+        // The ledger is fetched from its first block on, by which nothing of today can be judged. The next start does.
+        Listening::Only => (None, VecDeque::new(), Refusals::default()),
+    };
+    let refused = Arc::new(Mutex::new(refused));
     let Beside { room, evidence, signatures, addresses, listening } = beside;
     let evidence = Arc::new(Mutex::new(evidence));
     let handle = Handle {
@@ -374,6 +374,7 @@ pub fn start(
         store: store.clone(),
         refused: refused.clone(),
         evidence: evidence.clone(),
+        recalled: Arc::default(),
     };
 
     // Votes and blocks are decoded apart from the rest, and each by its own hands: a message full of transactions takes
@@ -415,6 +416,8 @@ pub fn start(
         evidence,
         signatures,
         publish,
+        keeper,
+        forward,
         refused,
         alarms: BTreeMap::new(),
         hands,
@@ -521,6 +524,10 @@ struct Body {
     evidence: Arc<Mutex<Records>>,
     signatures: SignState,
     publish: watch::Sender<Snapshot>,
+    /// The promise `accepted`; none while the ledger is only recovered.
+    keeper: Option<Keeper>,
+    /// What was submitted before we could hear it.
+    forward: VecDeque<Forward>,
     refused: Arc<Mutex<Refusals>>,
     alarms: BTreeMap<Wake, Instant>,
     /// Where there are threads to spare, and how their answers come back.
@@ -530,7 +537,7 @@ struct Body {
     addresses: Addresses,
     /// What waits for room on the disk.
     put_off: Vec<Event>,
-    answers: BTreeMap<Ticket, oneshot::Sender<Result<TxId, Rejection>>>,
+    answers: BTreeMap<Ticket, Asker>,
     watchers: BTreeMap<TxId, Vec<oneshot::Sender<Receipt>>>,
     next_ticket: u64,
     committed_at: Instant,
@@ -555,6 +562,7 @@ impl Body {
         let mut own_turn = true;
         loop {
             self.publish_status();
+            let forward = self.may_forward();
             let next = self.alarms.iter().min_by_key(|(_, at)| **at).map(|(wake, at)| (*wake, *at));
             let alarm = async {
                 match next {
@@ -564,21 +572,21 @@ impl Body {
             };
             tokio::select! {
                 biased;
+                fault = accepted::failed(self.keeper.as_mut()) => return Err(fault.into()),
                 Some((event, _room)) = urgent.recv() => self.feed(event)?,
                 () = alarm => if let Some((wake, _)) = next {
                     self.alarms.remove(&wake);
                     self.feed(Event::Elapsed(wake))?;
                 },
+                // Before applications are heard: theirs may build on it.
+                () = core::future::ready(()), if forward => self.put_forward()?,
                 Some(ask) = asked.recv(), if own_turn || heard.is_empty() => match ask {
                     Ask::Submit(tx, answer) => {
                         own_turn = false;
-                        self.next_ticket += 1;
-                        let ticket = Ticket(self.next_ticket);
-                        self.answers.insert(ticket, answer);
-                        self.feed(Event::Submitted(ticket, *tx))?;
+                        self.submit(*tx, answer)?;
                     }
                     Ask::Watch(id, answer) => self.watch(id, answer),
-                    Ask::IsPending(id, answer) => answer.send(self.replica.is_pending(&id)).unwrap_or(()),
+                    Ask::IsPending(id, answer) => answer.send(self.is_waiting(&id)).unwrap_or(()),
                     Ask::Stop(done) => {
                         done.send(()).unwrap_or(());
                         return Ok(());
@@ -614,11 +622,7 @@ impl Body {
     /// fetched later.
     fn feed_without_room(&mut self, event: Event) -> Result<(), Ended> {
         match event {
-            Event::Submitted(ticket, _) => {
-                if let Some(asker) = self.answers.remove(&ticket) {
-                    asker.send(Err(Rejection::Full)).unwrap_or(());
-                }
-            }
+            Event::Submitted(ticket, _) => self.answer(ticket, Err(Rejection::Full)),
             Event::Elapsed(wake) => {
                 self.alarms.insert(wake, clock::after(WITHOUT_ROOM_MS));
             }
@@ -679,22 +683,8 @@ impl Body {
                 Effect::CancelRounds => {
                     self.alarms.retain(|wake, _| !matches!(wake, Wake::Round(_)));
                 }
-                Effect::Answer(ticket, answer) => {
-                    if let Err(rejection) = &answer {
-                        self.metrics.refused(rejection.code());
-                    }
-                    if let Some(asker) = self.answers.remove(&ticket) {
-                        // Whoever asked may have gone; the transaction stays.
-                        asker.send(answer).unwrap_or(());
-                    }
-                }
-                Effect::Refused(id, rejection) => {
-                    self.metrics.refused(rejection.code());
-                    for watcher in self.watchers.remove(&id).unwrap_or_default() {
-                        watcher.send(refused_receipt(id, &rejection)).unwrap_or(());
-                    }
-                    self.refused.lock().unwrap_or_else(PoisonError::into_inner).add(id, rejection);
-                }
+                Effect::Answer(ticket, answer) => self.answer(ticket, answer),
+                Effect::Refused(id, rejection) => self.refuse(id, &rejection),
                 Effect::Blame(peer, offence) => {
                     note_offence(&self.metrics, &self.network, peer, &offence);
                 }
@@ -748,6 +738,7 @@ impl Body {
             ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "block"
         );
+        self.settled(block.transactions.iter().map(Transaction::id));
         for tx in &block.transactions {
             let id = tx.id();
             if let Some(watchers) = self.watchers.remove(&id)
@@ -779,7 +770,7 @@ impl Body {
     fn watch(&mut self, id: TxId, answer: oneshot::Sender<Receipt>) {
         let known = committed_receipt(&self.store, &id).or_else(|| {
             let refusals = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-            refusals.by_id.get(&id).map(|rejection| refused_receipt(id, rejection))
+            refusals.get(&id).map(|reason| refused_receipt(id, reason))
         });
         match known {
             Some(receipt) => answer.send(receipt).unwrap_or(()),

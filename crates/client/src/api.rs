@@ -110,7 +110,7 @@ pub struct ValidatorStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fate {
-    /// In this node's pool, checked, to be proposed until its deadline.
+    /// Checked, and on this node's disk: proposed until its deadline, also after a crash, and never forgotten.
     Accepted,
     /// In a block that a quorum agreed on, and on this node's disk.
     Committed,

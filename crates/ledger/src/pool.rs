@@ -20,11 +20,18 @@ pub struct PoolLimits {
     pub bytes_max: usize,
     /// Transactions of one key.
     pub per_key_max: usize,
+    /// Bytes of one key's transactions.
+    pub bytes_per_key_max: usize,
 }
 
 impl Default for PoolLimits {
     fn default() -> Self {
-        Self { transactions_max: 20_000, bytes_max: 64 << 20, per_key_max: 10_000 }
+        Self {
+            transactions_max: 20_000,
+            bytes_max: 64 << 20,
+            per_key_max: 10_000,
+            bytes_per_key_max: 32 << 20,
+        }
     }
 }
 
@@ -38,7 +45,8 @@ pub struct Pool {
     by_id: BTreeMap<TxId, u64>,
     by_subject: BTreeMap<Hash, BTreeSet<u64>>,
     by_deadline: BTreeSet<(Height, u64)>,
-    by_key: BTreeMap<PublicKey, usize>,
+    /// How many of each key's transactions wait, and their bytes.
+    by_key: BTreeMap<PublicKey, (usize, usize)>,
     /// What the pending transactions will have made of their subjects, each admitted on top of those before it.
     overlay: Overlay,
 }
@@ -115,8 +123,11 @@ impl Pool {
         {
             return Err(Rejection::Full);
         }
-        let waiting = self.by_key.get(&tx.get().header.key).copied().unwrap_or_default();
-        if waiting >= self.limits.per_key_max {
+        let (waiting, waiting_bytes) =
+            self.by_key.get(&tx.get().header.key).copied().unwrap_or_default();
+        if waiting >= self.limits.per_key_max
+            || waiting_bytes + bytes > self.limits.bytes_per_key_max
+        {
             return Err(Rejection::Quota);
         }
         let effects = judge(rules, state, &self.overlay, tip.moment(), u64::MAX >> 1, tx.get())?;
@@ -230,7 +241,9 @@ impl Pool {
         self.bytes += bytes;
         self.by_id.insert(id, at);
         self.by_deadline.insert((header.valid_until, at));
-        *self.by_key.entry(header.key).or_default() += 1;
+        let (waiting, waiting_bytes) = self.by_key.entry(header.key).or_default();
+        *waiting += 1;
+        *waiting_bytes += bytes;
         for subject in &subjects {
             self.by_subject.entry(*subject).or_default().insert(at);
         }
@@ -244,9 +257,10 @@ impl Pool {
         self.bytes -= pending.bytes;
         self.by_id.remove(&pending.id);
         self.by_deadline.remove(&(header.valid_until, at));
-        if let Some(count) = self.by_key.get_mut(&header.key) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some((waiting, waiting_bytes)) = self.by_key.get_mut(&header.key) {
+            *waiting -= 1;
+            *waiting_bytes -= pending.bytes;
+            if *waiting == 0 {
                 self.by_key.remove(&header.key);
             }
         }

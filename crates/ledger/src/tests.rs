@@ -461,7 +461,12 @@ fn what_concerns_the_whole_transaction_has_its_own_codes() {
             .verify(chain.rules.chain())
             .unwrap()
     };
-    let small = PoolLimits { transactions_max: 1, bytes_max: 1 << 20, per_key_max: 1 };
+    let small = PoolLimits {
+        transactions_max: 1,
+        bytes_max: 1 << 20,
+        per_key_max: 1,
+        bytes_per_key_max: 1 << 20,
+    };
     let one = vec![issue("M")];
     let many = (0..7).map(|n| issue(&format!("M{n}"))).collect();
     let large = (0..6).map(|n| {
@@ -481,6 +486,11 @@ fn what_concerns_the_whole_transaction_has_its_own_codes() {
         (
             by(1, &secret(0, 1), 9, one.clone()),
             PoolLimits { per_key_max: 0, ..small },
+            "E-POOL-QUOTA",
+        ),
+        (
+            by(1, &secret(0, 1), 9, one.clone()),
+            PoolLimits { bytes_per_key_max: 9, ..small },
             "E-POOL-QUOTA",
         ),
         (

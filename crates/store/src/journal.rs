@@ -344,7 +344,7 @@ fn damaged(what: &str) -> Fault {
 }
 
 /// CRC-32C (RFC 3720, appendix B.4): reflected, polynomial 0x1EDC6F41, written 0x82F63B78 when reflected.
-fn crc32c(parts: &[&[u8]]) -> u32 {
+pub(crate) fn crc32c(parts: &[&[u8]]) -> u32 {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];
         let mut index = 0u32;

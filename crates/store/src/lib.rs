@@ -2,7 +2,8 @@
 //!
 //! What it offers: [`open`] (a directory becomes a [`Store`]), [`Store::commit`] (all of a block or none of it),
 //! [`Store::journal`] and [`Store::replay`] (what must not be forgotten before the next commit), [`Snapshot`] (the
-//! ledger as it stood at one moment), and [`Fault`] (how our own machine fails, and what its operator can do).
+//! ledger as it stood at one moment), [`Waiting`] (what was accepted here and is not decided), and [`Fault`] (how our own
+//! machine fails, and what its operator can do).
 //!
 //! Invariants: what returned `Ok` survives a power cut; a commit and the end of the journal before it are one atomic
 //! write; after a write or sync has failed nothing is written again, because what the disk then holds is unknown.
@@ -14,6 +15,8 @@ pub mod fault;
 mod journal;
 mod options;
 pub mod store;
+pub mod waiting;
 
 pub use fault::Fault;
 pub use store::{Snapshot, Store, open, open_reading};
+pub use waiting::Waiting;

@@ -218,6 +218,12 @@ impl Store {
             .map_err(Fault::rocksdb("flush", &self.path.join("ledger")))
     }
 
+    /// The directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.path
+    }
+
     /// What the files of the directory take, bytes. A file that vanishes during the count (RocksDB clears away behind
     /// itself) counts as nothing.
     #[must_use]

@@ -1,9 +1,9 @@
 //! The time between a start and the first word: listening for our own key, and waiting for room.
 
-use super::{Ask, Body, Ended, Heard, WAITING_BYTES};
+use super::{Ask, Body, Ended, Forward, Heard, WAITING_BYTES};
 use crate::clock;
 use ledger::Rejection;
-use replica::{Elsewhere, Event, Received, Ticket};
+use replica::{Elsewhere, Event, Received};
 use std::{collections::VecDeque, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 use types::{Height, Transaction, TxId, Verified};
@@ -82,7 +82,7 @@ impl Body {
                     }
                     Ask::Submit(tx, answer) => held.submissions.push_back((tx, answer)),
                     Ask::Watch(id, answer) => self.watch(id, answer),
-                    Ask::IsPending(id, answer) => answer.send(self.replica.is_pending(&id)).unwrap_or(()),
+                    Ask::IsPending(id, answer) => answer.send(self.is_waiting(&id)).unwrap_or(()),
                     Ask::Stop(done) => {
                         done.send(()).unwrap_or(());
                         return Ok(None);
@@ -141,10 +141,8 @@ impl Body {
             self.feed(event)?;
         }
         for (tx, answer) in held.submissions {
-            self.next_ticket += 1;
-            let ticket = Ticket(self.next_ticket);
-            self.answers.insert(ticket, answer);
-            self.feed(Event::Submitted(ticket, *tx))?;
+            // Behind what was accepted before, on which it may build.
+            self.forward.push_back(Forward::held(*tx, answer));
         }
         Ok(())
     }
