@@ -4,7 +4,6 @@
 #![cfg(test)]
 
 use client::Wait;
-use nix::sys::signal::Signal;
 use std::{
     fs,
     net::SocketAddr,

@@ -408,6 +408,7 @@ pub fn start(
         silence: None,
         silent_until,
         slow_told_at: None,
+        deaf_until: None,
         store,
         network,
         metrics,
@@ -514,6 +515,8 @@ struct Body {
     /// Until which height we follow without voting, and why.
     silent_until: Option<(Height, String)>,
     slow_told_at: Option<Instant>,
+    /// When we have waited long enough for somebody to say anything to us.
+    deaf_until: Option<Instant>,
     store: Arc<Store>,
     network: Network,
     metrics: Arc<Metrics>,
@@ -594,6 +597,7 @@ impl Body {
     }
 
     fn feed(&mut self, event: Event) -> Result<(), Ended> {
+        self.notice(&event)?;
         if let Event::Received(_, received) = &event {
             self.compare(received)?;
         }

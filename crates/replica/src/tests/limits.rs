@@ -54,7 +54,7 @@ fn shrink(doomed: Option<(usize, usize)>) -> Town {
     let changed = place(&town, 0, &change.id()).expect("the change is decided");
     for n in ALL {
         assert_eq!(
-            ledger::Rules::load(&town.genesis, &town.nodes[n].disk).limits(),
+            Rules::load(&town.genesis, &town.nodes[n].disk).limits(),
             &limits,
             "the change is in force"
         );
