@@ -4,161 +4,25 @@
 #![cfg(test)]
 
 use client::Wait;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use ledger::Column;
+use nix::sys::signal::Signal;
 use std::{
     fs::{self, File},
-    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::OnceLock,
     time::Duration,
 };
 use tests::{
-    Load, Network, licence, powercut,
-    program::{self, minlian_node},
-    repository, say,
+    Load, Network,
+    faults::{
+        EVERYONE, Node, SmallDisk, all_is_well, copy, eventually, flip, home, not_ready, number,
+        path, ready, twin,
+    },
+    licence, powercut,
+    program::minlian_node,
+    say,
 };
 use tokio::time::{Instant, sleep};
 use types::Height;
-
-const EVERYONE: [u16; 4] = [1, 2, 3, 4];
-const PATIENCE: Duration = Duration::from_secs(90);
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// Looks again and again until it is so.
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// The disk that fails, compiled once. It needs the C compiler that the build needs anyway.
-fn faulty_disk() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let out = program::folder().join(format!("faulty-disk-{}.so", std::process::id()));
-        let source = repository().join("tests/faults/disk.c");
-        let ran = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"])
-            .args([&out, &source])
-            .arg("-ldl")
-            .output()
-            .expect("cc is there: RocksDB was built with it");
-        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-        out
-    })
-}
-
-/// A validator that this test started itself, to see its exit code and to put a faulty disk under it.
-struct Node {
-    child: Child,
-    home: PathBuf,
-    scratch: PathBuf,
-}
-
-impl Node {
-    /// Starts a validator that does not run, over a disk that obeys these rules.
-    fn start(network: &Network, validator: u16, rules: &str) -> Self {
-        let home = network.network_home().join(format!("v{validator}"));
-        Self::of(&home, network.scratch(), rules, &[])
-    }
-
-    fn of(home: &Path, scratch: &Path, rules: &str, flags: &[&str]) -> Self {
-        let home = home.canonicalize().unwrap();
-        let scratch = scratch.join(format!("faults-{}", home.file_name().unwrap().display()));
-        fs::create_dir_all(&scratch).unwrap();
-        for (name, text) in [("control", rules), ("log", "")] {
-            fs::write(scratch.join(name), text).unwrap();
-        }
-        let log = File::options().create(true).append(true).open(home.join("node.log")).unwrap();
-        let child = program::command("minlian-node")
-            .args(["start", "--home"])
-            .arg(&home)
-            .args(flags)
-            .env("LD_PRELOAD", faulty_disk())
-            .env("MINLIAN_FAULT_PREFIX", &home)
-            .env("MINLIAN_FAULT_CONTROL", scratch.join("control"))
-            .env("MINLIAN_FAULT_LOG", scratch.join("log"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self { child, home, scratch }
-    }
-
-    fn rules(&self, rules: &str) {
-        // Whole or not at all: the disk reads it at every call.
-        let new = self.scratch.join("control.new");
-        fs::write(&new, rules).unwrap();
-        fs::rename(new, self.scratch.join("control")).unwrap();
-    }
-
-    /// The faults that were injected.
-    fn injected(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.scratch.join("log")).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.home.join("node.log")).unwrap_or_default()
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
-    }
-
-    fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-
-    /// The exit code, once it has ended by itself.
-    async fn end(&mut self) -> Option<i32> {
-        let home = self.home.clone();
-        let what = format!("{} ends", home.display());
-        eventually(&what, async || self.child.try_wait().unwrap()).await.code()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.child.kill().unwrap_or_default();
-        self.child.wait().map(drop).unwrap_or_default();
-    }
-}
-
-/// `GET /readyz`: the status, and what stands in the way; nothing while nobody answers.
-async fn readiness(network: &Network, validator: u16) -> Option<(u16, String)> {
-    let answer = reqwest::get(format!("{}/readyz", network.url(validator))).await.ok()?;
-    let status = answer.status().as_u16();
-    Some((status, answer.text().await.ok()?))
-}
-
-async fn accusations(network: &Network, validator: u16) -> usize {
-    let answer = reqwest::get(format!("{}/v1/evidence", network.url(validator))).await.unwrap();
-    let list: client::api::EvidenceList = answer.json().await.unwrap();
-    list.evidence.len()
-}
-
-/// Everybody has the same chain, it goes on, this validator votes, and nobody has said two things.
-async fn all_is_well(network: &Network, validator: u16) {
-    let height = network.node_status(1).await.height;
-    network.votes_again(validator, height).await;
-    network.agreed(&EVERYONE, Height(height.0 + 1)).await;
-    for other in EVERYONE {
-        assert_eq!(accusations(network, other).await, 0, "v{other} accuses somebody");
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_fails_ends_the_process_and_is_never_tried_again() {
@@ -225,11 +89,7 @@ async fn without_room_nothing_is_voted_on_everything_is_served_and_it_goes_on_by
                 drop(node);
                 node = Node::start(&network, 2, &format!("statvfs {lie} 0 0 *\n"));
             }
-            eventually(word, async || {
-                let (status, why) = readiness(&network, 2).await?;
-                (status == 503 && why.contains(word)).then_some(())
-            })
-            .await;
+            not_ready(&network, 2, word).await;
             let stopped_at = network.node_status(2).await.height;
             network.agreed(&[1, 3, 4], Height(stopped_at.0 + 3)).await;
             assert!(
@@ -247,10 +107,7 @@ async fn without_room_nothing_is_voted_on_everything_is_served_and_it_goes_on_by
         node.rules("");
     }
     all_is_well(&network, 2).await;
-    eventually("it is ready", async || {
-        readiness(&network, 2).await.filter(|(status, _)| *status == 200)
-    })
-    .await;
+    ready(&network, 2).await;
     assert!(node.is_running());
 }
 
@@ -276,6 +133,91 @@ async fn a_write_that_finds_no_room_ends_the_process_and_loses_nothing() {
     }
 }
 
+/// What no library lies about: a file system that is full, and one that the kernel has made read-only.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_real_disk_that_is_full_or_read_only_it_serves_waits_and_goes_on() {
+    let network = Network::up();
+    let receipt = network.commit(1, vec![licence("before the disk was full")]).await;
+    let record = receipt.records[0].record;
+    let home = home(&network, 2);
+    network.testnet(&["kill", "v2"]);
+    let image = network.scratch().join("small.img");
+    let disk = match SmallDisk::under(&home, image, 160) {
+        Ok(disk) => disk,
+        Err(why) => {
+            say(&format!("NOT RUN: a small disk needs root, loop devices and ext4: {why}"));
+            assert!(
+                std::env::var_os("MINLIAN_WITHOUT_ROOT").is_some(),
+                "set MINLIAN_WITHOUT_ROOT=1 to accept that real disks are not tried: {why}"
+            );
+            return;
+        }
+    };
+    let config = fs::read_to_string(home.join("node.toml")).unwrap();
+    let config = config.replace("reserve_mib = 128", "reserve_mib = 32");
+    assert!(config.contains("reserve_mib = 32"), "{config}");
+    fs::write(home.join("node.toml"), config).unwrap();
+    let serves = async || {
+        let stopped_at = network.node_status(2).await.height;
+        network.agreed(&[1, 3, 4], Height(stopped_at.0 + 3)).await;
+        assert!(network.node_status(2).await.height.0 <= stopped_at.0 + 1, "it goes on writing");
+        let client = network.client(2);
+        assert!(client.record(&record).await.unwrap().is_some(), "reads are served");
+        let proof = client.record_proof(&record).await.unwrap().unwrap();
+        assert!(proof::verify(&proof, &network.trust_root()).proven().is_some());
+        let tx = network.sign(&network.signer("issuer"), vec![licence("no room")]).await;
+        assert!(client.submit(&tx, Wait::Accepted).await.is_err(), "nothing is accepted");
+    };
+
+    // Below the reserve; then not a byte is left, not even for the log; then it starts like that.
+    let mut node = Node::start(&network, 2, "");
+    all_is_well(&network, 2).await;
+    disk.fill(16 << 20);
+    not_ready(&network, 2, "disk_full").await;
+    serves().await;
+    disk.fill(0);
+    serves().await;
+    assert!(node.is_running(), "{}", node.log());
+    drop(node);
+    let mut node = Node::start(&network, 2, "");
+    not_ready(&network, 2, "disk_full").await;
+    serves().await;
+    disk.empty();
+    ready(&network, 2).await;
+    all_is_well(&network, 2).await;
+    assert!(node.is_running(), "by itself");
+
+    // The log of what follows is elsewhere: it cannot be written here.
+    drop(node);
+    fs::remove_file(home.join("node.log")).unwrap();
+    std::os::unix::fs::symlink(network.scratch().join("v2.log"), home.join("node.log")).unwrap();
+    // An operator mounts it read-only, and thinks better of it.
+    disk.remount("ro");
+    let mut node = Node::start(&network, 2, "");
+    not_ready(&network, 2, "disk_read_only").await;
+    serves().await;
+    disk.remount("rw");
+    ready(&network, 2).await;
+    all_is_well(&network, 2).await;
+    assert!(node.is_running(), "by itself");
+
+    // The kernel does, after an error, under a validator that votes. It ends at the next write, which nobody has
+    // acknowledged; and whoever starts it again and again finds it serving.
+    disk.remount("abort");
+    assert_eq!(node.end().await, Some(74), "{}", node.log());
+    let mut node = Node::start(&network, 2, "");
+    not_ready(&network, 2, "disk_read_only").await;
+    serves().await;
+    assert!(node.is_running(), "{}", node.log());
+    drop(node);
+    disk.repair();
+    let mut node = Node::start(&network, 2, "");
+    all_is_well(&network, 2).await;
+    let found = network.client(2).transaction(&receipt.tx).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&receipt));
+    assert!(node.is_running());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_disk_slows_nobody_else_and_is_told() {
     let network = Network::up();
@@ -291,31 +233,6 @@ async fn a_slow_disk_slows_nobody_else_and_is_told() {
     assert!(node.is_running());
     node.rules("");
     all_is_well(&network, 4).await;
-}
-
-/// A copy of a validator's directory that listens elsewhere.
-fn twin(network: &Network, validator: u16) -> PathBuf {
-    let home = network.network_home();
-    let (from, to) = (home.join(format!("v{validator}")), home.join(format!("twin{validator}")));
-    let copied = Command::new("cp").arg("-a").args([&from, &to]).status().unwrap();
-    assert!(copied.success());
-    let config = to.join("node.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    let free = || {
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        socket.local_addr().unwrap().port()
-    };
-    let text = text.lines().map(|line| {
-        if line.starts_with("api = ") {
-            format!("api = \"127.0.0.1:{}\"", free())
-        } else if line.starts_with("listen = ") {
-            format!("listen = [\"127.0.0.1:{}\"]", free())
-        } else {
-            line.to_owned()
-        }
-    });
-    fs::write(config, text.collect::<Vec<_>>().join("\n")).unwrap();
-    to
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -336,7 +253,7 @@ async fn a_second_process_with_the_same_keys_refuses_to_vote() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_copy_of_the_record_is_refused_and_recovered_from() {
     let network = Network::up();
-    let home = network.network_home().join("v3");
+    let home = home(&network, 3);
     let (record, key) = (home.join("keys/consensus.signed"), home.join("keys/consensus.json"));
     network.testnet(&["kill", "v3"]);
     let yesterday = fs::read(&record).unwrap();
@@ -377,7 +294,7 @@ async fn an_older_copy_of_the_record_is_refused_and_recovered_from() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_lost_commits_follows_without_voting_and_heals() {
     let network = Network::up();
-    let home = network.network_home().join("v2");
+    let home = home(&network, 2);
     let load = Load::start(&network, 4).await;
     let height = network.node_status(1).await.height;
     network.votes_again(2, Height(height.0 + 10)).await;
@@ -397,6 +314,158 @@ async fn a_ledger_that_lost_commits_follows_without_voting_and_heals() {
     minlian_node(&["fsck", "--home", path(&home)]).expect(0);
 }
 
+/// How many frames of the journal are of the ledger's epoch: whole ones, from the first page on (see `store::journal`).
+fn frames(journal: &Path) -> usize {
+    const PAGE: usize = 4096;
+    let bytes = fs::read(journal).unwrap();
+    let word = |at: usize| bytes.get(at..at + 8).map(|word| <[u8; 8]>::try_from(word).unwrap());
+    let epoch = word(PAGE).unwrap();
+    let (mut count, mut at) = (0, PAGE);
+    while epoch != [0; 8] && word(at) == Some(epoch) {
+        let [length @ .., _, _, _, _] = word(at + 8).unwrap();
+        let payload = usize::try_from(u32::from_le_bytes(length)).unwrap();
+        (count, at) = (count + 1, at + (20 + payload).next_multiple_of(PAGE));
+    }
+    count
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_damaged_before_its_end_follows_without_voting_and_heals() {
+    let network = Network::up();
+    let journal = home(&network, 2).join("data/journal");
+    // A height that is not decided leaves more than one frame: proposals, and votes of round after round.
+    network.testnet(&["pause", "v3"]);
+    network.testnet(&["pause", "v4"]);
+    eventually("two frames", async || (frames(&journal) >= 2).then_some(())).await;
+    network.testnet(&["kill", "v2"]);
+    assert!(frames(&journal) >= 2, "a kill takes nothing back");
+    let stands_at = network.node_status(1).await.height;
+    // In what the first frame says, behind its header.
+    flip(&journal, 4096 + 20 + 8);
+    let mut node = Node::start(&network, 2, "");
+    let why = not_ready(&network, 2, "the journal beside the ledger is damaged").await;
+    assert!(why.contains("follows without voting until block"), "{why}");
+    assert!(node.log().contains("follows without voting"), "{}", node.log());
+    assert_eq!(network.node_status(2).await.height, stands_at);
+    network.testnet(&["resume", "v3"]);
+    network.testnet(&["resume", "v4"]);
+    all_is_well(&network, 2).await;
+    ready(&network, 2).await;
+    assert!(node.is_running(), "by itself");
+}
+
+/// The tables of a ledger, each with the name of its column, which RocksDB writes behind the data.
+fn tables(home: &Path) -> Vec<(String, PathBuf)> {
+    let files = fs::read_dir(home.join("data/ledger")).unwrap().map(|entry| entry.unwrap().path());
+    let mut tables: Vec<_> = files
+        .filter(|file| file.extension().is_some_and(|end| end == "sst"))
+        .map(|file| {
+            let bytes = fs::read(&file).unwrap();
+            let is = |name: &str| {
+                let mark = format!("name{name}");
+                bytes.windows(mark.len()).any(|window| window == mark.as_bytes())
+            };
+            let name = Column::ALL.into_iter().map(Column::name).find(|name| is(name));
+            (name.unwrap_or("default").to_owned(), file)
+        })
+        .collect();
+    tables.sort();
+    tables
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_in_a_table_is_named_never_served_and_healed() {
+    let network = Network::up();
+    let home = home(&network, 1);
+    network.testnet(&["kill", "v1"]);
+    let mut node = Node::start(&network, 1, "");
+    let load = Load::start(&network, 4).await;
+    let height = network.node_status(2).await.height;
+    network.votes_again(1, Height(height.0 + 8)).await;
+    let receipts = load.stop().await;
+    assert!(receipts.len() > 8, "{}", receipts.len());
+    let root = network.trust_root();
+    // A stop moves everything into tables.
+    node.signal(Signal::SIGTERM);
+    assert_eq!(node.end().await, Some(0));
+    drop(node);
+    let (sound, copied) = (network.scratch().join("sound"), network.network_home().join("copied"));
+    copy(&home, &sound);
+    let all = tables(&home);
+    assert!(all.len() >= 10, "{all:?}");
+
+    // Offline: whichever table it is in, the check ends badly and names the file.
+    for (column, table) in &all {
+        let name = table.file_name().unwrap();
+        // The first block of data, and the last bytes, by which the rest of a table is found.
+        for at in [20, fs::metadata(table).unwrap().len() - 1] {
+            copy(&sound, &copied);
+            flip(&copied.join("data/ledger").join(name), at);
+            let ran = minlian_node(&["fsck", "--home", path(&copied)]);
+            assert_ne!(ran.code, 0, "{column}, byte {at}: {ran:?}");
+            let said = ran.stdout + &ran.stderr;
+            assert!(said.contains(name.to_str().unwrap()), "{column}, byte {at}: {said}");
+            fs::remove_dir_all(&copied).unwrap();
+        }
+    }
+
+    // Online: it ends at the first read that meets the damage, and until then all it says is true.
+    for damaged in ["transactions", "records", "log", "map", "bodies"] {
+        fs::remove_dir_all(home.join("data")).unwrap();
+        copy(&sound.join("data"), &home.join("data"));
+        let hit: Vec<_> = all.iter().filter(|(column, _)| column == damaged).collect();
+        assert!(!hit.is_empty(), "{all:?}");
+        for (_, table) in hit {
+            flip(table, 20);
+        }
+        let mut node = Node::start(&network, 1, "");
+        let client = network.client(1);
+        let (mut true_answers, mut turn) = (0, 0);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while node.is_running() {
+            assert!(Instant::now() < deadline, "{damaged}: nothing meets the damage");
+            let receipt = &receipts[turn % receipts.len()];
+            turn += 1;
+            let record = receipt.records[0].record;
+            if let Ok(found) = client.transaction(&receipt.tx).await {
+                assert_eq!(found.as_ref(), Some(receipt), "{damaged}");
+                true_answers += 1;
+            }
+            if let Ok(found) = client.record_proof(&record).await {
+                let proof = found.expect("it is on the ledger");
+                assert!(proof::verify(&proof, &root).proven().is_some(), "{damaged}");
+                true_answers += 1;
+            }
+            if let Ok(found) = client.record(&record).await {
+                let found = found.expect("it is on the ledger");
+                let (subject, _) = found.operation.subjects(&found.agency).swap_remove(0);
+                if let Ok(found) = client.subject_proof(&subject).await {
+                    let proof = found.expect("it is on the ledger");
+                    assert!(proof::verify(&proof, &root).proven().is_some(), "{damaged}");
+                    true_answers += 1;
+                }
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(node.end().await, Some(5), "{damaged}: {}", node.log());
+        let log = node.log();
+        assert!(log.contains(".sst") && log.contains("minlian-node recover"), "{damaged}: {log}");
+        say(&format!("{damaged}: {true_answers} true answers, no false one, then it stopped"));
+    }
+
+    // From the neighbours, and verified.
+    minlian_node(&["recover", "--home", path(&home)]).expect(0);
+    let mut node = Node::start(&network, 1, "");
+    all_is_well(&network, 1).await;
+    for receipt in &receipts {
+        let found = network.client(1).transaction(&receipt.tx).await.unwrap();
+        assert_eq!(found.as_ref(), Some(receipt));
+    }
+    node.signal(Signal::SIGTERM);
+    assert_eq!(node.end().await, Some(0));
+    minlian_node(&["fsck", "--home", path(&home)]).expect(0);
+}
+
 /// RocksDB's newest log.
 fn newest_log(home: &Path) -> PathBuf {
     let files = fs::read_dir(home.join("data/ledger")).unwrap().map(|entry| entry.unwrap().path());
@@ -406,18 +475,14 @@ fn newest_log(home: &Path) -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_inside_a_log_refuses_to_start_and_recover_heals_it() {
     let network = Network::up();
-    let home = network.network_home().join("v1");
+    let home = home(&network, 1);
     let load = Load::start(&network, 4).await;
     let height = network.node_status(2).await.height;
     network.agreed(&EVERYONE, Height(height.0 + 10)).await;
     network.testnet(&["kill", "v1"]);
     let receipts = load.stop().await;
     let log = newest_log(&home);
-    let file = File::options().read(true).write(true).open(&log).unwrap();
-    let middle = file.metadata().unwrap().len() / 2;
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, middle).unwrap();
-    file.write_all_at(&[byte[0] ^ 0x10], middle).unwrap();
+    flip(&log, fs::metadata(&log).unwrap().len() / 2);
     let mut node = Node::start(&network, 1, "");
     assert_eq!(node.end().await, Some(5), "{}", node.log());
     assert!(node.log().contains("minlian-node recover"), "{}", node.log());
@@ -434,7 +499,7 @@ async fn damage_inside_a_log_refuses_to_start_and_recover_heals_it() {
 async fn a_validator_killed_again_and_again_loses_and_contradicts_nothing() {
     let network = Network::up();
     let load = Load::start(&network, 4).await;
-    let times = 25;
+    let times = number("MINLIAN_KILLS", 25);
     for turn in 0..times {
         // An instant that no two turns share: sometimes while it listens, sometimes while it fetches or votes.
         sleep(Duration::from_millis(turn * 397 % 4001)).await;

@@ -3,6 +3,8 @@
 use crate::clock;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use std::{
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -86,9 +88,45 @@ fn lacks(directory: &Path, reserve_bytes: u64) -> Option<String> {
     }
 }
 
+/// Why a directory cannot be written to though the disk has room, found out by writing: a file system that the kernel has
+/// shut after an error still says that it is mounted read-write. What else may be wrong is told by whoever writes next.
+#[must_use]
+pub fn refusal(directory: &Path) -> Option<String> {
+    let (probe, shown) = (directory.join("probe"), directory.display());
+    let write = || {
+        let mut file =
+            fs::OpenOptions::new().create(true).write(true).truncate(true).open(&probe)?;
+        file.write_all(b"?")?;
+        file.sync_all()?;
+        fs::remove_file(&probe)
+    };
+    let error = write().err()?;
+    let why = if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        format!(
+            "disk_read_only: {shown} cannot be written to ({error}); mount it read-write, or if the system has shut it \
+             after an error, stop this node, repair the disk and start again"
+        )
+    } else if error.kind() == io::ErrorKind::StorageFull {
+        format!(
+            "disk_full: nothing can be written to {shown} ({error}); make room and voting goes on"
+        )
+    } else {
+        return None;
+    };
+    Some(why)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_that_can_be_written_to_is_left_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(refusal(directory.path()), None);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        assert_eq!(refusal(&directory.path().join("missing")), None, "told by whoever opens it");
+    }
 
     #[test]
     fn a_reserve_that_cannot_be_kept_is_a_shortage() {

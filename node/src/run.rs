@@ -5,7 +5,7 @@ use crate::{
     evidence::Records,
     home::{Config, Home},
     metrics::Metrics,
-    room::Room,
+    room::{self, Room},
     shell::{self, Addresses, Beside, Ended, Listening},
     signstate::SignState,
 };
@@ -240,8 +240,10 @@ async fn serve_until_writable(
     } else {
         config.data.parent().map(Path::to_path_buf).unwrap_or_default()
     };
-    let mut room = Room::new(place, bytes).with_key(&config.consensus_key);
-    let Some(shortage) = room.shortage().map(str::to_owned) else { return Ok(None) };
+    let mut room = Room::new(place.clone(), bytes).with_key(&config.consensus_key);
+    let mut lacking = || room.shortage().map(str::to_owned).or_else(|| room::refusal(&place));
+    let Some(shortage) = lacking() else { return Ok(None) };
+    tracing::error!(%shortage, "nothing can be written; reads and proofs are served, if there are any");
     let chain = genesis.chain();
     let opened = store::open_reading(&config.data, &chain, end)
         .map_err(anyhow::Error::from)
@@ -267,7 +269,7 @@ async fn serve_until_writable(
         }
     };
     let writable = async {
-        while room.shortage().is_some() {
+        while lacking().is_some() {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };

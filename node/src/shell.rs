@@ -409,6 +409,7 @@ pub fn start(
         silence: None,
         silent_until,
         slow_told_at: None,
+        deaf_until: None,
         store,
         network,
         metrics,
@@ -517,6 +518,8 @@ struct Body {
     /// Until which height we follow without voting, and why.
     silent_until: Option<(Height, String)>,
     slow_told_at: Option<Instant>,
+    /// When we have waited long enough for somebody to say anything to us.
+    deaf_until: Option<Instant>,
     store: Arc<Store>,
     network: Network,
     metrics: Arc<Metrics>,
@@ -602,6 +605,7 @@ impl Body {
     }
 
     fn feed(&mut self, event: Event) -> Result<(), Ended> {
+        self.notice(&event)?;
         if let Event::Received(_, received) = &event {
             self.compare(received)?;
         }

@@ -1,7 +1,8 @@
 //! Many nodes: real processes, real sockets, real RocksDB; vectors; conformance.
 //!
 //! What it offers to the tests beside it: [`Network`] (validators as processes on this machine, which end with the test),
-//! [`Links`] and [`Namespaces`] (lines between them that can be cut), [`program`] (the two commands, run as people run them), [`Chain`] (a ledger in one value, with secrets that everyone
+//! [`Links`] and [`Namespaces`] (lines between them that can be cut), [`faults`] (disks and files that fail),
+//! [`program`] (the two commands, run as people run them), [`Chain`] (a ledger in one value, with secrets that everyone
 //! knows, for forgers and for vectors), [`vectors`] (the bytes that must never change).
 //!
 //! It adds no rule of its own and is never shipped.
@@ -12,6 +13,7 @@
 )]
 
 mod chain;
+pub mod faults;
 mod lines;
 mod namespaces;
 mod network;

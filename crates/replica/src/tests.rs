@@ -7,6 +7,7 @@ use super::*;
 
 mod catchup;
 mod clock;
+mod limits;
 mod liveness;
 
 use ledger::{Column, Memory, query};

@@ -147,6 +147,32 @@ impl Body {
         Ok(())
     }
 
+    /// Ends one that votes without having listened, when it is connected and nobody says a word to it for as long as one
+    /// that listens would bear: its neighbours hear a twin, and take nothing from it. It does no harm yet; it would speak
+    /// up, with a ledger and a record that are its own, when the twin falls silent.
+    pub(super) fn notice(&mut self, event: &Event) -> Result<(), Ended> {
+        if self.listening != Listening::WhileVoting {
+            return Ok(());
+        }
+        match event {
+            // The replica greets and asks by itself.
+            Event::Connected(peer) => drop(self.listener.greet(*peer, clock::now())),
+            Event::Lost(peer) => self.listener.lost(*peer),
+            Event::Received(peer, received) => drop(self.listener.ask(*peer, received)),
+            Event::Submitted(..) | Event::Elapsed(_) | Event::Committed(_) | Event::Checked(_) => {}
+        }
+        match self.listener.is_spoken_to() {
+            Err(unheard) => {
+                let until = *self.deaf_until.get_or_insert_with(|| clock::after(DEAF_MS));
+                if clock::instant() >= until { Err(unheard.into()) } else { Ok(()) }
+            }
+            Ok(()) => {
+                self.deaf_until = None;
+                Ok(())
+            }
+        }
+    }
+
     /// Compares what a neighbour said with what our key has signed.
     pub(super) fn compare(&mut self, received: &Received) -> Result<(), Ended> {
         // Only a certificate of a height that is over can be heard again and again; each raises the floor at most once.
