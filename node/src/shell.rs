@@ -6,7 +6,6 @@ mod quiet;
 pub use accepted::Reason;
 pub use quiet::Listening;
 
-use accepted::{Asker, Forward, Keeper, Memory, Refusals};
 use crate::{
     clock,
     evidence::Records,
@@ -14,6 +13,7 @@ use crate::{
     room::Room,
     signstate::{Refusal, SignState},
 };
+use accepted::{Asker, Forward, Keeper, Memory, Refusals};
 use client::api::{Fate, Receipt, Recorded};
 use consensus::{Evidence, Place};
 use ledger::{Commit, PoolLimits, Rejection, Rules, execute, query};

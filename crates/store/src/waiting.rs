@@ -533,7 +533,8 @@ mod tests {
     #[test]
     fn what_is_decided_takes_no_room_for_ever() {
         let directory = tempfile::tempdir().unwrap();
-        let mut waiting = Waiting::begin(directory.path(), &CHAIN, &[waits(0, 10), ended(1)]).unwrap();
+        let mut waiting =
+            Waiting::begin(directory.path(), &CHAIN, &[waits(0, 10), ended(1)]).unwrap();
         let mut longest = 0;
         for _ in 0..60 {
             waiting.append(&[waits(9, 1 << 20)]).unwrap();
