@@ -32,8 +32,11 @@ pub(super) struct Held {
     events: VecDeque<Heard>,
     /// What they take up of the room for what waits.
     bytes: usize,
-    submissions: VecDeque<(Box<Verified<Transaction>>, oneshot::Sender<Result<TxId, Rejection>>)>,
+    submissions: VecDeque<Submission>,
 }
+
+/// What an application handed in, and where it waits for the answer.
+type Submission = (Box<Verified<Transaction>>, oneshot::Sender<Result<TxId, Rejection>>);
 
 impl Body {
     /// Says nothing until it is known that nobody else speaks with our key, and there is room to remember what we say.
