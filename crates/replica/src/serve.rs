@@ -68,6 +68,14 @@ impl<S: State> Replica<S> {
         self.answer(peer, effects);
     }
 
+    /// The answer to a neighbour's question before this replica knows its neighbours: a validator that listens is asked by
+    /// others that listen, and if none of them answered, all would listen for good. What is asked meanwhile is bounded by
+    /// what the network lets a neighbour say.
+    #[must_use]
+    pub fn tell(&self, peer: Peer, question: Question) -> Effect {
+        Effect::Send(To::One(peer), Channel::Sync, self.blocks(question))
+    }
+
     /// The budgets grow; questions that waited are answered.
     pub(crate) fn refill(&mut self, effects: &mut Vec<Effect>) {
         for budget in self.serve.0.values_mut() {

@@ -112,10 +112,9 @@ impl Body {
             }
             Event::Lost(peer) => self.listener.lost(*peer),
             // Who listens like us asks like us. The answer is what is on the disk, and nothing follows from it.
-            Event::Received(_, Received::Ask(_)) => {
-                for answer in self.replica.step(clock::now(), event)? {
-                    self.effects_now(answer);
-                }
+            Event::Received(peer, Received::Ask(question)) => {
+                let answer = self.replica.tell(*peer, *question);
+                self.effects_now(answer);
                 return Ok(());
             }
             Event::Received(peer, received) => {
