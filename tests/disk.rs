@@ -244,7 +244,7 @@ async fn a_second_process_with_the_same_keys_refuses_to_vote() {
     let mut second = Node::of(&copy, network.scratch(), "", &[]);
     assert_eq!(second.end().await, Some(5), "{}", second.log());
     let log = second.log();
-    let last = log.lines().filter(|line| line.contains("ERROR")).next_back().unwrap_or_default();
+    let last = log.lines().rfind(|line| line.contains("ERROR")).unwrap_or_default();
     assert!(last.contains("another process"), "{log}");
     assert!(!log.contains("signed up"), "{log}");
     all_is_well(&network, 2).await;

@@ -567,7 +567,7 @@ fn fsck(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
         complain(&format!("error: {fault}"));
         Ok(ExitCode::from(fault.exit_code()))
     };
-    let ledger = match store::open(&config.data, &genesis.chain(), run::end) {
+    let ledger = match store::open(&config.data, &genesis.chain(), end_check) {
         Ok(ledger) => ledger,
         Err(fault) => return complain_and_exit(&fault),
     };
@@ -606,6 +606,12 @@ fn fsck(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Ends a check at what cannot even be read: RocksDB's own checksums found the damage, and its message names the file.
+fn end_check(fault: &store::Fault) -> ! {
+    complain(&format!("✘ {fault}"));
+    std::process::exit(i32::from(fault.exit_code()))
 }
 
 async fn recover(directory: &Path) -> anyhow::Result<ExitCode> {

@@ -25,6 +25,8 @@ use types::{AgencyCode, Genesis, Hash};
 const TEMPLATE: &str = include_str!("../../genesis/devnet.toml");
 /// The most validators a development network may have: as many as the template has agencies for.
 pub const VALIDATORS_MAX: u16 = 9;
+/// How long the system may take to close the files of a process that was killed.
+const CLOSING_MS: u64 = 2_000;
 /// How long a network may take to agree on its first block.
 const UP_MS: u64 = 60_000;
 
@@ -258,8 +260,14 @@ impl Testnet {
         if let Some(pid) = self.pid(name) {
             bail!("{name} runs already, as process {pid}");
         }
+        // Of a process that was killed a moment ago the system closes the files last.
+        let deadline = clock::after(CLOSING_MS);
         for address in [node.p2p, node.api] {
-            let free = std::net::TcpListener::bind(address);
+            let mut free = std::net::TcpListener::bind(address);
+            while free.is_err() && clock::instant() < deadline {
+                std::thread::yield_now();
+                free = std::net::TcpListener::bind(address);
+            }
             free.with_context(|| {
                 format!("{address} is taken; stop what uses it, or choose another --base-port")
             })?;

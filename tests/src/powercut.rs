@@ -219,7 +219,7 @@ impl Rig {
         }
         for node in &nodes {
             while !is_stopped(node.id()) {
-                std::thread::sleep(Duration::from_millis(1));
+                std::thread::yield_now();
             }
         }
         for name in names {
@@ -277,7 +277,7 @@ impl Rig {
             let height = from.unwrap_or_default().next();
             let block = client.block(height).await.ok().flatten();
             let header = block.map(|block| block.header);
-            if header.is_none() || *common.get_or_insert_with(|| header.clone()) != header {
+            if header.is_none() || *common.get_or_insert(header) != header {
                 return Err(Failed::Broken(format!("v{} has another block {height}", n + 1)));
             }
             for receipt in acknowledged {

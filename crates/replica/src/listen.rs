@@ -163,6 +163,14 @@ impl Listener {
         Effect::Send(To::One(peer), Channel::Votes, codec::encode(&Frame::Status(self.tip, now)))
     }
 
+    /// Says it again to everybody: what was said first may be lost, and all of them may be listening.
+    #[must_use]
+    pub fn greet_again(&self, now: Timestamp) -> Vec<Effect> {
+        let greeting = codec::encode(&Frame::Status(self.tip, now));
+        let greet = |peer| Effect::Send(To::One(peer), Channel::Votes, greeting.clone());
+        self.lines.iter().copied().map(greet).collect()
+    }
+
     /// It no longer can.
     pub fn lost(&mut self, peer: Peer) {
         self.lines.remove(&peer);
@@ -174,7 +182,9 @@ impl Listener {
         self.told |= matches!(received, Received::Tell(_, blocks) if !blocks.is_empty());
         let Received::Status(height, _) = received else { return None };
         let known = self.claims.insert(peer, *height);
-        if *height == Height::GENESIS || known.is_some_and(|known| known >= *height) {
+        // A question may be lost, as may its answer, while two that dial each other agree on one line.
+        let asked = self.told && known.is_some_and(|known| known >= *height);
+        if *height == Height::GENESIS || asked {
             return None;
         }
         let recent = Height(height.0.saturating_sub(BLOCKS_SEARCHED));
@@ -401,6 +411,7 @@ mod tests {
         listener.lost(Peer([3; 32]));
         listener.lost(Peer([2; 32]));
         assert!(listener.is_spoken_to().is_ok(), "one line is no quorum");
+        assert_eq!(listener.greet_again(Timestamp(1)).len(), 1, "who is there is told again");
         listener.greet(Peer([2; 32]), Timestamp(0));
         assert!(listener.ask(Peer([1; 32]), &Received::Status(Height(9), Timestamp(0))).is_some());
         assert!(listener.is_spoken_to().is_ok());
@@ -422,8 +433,8 @@ mod tests {
         assert!(listener.ask(Peer([3; 32]), &Received::Status(Height(7), Timestamp(0))).is_some());
         assert!(!listener.is_pointless(), "somebody has a block: a copied key may have signed it");
         assert!(
-            listener.ask(Peer([3; 32]), &Received::Status(Height(7), Timestamp(0))).is_none(),
-            "asked already"
+            listener.ask(Peer([3; 32]), &Received::Status(Height(7), Timestamp(0))).is_some(),
+            "asked already, and not answered"
         );
         assert!(listener.patience_ms() > 0 && listener.patience_ms() <= LISTEN_MS_MAX);
 

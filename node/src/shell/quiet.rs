@@ -10,6 +10,8 @@ use types::{Height, Transaction, TxId, Verified};
 
 /// How often it is looked whether the time is over.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often neighbours are greeted again until one of them has answered.
+const GREET_EVERY: Duration = Duration::from_secs(1);
 /// How long a connected quorum may say nothing. Each of them says how far it is at once, and again every second.
 const DEAF_MS: u64 = 15_000;
 /// How many events are kept for later. What is more is let go, as if the line were cut, and fetched later.
@@ -32,8 +34,11 @@ pub(super) struct Held {
     events: VecDeque<Heard>,
     /// What they take up of the room for what waits.
     bytes: usize,
-    submissions: VecDeque<(Box<Verified<Transaction>>, oneshot::Sender<Result<TxId, Rejection>>)>,
+    submissions: VecDeque<Submission>,
 }
+
+/// What an application handed in, and where it waits for the answer.
+type Submission = (Box<Verified<Transaction>>, oneshot::Sender<Result<TxId, Rejection>>);
 
 impl Body {
     /// Says nothing until it is known that nobody else speaks with our key, and there is room to remember what we say.
@@ -51,7 +56,13 @@ impl Body {
             Listening::First => clock::after(self.listener.patience_ms()),
             Listening::WhileVoting | Listening::Only => clock::instant(),
         };
+        let mut greeted_at = clock::instant();
         loop {
+            if !self.listener.has_heard() && greeted_at.elapsed() >= GREET_EVERY {
+                greeted_at = clock::instant();
+                let greetings = self.listener.greet_again(clock::now());
+                greetings.into_iter().for_each(|greeting| self.effects_now(greeting));
+            }
             let late = clock::instant() >= until;
             let heard_enough = self.listening != Listening::First || self.listener.has_heard();
             let over = (late && heard_enough) || self.listener.is_pointless();

@@ -95,9 +95,9 @@ fn what_was_accepted_and_is_too_large_now_is_refused_and_the_chain_goes_on() {
     town.submit(1, fits.clone());
     let answers: Vec<_> = town.nodes[1].did[before..]
         .iter()
-        .filter_map(|effect| match effect {
-            Effect::Answer(_, answer) => Some(answer.as_ref().map_err(Rejection::code).copied()),
-            _ => None,
+        .filter_map(|effect| {
+            let Effect::Answer(_, answer) = effect else { return None };
+            Some(answer.as_ref().map_err(Rejection::code).copied())
         })
         .collect();
     assert_eq!(answers, [Err("E-TX-SIZE"), Ok(fits.id())]);
