@@ -498,3 +498,62 @@ fn what_is_signed_is_journalled_before_it_is_remembered_beside_the_key() {
     }
     assert_eq!(places, [(0, 1), (0, 2), (1, 0), (1, 1)]);
 }
+
+#[test]
+fn a_restart_keeps_the_lock_and_the_round() {
+    use Step::Prevote;
+    // Seat 0 is locked on a block of round 0, and hears that more than may be lying are in round 1, where seat 2 proposes
+    // another block.
+    let (ours, other) = (block(ONE, Round(0), 1), block(ONE, Round(1), 2));
+    let (mut engine, mut actions) = Engine::restore(identity(0), start(ONE), &[]).unwrap();
+    let mut inputs = vec![Input::Message(proposal(1, 0, ours)), judged(0, ours, true)];
+    inputs.extend([1, 2, 3].map(|n| Input::Message(vote(n, 0, Prevote, Some(ours)))));
+    let later = |seat: u16| {
+        let vote = Vote { height: ONE, round: Round(1), step: Prevote, block: None, seat };
+        (seat, Prevote, None, vote.sign(&CHAIN, &secret(usize::from(seat))))
+    };
+    let votes = [1, 3].map(later).to_vec();
+    let over = Message::RoundChange { height: ONE, round: Round(1), skip: true, votes };
+    inputs.push(Input::Message(over));
+    for input in inputs {
+        actions.extend(engine.step(input).unwrap());
+    }
+    assert!(engine.holds(&ours));
+    assert_eq!(engine.at(), (ONE, Round(1)));
+
+    let journal: Vec<Entry> = actions
+        .into_iter()
+        .filter_map(|action| if let Action::Journal(entry) = action { Some(entry) } else { None })
+        .collect();
+    let (mut engine, _) = Engine::restore(identity(0), start(ONE), &journal).unwrap();
+    assert!(engine.holds(&ours), "the lock is forgotten");
+    assert_eq!(engine.at(), (ONE, Round(1)), "why the round was left is forgotten");
+    let mut said = engine.step(Input::Message(proposal(2, 1, other))).unwrap();
+    said.extend(engine.step(judged(1, other, true)).unwrap());
+    let prevotes: Vec<_> = said
+        .iter()
+        .filter_map(|action| {
+            let Action::Broadcast(Message::Vote(vote, _)) = action else { return None };
+            (vote.step == Prevote).then_some(vote.block)
+        })
+        .collect();
+    assert_eq!(prevotes, [None]);
+}
+
+#[test]
+fn a_turn_that_was_taken_is_not_taken_again_after_a_restart() {
+    let asks = |actions: &[Action]| actions.iter().any(|it| matches!(it, Action::Propose { .. }));
+    let (mut engine, mut actions) = Engine::restore(identity(1), start(ONE), &[]).unwrap();
+    assert!(asks(&actions), "seat 1 proposes in round 0");
+    let (height, round) = (ONE, Round(0));
+    let block = block(ONE, round, 1);
+    actions.extend(engine.step(Input::Propose { height, round, block }).unwrap());
+    let mut journal: Vec<Entry> = actions
+        .into_iter()
+        .filter_map(|action| if let Action::Journal(entry) = action { Some(entry) } else { None })
+        .collect();
+    assert!(!asks(&Engine::restore(identity(1), start(ONE), &journal).unwrap().1));
+    // What the journal does not know of was not said.
+    journal.clear();
+    assert!(asks(&Engine::restore(identity(1), start(ONE), &journal).unwrap().1));
+}
