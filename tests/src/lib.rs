@@ -16,7 +16,7 @@ mod network;
 pub mod program;
 pub mod vectors;
 
-pub use chain::{Chain, certify, licence, lots, publish};
+pub use chain::{Chain, certify, lastly, licence, lots, moved, publish};
 pub use network::{Load, Network, Submission, say};
 
 use std::path::PathBuf;

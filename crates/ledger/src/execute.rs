@@ -9,9 +9,10 @@ use proof::{log, map};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Block, BlockId, Certified, Entry, Hash, Header, Height, RecordId, SubjectState, Timestamp,
-    Transaction, TxId, Verified, block,
+    Block, BlockId, Certified, Committee, Entry, Hash, Header, Height, RecordId, SubjectState,
+    Timestamp, Transaction, TxId, Validator, Verified, block,
     codec::{self, Wire},
+    committee::VALIDATORS_MAX,
     subject::Link,
 };
 
@@ -58,6 +59,30 @@ pub struct Spot {
 
 impl Wire for Spot {
     const BYTES_MAX: usize = 16;
+}
+
+/// What is kept of a block that hands over to another committee, for the proofs of later blocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handover {
+    /// How many signatures of its certificate are a quorum of the old committee.
+    pub quorum: u16,
+    /// The seats of the new committee.
+    pub seats: Vec<Validator>,
+}
+
+impl Wire for Handover {
+    const BYTES_MAX: usize = 64 + VALIDATORS_MAX * 160;
+}
+
+impl Handover {
+    /// Of a block certified by `committee` that hands over to `next`; none if it hands over to nobody else.
+    #[must_use]
+    pub fn of(header: &Header, committee: &Committee, next: &Committee) -> Option<Self> {
+        (header.next_committee != header.committee).then(|| Self {
+            quorum: u16::try_from(committee.quorum()).unwrap_or(u16::MAX),
+            seats: next.seats().map(|(_, seat)| seat.clone()).collect(),
+        })
+    }
 }
 
 /// Why a block cannot be agreed on.
@@ -427,6 +452,11 @@ impl<'a, S: State> Draft<'a, S> {
             next_committee: committee,
         };
         let at = header.height.0.to_be_bytes();
+        if let Some(handover) =
+            Handover::of(&header, self.rules.committee(), self.rules.committee())
+        {
+            self.put(Column::Handovers, &at, codec::encode(&handover));
+        }
         self.put(Column::Headers, &at, codec::encode(&header));
         self.put(Column::Bodies, &at, codec::encode(&self.transactions));
         self.put(Column::Meta, TIP, at.to_vec());

@@ -28,13 +28,15 @@ pub enum Column {
     Log,
     /// Document digest and position (8 bytes, big-endian) → nothing: which records commit to a document.
     Documents,
+    /// Height (8 bytes, big-endian) of a block that hands over to another committee → what proofs need of it.
+    Handovers,
     /// Single values: the tip.
     Meta,
 }
 
 impl Column {
     /// Every column.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Headers,
         Self::Bodies,
         Self::Certificates,
@@ -46,6 +48,7 @@ impl Column {
         Self::Map,
         Self::Log,
         Self::Documents,
+        Self::Handovers,
         Self::Meta,
     ];
 
@@ -64,6 +67,7 @@ impl Column {
             Self::Map => "map",
             Self::Log => "log",
             Self::Documents => "documents",
+            Self::Handovers => "handovers",
             Self::Meta => "meta",
         }
     }

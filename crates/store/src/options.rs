@@ -103,6 +103,7 @@ const fn is_asked_for_the_absent(column: Column) -> bool {
         | Column::History
         | Column::Log
         | Column::Documents
+        | Column::Handovers
         | Column::Meta => false,
     }
 }
@@ -118,6 +119,7 @@ const fn compression(column: Column) -> DBCompressionType {
         | Column::History
         | Column::Log
         | Column::Documents
+        | Column::Handovers
         | Column::Meta => DBCompressionType::None,
     }
 }

@@ -22,6 +22,7 @@ impl Desk {
             proof: self.folder.write("licence.proof", proof),
             trust_root: Some(self.root.clone()),
             document: document.map(|bytes| self.folder.write("licence.json", bytes)),
+            evidence: None,
             json: false,
             quiet: false,
         })
@@ -47,10 +48,10 @@ impl Desk {
             let said = mask(&speech::report(lang, &report, false));
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join(format!("src/speech/golden/{case}.{name}.txt"));
-            let golden = std::fs::read_to_string(&path).unwrap_or_default();
+            let golden = fs::read_to_string(&path).unwrap_or_default();
             if golden != said {
                 let seen = std::env::temp_dir().join(format!("{case}.{name}.txt"));
-                std::fs::write(&seen, &said).unwrap();
+                fs::write(&seen, &said).unwrap();
                 panic!("{} says otherwise; now it is {}:\n{said}", path.display(), seen.display());
             }
         }
@@ -151,6 +152,7 @@ fn what_cannot_be_checked_is_neither_proven_nor_disproven() {
             proof,
             trust_root: root,
             document: None,
+            evidence: None,
             json: false,
             quiet: false,
         });
