@@ -5,7 +5,7 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 use proof::{ProofError, TrustRoot};
 use serde_json::Value;
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::PathBuf, process::Command};
 use tests::vectors::{files, folder};
 use types::{
     Block, Certificate, Genesis, Header, Operation, Subject, SubjectState, Transaction,
@@ -168,4 +168,57 @@ fn every_refusal_has_its_code_and_every_code_is_shown() {
         "V-UPSTREAM",
     ];
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), wanted);
+}
+
+/// The Python of `scripts/differential`, or the system's if it has what the second verifier needs.
+fn python() -> Option<PathBuf> {
+    let cache = env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
+    let own = cache.map(|cache| cache.join("minlian/venv/bin/python"));
+    own.into_iter().chain([PathBuf::from("python3")]).find(|python| {
+        let needs = ["-c", "import blake3, cryptography, tomllib"];
+        Command::new(python).args(needs).output().is_ok_and(|done| done.status.success())
+    })
+}
+
+#[test]
+fn the_second_verifier_says_the_same_of_every_vector() {
+    let Some(python) = python() else {
+        println!("NOT RUN: no Python with blake3 and cryptography; scripts/differential makes one");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (mut cases, mut roots) = (String::new(), Vec::new());
+    let mut root_of = |text: &str| {
+        let at =
+            roots.iter().position(|root: &String| root.as_str() == text).unwrap_or(roots.len());
+        if at == roots.len() {
+            roots.push(text.to_owned());
+            fs::write(folder.path().join(format!("{at}.toml")), text).unwrap();
+        }
+        at.to_string()
+    };
+    for (name, list) in
+        [("proofs.json", "proofs"), ("proofs-1.json", "proofs"), ("refusals.json", "refusals")]
+    {
+        let file = committed(name);
+        for row in rows(&file[list]) {
+            let root = row["trust_root"].as_str().unwrap_or_else(|| text(&file["trust_root"]));
+            let case = serde_json::json!({
+                "proof": row["bytes"], "root": root_of(root), "kind": name,
+                "result": row["verdict"], "code": row["code"],
+            });
+            writeln!(cases, "{case}").unwrap();
+        }
+    }
+    fs::write(folder.path().join("cases.ndjson"), cases).unwrap();
+    let done = Command::new(python)
+        .arg("-B")
+        .arg(tests::repository().join("tests/verifier/differential.py"))
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && said.contains(" 0 disagreements"), "{said}");
 }

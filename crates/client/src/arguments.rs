@@ -263,6 +263,9 @@ pub(crate) struct Verify {
     /// The document that the proof is said to be of
     #[arg(long, value_name = "FILE")]
     pub(crate) document: Option<PathBuf>,
+    /// Where to write the answer as one page to print, HTML, in the language spoken
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
     /// Where to write evidence, when the proof's block and the one saved in the trust root contradict one another
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,

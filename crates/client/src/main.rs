@@ -8,6 +8,7 @@ mod exit;
 mod fixture;
 mod layout;
 mod prove;
+mod report;
 mod speech;
 mod submit;
 mod trust;

@@ -83,7 +83,7 @@ impl Mark {
         }
     }
 
-    const fn sign(self) -> &'static str {
+    pub(crate) const fn sign(self) -> &'static str {
         match self {
             Self::Passed => "✔",
             Self::Failed => "✘",
@@ -123,11 +123,7 @@ const CLAIMS_SHOWN: usize = 5;
 
 /// The whole answer, for a terminal.
 pub(crate) fn report(lang: Lang, report: &Report, colour: bool) -> String {
-    let (word, mark) = match report.answer() {
-        Answer::Proven => (lang.pick("PROVEN", "已证明"), Mark::Passed),
-        Answer::NotProven => (lang.pick("NOT PROVEN", "未证明"), Mark::Failed),
-        Answer::CannotCheck => (lang.pick("CANNOT CHECK", "无法核验"), Mark::NotEvaluated),
-    };
+    let (word, mark) = answer(lang, report.answer());
     let subject = report.proof().map_or_else(|| report.file.clone(), |proof| headline(lang, proof));
     let mut out = format!("{}   {subject}\n\n", mark.paint(word, colour));
     let steps = steps(lang, report);
@@ -159,10 +155,7 @@ pub(crate) fn report(lang: Lang, report: &Report, colour: bool) -> String {
         out.push('\n');
     }
     let (shown, not_shown) = meaning(lang, report);
-    let (yes, no) = (
-        lang.pick("What this shows", "证明了什么"),
-        lang.pick("What it does NOT show", "没有证明什么"),
-    );
+    let (yes, no) = headings_of_meaning(lang);
     let columns = yes.width().max(no.width()) + 3;
     if report.answer() == Answer::Proven {
         for (head, sentences) in [(yes, shown), (no, not_shown)] {
@@ -178,7 +171,27 @@ pub(crate) fn report(lang: Lang, report: &Report, colour: bool) -> String {
     out
 }
 
-fn foot(lang: Lang, report: &Report) -> String {
+/// The answer in one word, and how that is marked.
+pub(crate) const fn answer(lang: Lang, answer: Answer) -> (&'static str, Mark) {
+    match answer {
+        Answer::Proven => (lang.pick("PROVEN", "已证明"), Mark::Passed),
+        Answer::NotProven => (lang.pick("NOT PROVEN", "未证明"), Mark::Failed),
+        Answer::CannotCheck => (lang.pick("CANNOT CHECK", "无法核验"), Mark::NotEvaluated),
+    }
+}
+
+/// What stands over the sentences of [`meaning`].
+pub(crate) const fn headings_of_meaning(lang: Lang) -> (&'static str, &'static str) {
+    (lang.pick("What this shows", "证明了什么"), lang.pick("What it does NOT show", "没有证明什么"))
+}
+
+/// The language's name on a page.
+pub(crate) const fn tag(lang: Lang) -> &'static str {
+    lang.pick("en", "zh-CN")
+}
+
+/// What the answer rests on: the program and the trust root.
+pub(crate) fn foot(lang: Lang, report: &Report) -> String {
     let root = report.root.as_ref().map_or_else(String::new, |root| {
         let (name, chain) = (root.name(), root.chain().0.short());
         say!(

@@ -130,6 +130,7 @@ mod tests {
             proof: proof.to_owned(),
             trust_root: Some(root.to_owned()),
             document: None,
+            report: None,
             evidence: Some(evidence.clone()),
             json: false,
             quiet: true,

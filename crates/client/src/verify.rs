@@ -4,6 +4,7 @@ use crate::{
     arguments,
     console::Console,
     exit::Exit,
+    report as page,
     speech::{self, Lang},
 };
 use proof::{Claim, ForkClaim, Proof, ProofError, RecordsClaim, TrustRoot, Verdict};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use std::{
     fs::{self, File},
     io::{self, Read as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 use types::{Digest, Operation, codec};
 
@@ -108,11 +109,14 @@ impl Answer {
 pub(crate) fn run(what: &arguments::Verify, console: &Console) -> Exit {
     let report = examine(what);
     let exit = report.answer().exit();
-    if let (Some(path), Some(evidence)) = (&what.evidence, report.evidence())
-        && let Err(why) = fs::write(path, proof::encode(&evidence))
-    {
-        console.talk(&format!("{}: {why}", path.display()));
-        return Exit::Disk;
+    let page = what.report.as_ref().map(|path| (path, page::html(console.lang(), &report).into()));
+    let evidence = report.evidence().map(|evidence| proof::encode(&evidence));
+    let kept: [Option<(&PathBuf, Vec<u8>)>; 2] = [page, what.evidence.as_ref().zip(evidence)];
+    for (path, bytes) in kept.into_iter().flatten() {
+        if let Err(why) = fs::write(path, bytes) {
+            console.talk(&format!("{}: {why}", path.display()));
+            return Exit::Disk;
+        }
     }
     if what.quiet {
         return exit;

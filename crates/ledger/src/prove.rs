@@ -284,3 +284,83 @@ fn upstream(state: &impl State, tip: &Header, lot: &Lot) -> Result<UpstreamClaim
     let records = batch(state, tip, &positions)?;
     Ok(UpstreamClaim { lot: lot.clone(), lots: lots.into_values().collect(), records })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Memory, Write};
+    use types::{
+        AgencyCode, BlockId, Certificate, ChainId, Hash, Round, SecretKey, Timestamp, Validator,
+        vote::{Step, Vote},
+    };
+
+    /// A block of a height that hands over, or does not, with one signature more than a quorum needs.
+    fn block(state: &mut Memory, height: u64, hands_over: bool) {
+        let chain = ChainId(Hash([1; 32]));
+        let keys: Vec<SecretKey> = (0..4).map(|n| SecretKey::from_seed([n; 32])).collect();
+        let header = Header {
+            version: 1,
+            chain,
+            height: Height(height),
+            time: Timestamp(height),
+            proposer: 0,
+            parent: BlockId::default(),
+            payload: Hash::ZERO,
+            log_size: 0,
+            log_root: Hash::ZERO,
+            state_root: Hash::ZERO,
+            committee: Hash([2; 32]),
+            next_committee: Hash([if hands_over { 3 } else { 2 }; 32]),
+        };
+        let (round, block) = (Round(0), header.id());
+        let sign = |(seat, key): (u16, &SecretKey)| {
+            let step = Step::Precommit;
+            let vote = Vote { height: header.height, round, step, block: Some(block), seat };
+            (seat, vote.sign(&chain, key))
+        };
+        let signatures = (0..).zip(&keys).map(sign).collect();
+        let certificate = Certificate { height: header.height, round, block, signatures };
+        let seats = keys.iter().map(|key| Validator {
+            agency: AgencyCode::new("91350100M000100Y43").unwrap(),
+            name: "机构".parse().unwrap(),
+            key: key.public(),
+        });
+        let committee = types::Committee::new(seats.collect()).unwrap();
+        let handover = Handover::of(&header, &committee, &committee);
+        assert_eq!(handover.is_some(), hands_over);
+        let key = height.to_be_bytes().to_vec();
+        let write = |column, value| Write { column, key: key.clone(), value: Some(value) };
+        state.write(&[
+            write(Column::Headers, codec::encode(&header)),
+            write(Column::Certificates, codec::encode(&certificate)),
+        ]);
+        if let Some(handover) = handover {
+            state.write(&[write(Column::Handovers, codec::encode(&handover))]);
+        }
+    }
+
+    #[test]
+    fn a_handover_is_of_the_changes_between_what_is_known_and_what_is_proven() {
+        let mut state = Memory::default();
+        for height in 1..=300 {
+            block(&mut state, height, [3, 8, 256].contains(&height));
+        }
+        for (since, until, heights) in [
+            (0, 300, vec![3, 8, 256]),
+            (0, 256, vec![3, 8]),
+            (0, 3, vec![]),
+            (3, 300, vec![3, 8, 256]),
+            (4, 257, vec![8, 256]),
+            (9, 200, vec![]),
+            (257, 300, vec![]),
+        ] {
+            let hops = handover(&state, Height(since), Height(until)).unwrap();
+            let found: Vec<u64> = hops.iter().map(|hop| hop.header.height.0).collect();
+            assert_eq!(found, heights, "{since} {until}");
+            for hop in hops {
+                let seats: Vec<u16> = hop.certificate.signatures.iter().map(|(s, _)| *s).collect();
+                assert_eq!((seats, hop.committee.len()), (vec![0, 1, 2], 4), "a quorum, no more");
+            }
+        }
+    }
+}
