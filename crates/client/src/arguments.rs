@@ -272,6 +272,9 @@ pub(crate) struct Verify {
     /// JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
+    /// Show every hash that was computed, too
+    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    pub(crate) explain: bool,
     /// Print nothing; the exit code says it
     #[arg(long, short)]
     pub(crate) quiet: bool,

@@ -9,8 +9,8 @@ use crate::{
 };
 use client::Pause;
 use proof::{
-    Check, Claim, Fact, Outcome, Proof, RecordClaim, RecordsClaim, Said, Scope, StatusClaim,
-    TrustRoot, UpstreamClaim, VotesClaim,
+    Check, Claim, Fact, Hashed, Outcome, Proof, RecordClaim, RecordsClaim, Said, Scope,
+    StatusClaim, TrustRoot, UpstreamClaim, VotesClaim,
 };
 use std::fmt::Write as _;
 use types::{
@@ -168,6 +168,26 @@ pub(crate) fn report(lang: Lang, report: &Report, colour: bool) -> String {
         writeln!(out, "\n{}", code.unwrap_or_default()).expect("a String takes what it is given");
     }
     out.push_str(&foot(lang, report));
+    out
+}
+
+/// Every hash that the check computes, a line each; the words are those of the format, which is English.
+pub(crate) fn explanation(lang: Lang, report: &Report) -> String {
+    let Some(proof) = report.proof() else {
+        return lang
+            .pick(
+                "There is nothing to explain: the file could not be read.",
+                "文件无法读取，没有可说明的步骤。",
+            )
+            .to_owned();
+    };
+    let mut out =
+        lang.pick("Every hash, as FORMAT.md names them", "全部哈希（名称见 FORMAT.md）").to_owned();
+    for Hashed { claim, what, hash } in proof::explain(proof) {
+        let of = claim.map_or_else(String::new, |claim| format!("claim {claim}: "));
+        let line = clean(&format!("{of}{what}"));
+        write!(out, "\n{hash}  {line}").expect("a String takes what it is given");
+    }
     out
 }
 

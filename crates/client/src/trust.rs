@@ -131,6 +131,7 @@ mod tests {
             trust_root: Some(root.to_owned()),
             document: None,
             report: None,
+            explain: false,
             evidence: Some(evidence.clone()),
             json: false,
             quiet: true,

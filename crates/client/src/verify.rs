@@ -124,7 +124,12 @@ pub(crate) fn run(what: &arguments::Verify, console: &Console) -> Exit {
     let text = if what.json {
         report.json(console.lang()).to_string()
     } else {
-        speech::report(console.lang(), &report, console.colour())
+        let mut text = speech::report(console.lang(), &report, console.colour());
+        if what.explain {
+            text.push_str("\n\n");
+            text.push_str(&speech::explanation(console.lang(), &report));
+        }
+        text
     };
     // An answer that did not arrive must not look like one that did.
     if console.data(&text).is_err() { Exit::Disk } else { exit }

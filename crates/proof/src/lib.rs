@@ -11,6 +11,7 @@
 
 mod armor;
 mod error;
+mod explain;
 mod file;
 pub mod log;
 pub mod many;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use armor::{ARMOR_BYTES_MAX, armor, dearmor};
 pub use error::{BatchError, EquivocationError, HandoverError, ProofError, UpstreamError};
+pub use explain::{Hashed, explain};
 pub use file::{MAGIC, PROOF_BYTES_MAX, VERSION, decode, encode};
 pub use receipt::{
     BATCH_MAX, CLAIMS_MAX, Claim, ConsistencyClaim, DEPTH_MAX, ForkClaim, HOPS_MAX, Hop, LINKS_MAX,

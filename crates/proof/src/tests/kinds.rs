@@ -441,3 +441,54 @@ fn a_batch_costs_less_than_its_records_one_by_one() {
     );
     assert!(shared_bytes / 1000 < alone_bytes / 3);
 }
+
+#[test]
+fn an_explanation_computes_what_the_check_computes() {
+    for (name, ledger, proof) in later(1) {
+        let said = crate::explain(&proof);
+        let root_named = |root: Hash| said.iter().any(|line| line.hash == root);
+        assert!(root_named(proof.header.id().0), "{name}");
+        for claim in &proof.claims {
+            match claim {
+                Claim::Record(claim) => {
+                    assert!(
+                        root_named(proof.header.log_root)
+                            && root_named(claim.transaction.operations)
+                    );
+                }
+                Claim::Records(_) => assert!(root_named(proof.header.log_root), "{name}"),
+                Claim::Status(claim) => {
+                    let head = claim.state.as_ref().expect("present").head;
+                    assert!(root_named(proof.header.state_root) && root_named(head), "{name}");
+                }
+                Claim::Upstream(claim) => {
+                    assert!(
+                        root_named(proof.header.state_root) && root_named(proof.header.log_root)
+                    );
+                    assert!(claim.lots.iter().all(|lot| root_named(lot.state.head)), "{name}");
+                }
+                Claim::Consistency(claim) => assert!(root_named(claim.header.id().0), "{name}"),
+                Claim::Fork(claim) => assert!(root_named(claim.header.id().0), "{name}"),
+                Claim::Votes(_) | Claim::Block => {}
+            }
+        }
+        // Whatever a file says, explaining it does not panic.
+        let mut bytes = encode(&proof);
+        for place in (10..bytes.len() - 8).step_by(11) {
+            bytes[place] ^= 1;
+            let end = bytes.len() - 8;
+            let seal = crate::file::seal(&bytes[..end]);
+            bytes[end..].copy_from_slice(&seal);
+            drop(decode(&bytes).map(|proof| crate::explain(&proof)));
+            bytes[place] ^= 1;
+        }
+        drop(ledger);
+    }
+    // Every leaf of every log: the last line is the root.
+    let ledger = factory(1);
+    for at in 0..ledger.entries.len() {
+        let said = crate::explain(&ledger.proof(vec![ledger.record_claim(at)]));
+        let last = said.iter().rev().nth(1).expect("there is one before the block's id");
+        assert_eq!(last.hash, ledger.header.log_root, "{at}");
+    }
+}
