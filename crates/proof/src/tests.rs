@@ -1237,10 +1237,8 @@ fn the_costliest_files_are_soon_checked() {
         ),
     ];
     // One signature more than the limit, and not one is looked at.
-    let more = with(
-        with(claims(short), long_claim(&ledger, 90_000).into()),
-        long_claim(&ledger, 90_001).into(),
-    );
+    let more = (90_000..90_003).map(|number| long_claim(&ledger, number).into());
+    let more = claims(short).into_iter().chain(more).collect();
     let verdict = verify(&encode(&ledger.proof(more)), &ledger.root());
     assert!(
         matches!(verdict.error(), Some(ProofError::Signatures { .. })) && verdict.steps.is_empty()

@@ -492,3 +492,29 @@ fn an_explanation_computes_what_the_check_computes() {
         assert_eq!(last.hash, ledger.header.log_root, "{at}");
     }
 }
+
+#[test]
+fn a_proof_grows_by_a_hash_for_every_doubling() {
+    let ledger = ledger(1);
+    let sizes = [1_000u64, 1_000_000, 1_000_000_000].map(|count| {
+        let length = types::merkle::path_length(0, count);
+        let (Claim::Record(mut record), Claim::Status(mut status)) =
+            (ledger.record_claim(5), ledger.status_claim(&licence_0()))
+        else {
+            unreachable!("made so")
+        };
+        record.log_path.resize(length, Hash::ZERO);
+        // Of random keys the deepest neighbours share about as many bits as there are doublings, and one or two more.
+        status.path.siblings.resize(length + 2, Hash::ZERO);
+        status.history = None;
+        let size = |claim: Claim| encode(&ledger.proof(vec![claim])).len();
+        let (record, status) = (size(Claim::Record(record)), size(Claim::Status(status)));
+        println!(
+            "of {count} records: a record proof {record} bytes, a status proof {status} bytes"
+        );
+        (record, status)
+    });
+    assert!(
+        sizes.windows(2).all(|pair| pair[1].0 - pair[0].0 == 320 && pair[1].1 - pair[0].1 == 320)
+    );
+}
