@@ -1,8 +1,10 @@
 //! The bytes that must never change: what every value is spelled as, named by and proven with, for other implementations.
 
-use crate::{Chain, certify, licence, lots, publish};
+use crate::{Chain, certify, lastly, licence, lots, moved, publish};
+use ledger::prove::Asked;
 use proof::{
-    Claim, Proof, ProofError, RecordClaim, StatusClaim, TrustRoot,
+    Claim, ForkClaim, Proof, ProofError, RecordClaim, RecordsClaim, Said, StatusClaim, TrustRoot,
+    UpstreamClaim, VotesClaim,
     map::{self, Pages},
 };
 use serde_json::{Value, json};
@@ -12,7 +14,7 @@ use types::{
     codec::{encode, hex},
     hash::{Purpose, hash},
     merkle::{self, List, Rfc6962, TreeHash},
-    operation::{Action, LicenceVerb},
+    operation::{Action, LicenceVerb, Lot},
     vote::{Step, Vote},
 };
 
@@ -33,6 +35,7 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("values.json", values(&chain, &story)),
         ("signatures.json", signatures(&chain, &story)),
         ("proofs.json", proofs(&chain, &story)),
+        ("proofs-1.json", proofs_of_format_1(&chain, &story)),
         ("refusals.json", refusals(&chain, &story)),
     ];
     let text =
@@ -48,6 +51,7 @@ struct Story {
 }
 
 const LOT: &str = "urn:epc:class:lgtin:9521005.050021.SG20260725-01";
+const PRODUCT: &str = "urn:epc:id:sgtin:9521005.050021.1";
 
 /// Two blocks: one of two transactions, of which the first has five operations, and one that continues a lot.
 fn story() -> (Chain, Story) {
@@ -61,7 +65,7 @@ fn story() -> (Chain, Story) {
     ];
     let transaction = chain.transaction(0, 7, operations.clone());
     chain.commit(vec![transaction.clone(), chain.transaction(1, 8, vec![licence("another")])]);
-    let more = lots(LOT, "urn:epc:id:sgtin:9521005.050021.1");
+    let more = lots(LOT, PRODUCT);
     let last = chain.commit(vec![chain.transaction(2, 9, vec![more])]);
     (chain, Story { operations, transaction, last })
 }
@@ -283,7 +287,96 @@ fn status_proof(chain: &Chain) -> Proof {
     chain.prove_subject(&subject(&format!("lot:{LOT}")))
 }
 
+/// The committees from genesis's on, of which each replaces one seat.
+fn committees(chain: &Chain, changes: u8) -> Vec<Vec<types::SecretKey>> {
+    let seats = |from: u8, to: u8| (from..to).map(|n| chain.seat(n)).collect::<Vec<_>>();
+    lastly(&seats(0, 4), &seats(4, 4 + changes))
+}
+
+fn product() -> Lot {
+    PRODUCT.parse().expect("a lot")
+}
+
+/// The last block, certified a second time with another log.
+fn fork_proof(chain: &Chain) -> Proof {
+    let mut proof = chain.prove(&[Asked::Block]);
+    let mut header = proof.header;
+    header.log_root.0[0] ^= 1;
+    let secrets = [1, 2, 3].map(|seat| (seat.into(), chain.seat(seat)));
+    let certificate = certify(&header, &proof.chain, &secrets);
+    proof.claims = vec![Claim::Fork(Box::new(ForkClaim { header, certificate }))];
+    proof
+}
+
+/// A seat that prevoted for nil and for a block.
+fn votes_proof(chain: &Chain) -> Proof {
+    let mut proof = chain.prove(&[Asked::Block]);
+    let (height, round, seat, step) = (proof.header.height, types::Round(1), 2, Step::Prevote);
+    let (first, second) = (None, Some(proof.header.id()));
+    let sign = |block| Vote { height, round, step, block, seat }.sign(&proof.chain, &chain.seat(2));
+    let signatures = (sign(first), sign(second));
+    let said = Said::Votes { step, first, second };
+    proof.claims =
+        vec![Claim::Votes(Box::new(VotesClaim { height, round, seat, said, signatures }))];
+    proof
+}
+
+fn batch_proof(chain: &Chain, story: &Story) -> Proof {
+    let agency = &story.transaction.header.agency;
+    let ids = [0, 2, 4].map(|at: usize| story.operations[at].record(agency));
+    let last = story.last.block().transactions.iter().flat_map(Transaction::records);
+    chain.prove(&[Asked::Records(ids.into_iter().chain(last).collect())])
+}
+
 fn proofs(chain: &Chain, story: &Story) -> Value {
+    let (record, status) = (record_proof(chain, story), status_proof(chain));
+    let both =
+        Proof { claims: [record.claims.clone(), status.claims.clone()].concat(), ..record.clone() };
+    let far = moved(both.clone(), &committees(chain, 5));
+    let consistency = chain.prove(&[Asked::Consistency(types::Height(1))]);
+    let rows = [
+        ("a record, third of five in its transaction, as of a later block", record),
+        ("a lot with its whole history", status),
+        ("a subject that is not on the ledger", chain.prove_subject(&subject("licence:nowhere"))),
+        ("a record and a subject under one certificate", both),
+        ("a record and a subject after five changes of the committee", far),
+        ("a batch of records of two transactions", batch_proof(chain, story)),
+        ("a lot with its complete upstream", chain.prove(&[Asked::Upstream(product())])),
+        ("a log that continues that of an earlier block", consistency.clone()),
+        ("the same, after two changes of the committee", moved(consistency, &committees(chain, 2))),
+        ("two certified blocks of one height", fork_proof(chain)),
+        ("two prevotes of one seat", votes_proof(chain)),
+        ("a block", chain.prove(&[Asked::Block])),
+    ];
+    let root = chain.trust_root();
+    let rows = rows.map(|(name, proof)| {
+        let bytes = proof::encode(&proof);
+        let verdict = proof::verify(&bytes, &root);
+        assert_eq!(verdict.error(), None, "{name}");
+        json!({ "name": name, "verdict": "proven", "armor": proof::armor(&bytes), "bytes": hex(&bytes) })
+    });
+    let saved = root
+        .advance(&moved(chain.prove(&[Asked::Block]), &committees(chain, 3)))
+        .expect("it follows from genesis");
+    json!({
+        "description": "Proofs that hold against the trust root given; the last one is saved, after three changes, in the other.",
+        "trust_root": chain.genesis().to_toml(),
+        "trust_root_saved": saved.to_text(),
+        "proofs": rows,
+    })
+}
+
+/// The spelling of format 1, which is not written any more.
+fn encode_1(proof: &Proof) -> Vec<u8> {
+    let Proof { chain, header, certificate, claims, .. } = proof;
+    let body = encode(&(chain, header, certificate, claims));
+    let mut bytes = [&proof::MAGIC[..], &1u16.to_le_bytes(), &body].concat();
+    let seal = Digest::blake3(&bytes).bytes;
+    bytes.extend_from_slice(&seal[..8]);
+    bytes
+}
+
+fn proofs_of_format_1(chain: &Chain, story: &Story) -> Value {
     let (record, status) = (record_proof(chain, story), status_proof(chain));
     let both =
         Proof { claims: [record.claims.clone(), status.claims.clone()].concat(), ..record.clone() };
@@ -293,11 +386,8 @@ fn proofs(chain: &Chain, story: &Story) -> Value {
         ("a subject that is not on the ledger", chain.prove_subject(&subject("licence:nowhere"))),
         ("a record and a subject under one certificate", both),
     ];
-    let root = chain.trust_root();
     let rows = rows.map(|(name, proof)| {
-        let bytes = proof::encode(&proof);
-        let verdict = proof::verify(&bytes, &root);
-        assert_eq!(verdict.error(), None, "{name}");
+        let bytes = encode_1(&proof);
         json!({ "name": name, "verdict": "proven", "armor": proof::armor(&bytes), "bytes": hex(&bytes) })
     });
     json!({
@@ -444,20 +534,87 @@ fn refusals(chain: &Chain, story: &Story) -> Value {
     ));
     rows.push(("cut off", edit(|bytes| bytes.truncate(bytes.len() - 1))));
     rows.push(("followed by a byte", edit(|bytes| bytes.push(0))));
-    rows.push(("of a later format", edit(|bytes| bytes[8] = 2)));
+    rows.push(("of a later format", edit(|bytes| bytes[8] = 3)));
     rows.push(("something else", b"%PDF-1.7\n".to_vec()));
     rows.push(("nothing", Vec::new()));
+    rows.extend(later_refusals(chain, story));
     let root = chain.trust_root();
-    let rows = rows.into_iter().map(|(name, bytes)| {
-        let why = refusal(&bytes, &root).unwrap_or_else(|| unreachable!("{name} is proven"));
+    let judge = |name: &str, bytes: &[u8], root: &TrustRoot| {
+        let why = refusal(bytes, root).unwrap_or_else(|| unreachable!("{name} is proven"));
         let verdict = if why.is_undecided() { "cannot-check" } else { "not-proven" };
-        json!({ "name": name, "verdict": verdict, "code": why.code(), "bytes": hex(&bytes) })
-    });
+        json!({ "name": name, "verdict": verdict, "code": why.code(), "bytes": hex(bytes) })
+    };
+    let mut rows: Vec<Value> =
+        rows.into_iter().map(|(name, bytes)| judge(name, &bytes, &root)).collect();
+    // Of these a checker knows more than the genesis.
+    let saved = root.advance(&fork_proof(chain)).expect("alone it cannot be told");
+    let mut forked = fork_proof(chain);
+    let Some(Claim::Fork(other)) = forked.claims.pop() else { unreachable!("made so") };
+    (forked.header, forked.certificate, forked.claims) =
+        (other.header, other.certificate, vec![Claim::Block]);
+    let mut row =
+        judge("another block than the one that was saved", &proof::encode(&forked), &saved);
+    row["trust_root"] = saved.to_text().into();
+    rows.push(row);
     json!({
         "description": "Files that prove nothing against the trust root given, and the code of the reason.",
         "trust_root": chain.genesis().to_toml(),
-        "refusals": rows.collect::<Vec<_>>(),
+        "refusals": rows,
     })
+}
+
+/// What is wrong with handovers and with the later kinds of claims.
+fn later_refusals(chain: &Chain, story: &Story) -> Vec<(&'static str, Vec<u8>)> {
+    let far = moved(record_proof(chain, story), &committees(chain, 3));
+    let hop = |change: fn(&mut Vec<proof::Hop>)| {
+        let mut proof = far.clone();
+        change(&mut proof.handover);
+        proof::encode(&proof)
+    };
+    let batch = |change: fn(&mut RecordsClaim)| {
+        let mut proof = batch_proof(chain, story);
+        let Some(Claim::Records(claim)) = proof.claims.first_mut() else { unreachable!("made so") };
+        change(claim);
+        proof::encode(&proof)
+    };
+    let upstream = |change: fn(&mut UpstreamClaim)| {
+        let mut proof = chain.prove(&[Asked::Upstream(product())]);
+        let Some(Claim::Upstream(claim)) = proof.claims.first_mut() else {
+            unreachable!("made so")
+        };
+        change(claim);
+        proof::encode(&proof)
+    };
+    let mut shrunk = chain.prove(&[Asked::Consistency(types::Height(1))]);
+    if let Some(Claim::Consistency(claim)) = shrunk.claims.first_mut() {
+        claim.path[0].0[0] ^= 1;
+    }
+    let mut harmless = votes_proof(chain);
+    if let Some(Claim::Votes(claim)) = harmless.claims.first_mut() {
+        claim.said = Said::Votes { step: Step::Prevote, first: None, second: None };
+    }
+    let mut removed = far.clone();
+    removed.certificate = certify(
+        &removed.header,
+        &removed.chain,
+        &[(0, chain.seat(3)), (1, chain.seat(4)), (2, chain.seat(0))],
+    );
+    let mut many = far.clone();
+    let signature = many.certificate.signatures[0];
+    many.certificate.signatures = vec![signature; proof::SIGNATURES_MAX + 1];
+    vec![
+        ("a change of the committee left out", hop(|hops| drop(hops.remove(1)))),
+        ("changes of the committee exchanged", hop(|hops| hops.swap(0, 1))),
+        ("other seats than were handed over to", hop(|hops| hops[2].committee.swap(0, 1))),
+        ("signed by one whose seat was given to another", proof::encode(&removed)),
+        ("a batch out of order", batch(|claim| claim.records.swap(0, 1))),
+        ("a node of a batch altered", batch(|claim| claim.log_nodes[0].0[0] ^= 1)),
+        ("an input left out of an upstream", upstream(|claim| drop(claim.lots.remove(0)))),
+        ("the upstream of another lot", upstream(|claim| claim.lot = LOT.parse().expect("a lot"))),
+        ("a log that was rewritten", proof::encode(&shrunk)),
+        ("evidence of nothing", proof::encode(&harmless)),
+        ("more signatures than may be", proof::encode(&many)),
+    ]
 }
 
 fn refusal(bytes: &[u8], root: &TrustRoot) -> Option<ProofError> {

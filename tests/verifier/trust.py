@@ -1,7 +1,7 @@
 """The trust root: a genesis file, its canonical bytes, and what the check asks of it."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 import crypto
@@ -47,10 +47,9 @@ class TrustRoot:
     committee_digest: bytes
     seats: list[bytes]
     agencies: dict[str, Agency]
-
-    @property
-    def quorum(self) -> int:
-        return 2 * len(self.seats) // 3 + 1
+    # The proof of a block that is known to be of the chain, and the changes of the committee that lead to it.
+    saved: object = None
+    hops: list = field(default_factory=list)
 
 
 def load(data: bytes) -> TrustRoot:
