@@ -448,7 +448,7 @@ async fn prove_all(State(node): Node, body: Body) -> Result<Response, Failure> {
     let asked: Vec<Asked> = ask.into_iter().map(asked).collect();
     let work = tokio::task::spawn_blocking(move || {
         let snapshot = node.handle.store.snapshot();
-        prove::asked(&node.rules, &snapshot, since, &asked)
+        prove::asked(&node.rules(), &snapshot, since, &asked)
     });
     let proof = work.await.map_err(|error| {
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "E-NODE-FAULT", error.to_string())

@@ -6,6 +6,7 @@ use types::{
     Agency, AgencyCode, Certificate, Certified, ChainId, Committee, Digest, Genesis, Hash, Header,
     Height, Level, Operation, RecordId, Region, Role, Round, SecretKey, Subject, Text, Timestamp,
     Transaction, Validator, Verified,
+    authority::Governance,
     genesis::{GovernanceRules, Limits, Seat, Timing},
     operation::{
         Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
@@ -18,7 +19,7 @@ use types::{
 const CODES: [&str; 4] =
     ["11350000MXDEX0015L", "11350000MXDEX0023F", "11350000MXDEX0031A", "11350000MXDEX004X2"];
 
-/// A chain of four agencies, three of which may record anything, and the fourth nothing.
+/// A chain of four agencies, three of which may record anything, and the fourth nothing. The first two govern.
 #[derive(Debug)]
 pub struct Chain {
     genesis: Genesis,
@@ -76,11 +77,13 @@ impl Chain {
         let candidates = checked.iter().map(|tx| (tx, 0));
         let (block, outcome, refused) = propose(&self.rules, &self.state, &tip, now, 1, candidates);
         assert!(refused.is_empty(), "{refused:?}");
+        let governs = outcome.governs();
         let secrets = [0, 1, 2].map(|seat| (seat.into(), self.seat(seat)));
         let certificate = certify(&block.header, &chain, &secrets);
         let certified = Certified::verify(block, certificate, &chain, self.rules.committee())
             .expect("a quorum signed it");
         self.state.write(commit(certified.clone(), outcome).writes());
+        self.rules = self.rules.after(&self.state, governs).0;
         certified
     }
 
@@ -197,7 +200,11 @@ fn genesis(name: &str, seed: u8) -> Genesis {
         level: Level::Province,
         parent: None,
         keys: vec![secret(seed, n).public()],
-        roles: if n < 3 { roles.clone() } else { Vec::new() },
+        roles: match n {
+            0 | 1 => roles.iter().cloned().chain([Role::Govern {}]).collect(),
+            2 => roles.clone(),
+            _ => Vec::new(),
+        },
     });
     let validators = (0..4u8).map(|n| Seat {
         agency: code(n.into()),
@@ -240,6 +247,12 @@ fn operation(action: Action, document: &str) -> Operation {
         grade: Grade::Internal,
         provenance: Provenance { system: text("capture"), version: text("1.0"), captured_at: at },
     }
+}
+
+/// An act of governance.
+#[must_use]
+pub fn govern(act: Governance) -> Operation {
+    operation(Action::Govern(act), "minutes")
 }
 
 /// The publication of a service item.

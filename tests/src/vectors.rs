@@ -1,6 +1,6 @@
 //! The bytes that must never change: what every value is spelled as, named by and proven with, for other implementations.
 
-use crate::{Chain, certify, lastly, licence, lots, moved, publish};
+use crate::{Chain, certify, govern, lastly, licence, lots, moved, publish};
 use ledger::prove::Asked;
 use proof::{
     Claim, ForkClaim, Proof, ProofError, RecordClaim, RecordsClaim, Said, StatusClaim, TrustRoot,
@@ -10,7 +10,9 @@ use proof::{
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    Digest, Domain, Hash, Operation, Subject, Transaction,
+    AgencyCode, Digest, Domain, Hash, Level, Operation, RecordId, Region, Role, Subject,
+    Transaction,
+    authority::{Change, Enrolment, Governance, NewSeat, Possessed, Target},
     codec::{encode, hex},
     hash::{Purpose, hash},
     merkle::{self, List, Rfc6962, TreeHash},
@@ -48,12 +50,35 @@ struct Story {
     operations: Vec<Operation>,
     transaction: Transaction,
     last: types::Certified,
+    proposal: RecordId,
+    approval: RecordId,
 }
+
+/// An agency that genesis does not know.
+const NEWCOMER: &str = "11350100MXDEX00587";
 
 const LOT: &str = "urn:epc:class:lgtin:9521005.050021.SG20260725-01";
 const PRODUCT: &str = "urn:epc:id:sgtin:9521005.050021.1";
 
-/// Two blocks: one of two transactions, of which the first has five operations, and one that continues a lot.
+fn newcomer() -> AgencyCode {
+    AgencyCode::new(NEWCOMER).expect("the code is sound")
+}
+
+/// The newcomer, to be enrolled below the first agency with one key.
+fn enrolment(chain: &Chain) -> Enrolment {
+    let (code, genesis) = (newcomer(), chain.genesis());
+    Enrolment {
+        code,
+        name: "新机构".parse().expect("a name"),
+        region: Region::new("350100").expect("a region"),
+        level: Level::City,
+        parent: Some(genesis.agencies[0].code),
+        keys: vec![Possessed::sign(&chain.organisation(5), &genesis.chain(), &code)],
+    }
+}
+
+/// Four blocks: one of two transactions, of which the first has five operations; one that continues a lot; one that
+/// proposes to enrol an agency, and one that approves it and replaces a key.
 fn story() -> (Chain, Story) {
     let mut chain = Chain::new("vectors", 1);
     let operations = vec![
@@ -67,7 +92,53 @@ fn story() -> (Chain, Story) {
     chain.commit(vec![transaction.clone(), chain.transaction(1, 8, vec![licence("another")])]);
     let more = lots(LOT, PRODUCT);
     let last = chain.commit(vec![chain.transaction(2, 9, vec![more])]);
-    (chain, Story { operations, transaction, last })
+    let name = |tx: &Transaction| tx.records().next().expect("it has an operation");
+    let act = Governance::Propose(Box::new(Change::Enrol(enrolment(&chain))));
+    let proposes = chain.transaction(0, 10, vec![govern(act)]);
+    let proposal = name(&proposes);
+    chain.commit(vec![proposes]);
+    let target = Target::Agency(newcomer());
+    let approves = chain.transaction(1, 11, vec![govern(Governance::Approve { proposal, target })]);
+    let (approval, agency) = (name(&approves), chain.genesis().agencies[0].code);
+    let enrol = Possessed::sign(&chain.organisation(6), &chain.genesis().chain(), &agency);
+    let retire = chain.organisation(0).public();
+    let rotates = chain.transaction(0, 12, vec![govern(Governance::Rotate { retire, enrol })]);
+    chain.commit(vec![approves, rotates]);
+    (chain, Story { operations, transaction, last, proposal, approval })
+}
+
+/// Every act of governance and every change, sensible or not.
+fn governance(chain: &Chain, story: &Story) -> Vec<Operation> {
+    let genesis = chain.genesis();
+    let (agency, key) = (newcomer(), chain.organisation(7).public());
+    let possessed = |n| Possessed::sign(&chain.organisation(n), &genesis.chain(), &agency);
+    let role = Role::Trace { namespaces: vec!["urn:epc:".parse().expect("a text")] };
+    let seat = NewSeat { agency, consensus_key: possessed(8), transport_key: possessed(9) };
+    let until = Some(genesis.time.plus(1000));
+    let changes = [
+        Change::Enrol(enrolment(chain)),
+        Change::Suspend(agency),
+        Change::Reinstate(agency),
+        Change::Dissolve(agency),
+        Change::EnrolKey { agency, key: possessed(7) },
+        Change::RetireKey { agency, key },
+        Change::Grant { agency, role: Role::Govern {}, until: None },
+        Change::Revoke { agency, number: 3 },
+        Change::Committee { join: vec![seat], leave: vec![chain.seat(3).public()] },
+        Change::Limits(genesis.limits),
+        Change::Timing(genesis.timing),
+        Change::Rules(genesis.governance),
+    ];
+    let proposal = story.proposal;
+    let acts = [
+        Governance::Approve { proposal, target: Target::Agency(agency) },
+        Governance::Withdraw { proposal, target: Target::Network },
+        Governance::Delegate { to: agency, role, until },
+        Governance::Undelegate { from: agency, number: 4 },
+        Governance::Rotate { retire: key, enrol: possessed(6) },
+    ];
+    let proposals = changes.into_iter().map(|change| Governance::Propose(Box::new(change)));
+    proposals.chain(acts).map(govern).collect()
 }
 
 fn digests() -> Value {
@@ -166,11 +237,18 @@ fn state_map() -> Value {
 
 fn values(chain: &Chain, story: &Story) -> Value {
     let genesis = chain.genesis();
-    let Story { operations, transaction, last } = story;
+    let Story { operations, transaction, last, .. } = story;
+    let governance = governance(chain, story);
     let agency = &transaction.header.agency;
     let header = &last.block().header;
-    let named: BTreeSet<Subject> =
-        operations.iter().flat_map(|o| o.subjects(agency)).map(|(subject, _)| subject).collect();
+    let governing = [
+        Subject::network(),
+        Subject::agency(agency),
+        Subject::agency(&newcomer()),
+        Subject::proposal(&story.proposal),
+    ];
+    let named = operations.iter().flat_map(|o| o.subjects(agency)).map(|(subject, _)| subject);
+    let named: BTreeSet<Subject> = named.chain(governing).collect();
     let subjects = named.iter().map(|subject| {
         let state = match &chain.prove_subject(subject).claims[..] {
             [Claim::Status(claim)] => claim.state.clone().expect("it was recorded"),
@@ -195,7 +273,7 @@ fn values(chain: &Chain, story: &Story) -> Value {
             "chain": genesis.chain(),
             "committee": genesis.committee().digest(),
         },
-        "operations": operations.iter().map(|operation| json!({
+        "operations": operations.iter().chain(&governance).map(|operation| json!({
             "agency": agency.as_str(),
             "json": operation,
             "bytes": hex(&encode(operation)),
@@ -329,14 +407,16 @@ fn batch_proof(chain: &Chain, story: &Story) -> Proof {
 }
 
 fn proofs(chain: &Chain, story: &Story) -> Value {
-    let (record, status) = (record_proof(chain, story), status_proof(chain));
+    let (record, lot) = (record_proof(chain, story), status_proof(chain));
+    let status = |subject: &Subject| chain.prove_subject(subject);
+    let agencies = &chain.genesis().agencies;
     let both =
-        Proof { claims: [record.claims.clone(), status.claims.clone()].concat(), ..record.clone() };
+        Proof { claims: [record.claims.clone(), lot.claims.clone()].concat(), ..record.clone() };
     let far = moved(both.clone(), &committees(chain, 5));
     let consistency = chain.prove(&[Asked::Consistency(types::Height(1))]);
     let rows = [
         ("a record, third of five in its transaction, as of a later block", record),
-        ("a lot with its whole history", status),
+        ("a lot with its whole history", lot),
         ("a subject that is not on the ledger", chain.prove_subject(&subject("licence:nowhere"))),
         ("a record and a subject under one certificate", both),
         ("a record and a subject after five changes of the committee", far),
@@ -347,6 +427,16 @@ fn proofs(chain: &Chain, story: &Story) -> Value {
         ("two certified blocks of one height", fork_proof(chain)),
         ("two prevotes of one seat", votes_proof(chain)),
         ("a block", chain.prove(&[Asked::Block])),
+        ("a proposal, approved by one and decided later", chain.prove_record(&story.proposal)),
+        ("the approval that enacts it", chain.prove_record(&story.approval)),
+        ("the proposal, with its history", status(&Subject::proposal(&story.proposal))),
+        ("an agency that was enrolled", status(&Subject::agency(&newcomer()))),
+        (
+            "an agency of genesis, after it replaced a key",
+            status(&Subject::agency(&agencies[0].code)),
+        ),
+        ("an agency as genesis enrolled it", status(&Subject::agency(&agencies[3].code))),
+        ("the network as genesis made it", status(&Subject::network())),
     ];
     let root = chain.trust_root();
     let rows = rows.map(|(name, proof)| {
@@ -367,6 +457,9 @@ fn proofs(chain: &Chain, story: &Story) -> Value {
 }
 
 /// The spelling of format 1, which is not written any more.
+///
+/// It was never released: its values are those of today, and so is the genesis these proofs are held against. A genesis
+/// without rules of governance is no genesis, so there is no trust root for a file from before there were any.
 fn encode_1(proof: &Proof) -> Vec<u8> {
     let Proof { chain, header, certificate, claims, .. } = proof;
     let body = encode(&(chain, header, certificate, claims));
@@ -417,12 +510,7 @@ fn restated(chain: &Chain, change: impl FnOnce(&mut StatusClaim)) -> Proof {
 }
 
 /// The record's transaction, signed by someone else in the name of an agency, and the entry made to fit.
-fn resigned(
-    claim: &mut RecordClaim,
-    chain: &Chain,
-    agency: types::AgencyCode,
-    key: &types::SecretKey,
-) {
+fn resigned(claim: &mut RecordClaim, chain: &Chain, agency: AgencyCode, key: &types::SecretKey) {
     let header = &mut claim.transaction;
     (header.agency, header.key) = (agency, key.public());
     claim.signature = key.sign(Domain::Transaction, &chain.genesis().chain(), &encode(header));
@@ -498,6 +586,17 @@ fn refusals(chain: &Chain, story: &Story) -> Value {
             proof::encode(&altered(chain, story, |claim| {
                 resigned(claim, chain, agencies[3].code, &chain.organisation(3));
             })),
+        ),
+        (
+            "a proposal by an agency that does not govern",
+            proof::encode(&{
+                let mut proof = chain.prove_record(&story.proposal);
+                let Some(Claim::Record(claim)) = proof.claims.first_mut() else {
+                    unreachable!("made so")
+                };
+                resigned(claim, chain, agencies[2].code, &chain.organisation(2));
+                proof
+            }),
         ),
         (
             "the state of a subject altered",

@@ -27,6 +27,7 @@ EMPTY = bytes(32)
 UNDECIDED = ("V-FORMAT", "V-MALFORMED")
 BATCH_MAX, DEPTH_MAX = 1000, 64
 LOT, INPUT, OUTPUT = 3, 3, 4
+AGENCY, NETWORK = 4, 6
 
 
 @dataclass
@@ -505,6 +506,8 @@ def authority(transaction, operation: Operation, root: TrustRoot) -> str | None:
     agency = root.agencies.get(transaction.agency)
     if agency is None or transaction.key not in agency.keys:
         return "V-SUBMITTER"
+    if operation.family is None:
+        return None
     roles = [role for role in agency.roles if role.family == operation.family]
     return None if roles and covered(roles, operation) else "V-AUTHORITY"
 
@@ -575,6 +578,8 @@ def history(state, links, proof: Proof, claimed: dict[int, set[bytes]]) -> str |
         return None
     if state is None or len(links) != state.records:
         return "V-HISTORY"
+    if not links and (state.kind not in (AGENCY, NETWORK) or state.latest != 0):
+        return "V-HISTORY"
     head, last = EMPTY, None
     for link in links:
         if last is not None and link.position < last:
@@ -585,7 +590,7 @@ def history(state, links, proof: Proof, claimed: dict[int, set[bytes]]) -> str |
             return "V-HISTORY"
         last = link.position
         head = crypto.derive("minlian v1 history", head + link.encoded)
-    if head != state.head or last != state.latest:
+    if head != state.head or (links and last != state.latest):
         return "V-HISTORY"
     return None
 

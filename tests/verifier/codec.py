@@ -290,9 +290,9 @@ class Transaction:
 
 @dataclass
 class Operation:
-    """What a role is held against: the family, and the scope the operation names, if it names one."""
+    """What a role is held against: the family, if it needs one, and the scope the operation names, if it names one."""
 
-    family: str
+    family: str | None
     region: int | None
     kind: str | None
     lots: list[tuple[str, int]]
@@ -604,14 +604,14 @@ def read_subject(r: Reader) -> bytes:
 
 def read_named(r: Reader) -> tuple[bytes, int, str]:
     start = r.at
-    kind, name = r.variant(4), r.text(256)
+    kind, name = r.variant(7), r.text(256)
     return r.since(start), kind, name
 
 
 def read_state(r: Reader) -> State:
     start = r.at
     subject, kind, name = read_named(r)
-    r.variant(7), r.code(), r.u32()  # status, owner, version
+    r.variant(9), r.code(), r.u32()  # status, owner, version
     records, head, latest = r.u64(), r.hash(), r.u64()
     r.time()  # effective_from
     read_facts(r)
@@ -619,13 +619,43 @@ def read_state(r: Reader) -> State:
 
 
 def read_facts(r: Reader) -> None:
-    kind = r.variant(4)
+    kind = r.variant(7)
     if kind == 0:
         r.text(24), read_level(r), r.region(), r.maybe(r.time)
     elif kind == 1:
         read_level(r), r.text(36)
     elif kind == 2:
         read_licence_facts(r), r.maybe(lambda: r.text(160))
+    elif kind == 4:
+        read_agency_facts(r)
+    elif kind == 5:
+        read_change(r), r.many(r.code, 18), r.u64()  # approvals, closes
+    elif kind == 6:
+        read_network_facts(r)
+
+
+def read_agency_facts(r: Reader) -> None:
+    r.text(96), r.region(), read_level(r), r.maybe(r.code)
+    r.many(lambda: (r.key(), r.u64(), r.maybe(r.u64)), 42)
+    r.many(lambda: read_grant(r), 19)
+
+
+def read_grant(r: Reader) -> None:
+    r.u32(), read_role(r), r.maybe(r.code), r.u64(), r.maybe(r.time), r.maybe(r.u64)
+
+
+def read_network_facts(r: Reader) -> None:
+    read_members(r), r.maybe(lambda: (r.u64(), read_members(r)))
+    read_numbers(r, 3), read_numbers(r, 6), read_numbers(r, 3)  # limits, timing, governance
+
+
+def read_members(r: Reader) -> None:
+    r.many(lambda: (read_seat(r), r.key()), 93)
+
+
+def read_numbers(r: Reader, count: int) -> None:
+    for _ in range(count):
+        r.u32()
 
 
 def read_link(r: Reader) -> Link:
@@ -637,7 +667,7 @@ def read_link(r: Reader) -> Link:
 
 def read_operation(r: Reader) -> Operation:
     start = r.at
-    action = (read_item, read_licence, read_trace)[r.variant(3)](r)
+    action = (read_item, read_licence, read_trace, read_govern)[r.variant(4)](r)
     r.digest(), r.digest(), r.maybe(r.hash)  # commitment
     r.time()  # effective_from
     r.variant(4)  # grade
@@ -682,8 +712,65 @@ def read_trace(r: Reader):
     return "trace", None, None, lots
 
 
+def read_govern(r: Reader):
+    verb = r.variant(6)
+    if verb == 0:
+        read_change(r)
+    elif verb in (1, 2):
+        r.hash(), read_target(r)
+    elif verb == 3:
+        r.code(), read_role(r), r.maybe(r.time)
+    elif verb == 4:
+        r.code(), r.u32()
+    else:
+        r.key(), read_possessed(r)
+    # Proposing and approving need a role; what an agency does with its own authority needs none.
+    return "govern" if verb in (0, 1) else None, None, None, []
+
+
+def read_target(r: Reader) -> None:
+    if r.variant(2) == 1:
+        r.code()
+
+
+def read_change(r: Reader) -> None:
+    change = r.variant(12)
+    if change == 0:
+        r.code(), r.text(96), r.region(), read_level(r), r.maybe(r.code)
+        r.many(lambda: read_possessed(r), 98)
+    elif change in (1, 2, 3):
+        r.code()
+    elif change == 4:
+        r.code(), read_possessed(r)
+    elif change == 5:
+        r.code(), r.key()
+    elif change == 6:
+        r.code(), read_role(r), r.maybe(r.time)
+    elif change == 7:
+        r.code(), r.u32()
+    elif change == 8:
+        r.many(lambda: (r.code(), read_possessed(r), read_possessed(r)), 214)
+        r.many(r.key, 33)
+    else:
+        read_numbers(r, (3, 6, 3)[change - 9])
+
+
+def read_possessed(r: Reader) -> None:
+    r.key(), r.signature()
+
+
+def read_role(r: Reader) -> None:
+    family = r.variant(4)
+    if family == 0:
+        r.many(r.region, 4)
+    elif family == 1:
+        r.many(lambda: r.text(32), 9), r.many(r.region, 4)
+    elif family == 2:
+        r.many(lambda: r.text(256), 9)
+
+
 def read_part(r: Reader) -> int:
-    return r.variant(7)
+    return r.variant(8)
 
 
 def read_level(r: Reader) -> int:

@@ -908,6 +908,27 @@ fn no_history(ledger: &mut Ledger) -> Vec<Claim> {
     vec![certified_history(ledger, Vec::new(), 0)]
 }
 
+#[test]
+fn only_what_genesis_put_there_has_a_history_without_records() {
+    for (subject, latest, wanted) in [
+        (Subject::network(), 0, None),
+        (Subject::agency(&code(0)), 0, None),
+        (Subject::network(), 1, Some(ProofError::HistoryOrder { position: 1 })),
+        (lot(), 0, Some(ProofError::HistoryOrder { position: 0 })),
+    ] {
+        let mut ledger = ledger(1);
+        let mut state = ledger.states[&licence_0().key()].clone();
+        (state.subject, state.head, state.records) = (subject.clone(), Hash::ZERO, 0);
+        state.latest = latest;
+        ledger.states.insert(subject.key(), state);
+        ledger.histories.insert(subject.key(), Vec::new());
+        ledger.seal();
+        let proof = ledger.proof(vec![ledger.status_claim(&subject)]);
+        let verdict = proof.verify(&ledger.root());
+        assert_eq!(verdict.error(), wanted.as_ref(), "{subject}");
+    }
+}
+
 /// Two records shown at one position, the last of which is the history's.
 fn double_talk(ledger: &mut Ledger) -> Vec<Claim> {
     let links = vec![link(ledger, 4)];

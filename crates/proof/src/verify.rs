@@ -20,7 +20,7 @@ use types::{
     key::BadSignature,
     merkle::{self, PathError, climb},
     operation::{Action, Family, ItemVerb, Operation},
-    subject::Link,
+    subject::{Kind, Link},
     transaction::{self, TransactionHeader, operation_leaf},
 };
 
@@ -715,8 +715,14 @@ impl Examination<'_> {
             }
             before = *position;
         }
-        // Nothing is on the ledger without a record that put it there, so there is a last one.
-        if history.last().map(|link| link.position) != Some(state.latest) {
+        let latest = match (history.last(), state.subject.kind) {
+            (Some(link), _) => Some(link.position),
+            // Genesis put these there, without a record.
+            (None, Kind::Agency | Kind::Network) => Some(0),
+            // Nothing else is on the ledger without a record that put it there.
+            (None, Kind::Item | Kind::Basic | Kind::Licence | Kind::Lot | Kind::Proposal) => None,
+        };
+        if latest != Some(state.latest) {
             return Err(ProofError::HistoryOrder { position: state.latest });
         }
         let mut whole = 0;

@@ -21,7 +21,9 @@ use std::{
 use types::{
     Agency, AgencyCode, BlockId, Certificate, Certified, Digest, Entry, Genesis, Hash, Header,
     Height, Level, Operation, RecordId, Region, Role, Round, SecretKey, Signature, Subject, Text,
-    Timestamp, Transaction, TxId, Verified, codec,
+    Timestamp, Transaction, TxId, Verified,
+    authority::{Change, Enrolment, Governance, NewSeat, Possessed, Target},
+    codec,
     genesis::{GovernanceRules, Limits, Seat, Timing},
     key::Domain,
     merkle,
@@ -240,9 +242,11 @@ impl Network {
         let saved = root.clone();
         let (proofs, later) = (Vec::new(), Vec::new());
         let mut network = Self { id, seed, seats, genesis, root, proofs, later, saved };
-        let rules = Rules::new(&network.genesis);
+        let mut rules = Rules::new(&network.genesis);
         let mut state = Memory::default();
-        let (mut records, mut subjects) = (Vec::new(), BTreeSet::new());
+        let mut records = Vec::new();
+        let agencies = network.genesis.agencies.iter().map(|agency| Subject::agency(&agency.code));
+        let mut subjects: BTreeSet<_> = agencies.chain([Subject::network()]).collect();
         for height in 0..9 {
             let candidates: Vec<Verified<Transaction>> = (0..12)
                 .map(|nonce| network.transaction(dice, height * 100 + nonce))
@@ -266,7 +270,9 @@ impl Network {
                         .map(|(subject, _)| subject),
                 );
             }
+            let governs = outcome.governs();
             state.write(commit(certified, outcome).writes());
+            rules = rules.after(&state, governs).0;
             let mut proofs: Vec<Proof> =
                 records.iter().filter_map(|id| prove::record(&rules, &state, id)).collect();
             let absent = (0..6).map(|n| format!("licence:absent-{n}").parse().expect("a subject"));
@@ -408,6 +414,7 @@ fn genesis(name: &str, seats: u8, seed: u8) -> Genesis {
             Role::Licence { types: vec![text("11")], regions: vec![region("350100")] },
             Role::Licence { types: vec![text("9"), text("水")], regions: vec![region("350000")] },
             Role::Item { regions: vec![region("350000")] },
+            Role::Govern {},
         ],
         // No one of these two roles alone covers an event with lots of both.
         2 => vec![
@@ -415,6 +422,7 @@ fn genesis(name: &str, seats: u8, seed: u8) -> Genesis {
             Role::Trace { namespaces: vec![text("urn:epc:class:"), text("批次")] },
             Role::Licence { types: Vec::new(), regions: Vec::new() },
         ],
+        3 => vec![Role::Govern {}],
         _ => Vec::new(),
     };
     let code = |n: u8| AgencyCode::new(CODES[usize::from(n)]).expect("the code is sound");
@@ -459,7 +467,7 @@ fn genesis(name: &str, seats: u8, seed: u8) -> Genesis {
 fn operation(dice: &mut Dice) -> Operation {
     let at = Timestamp(1_767_225_600_000 + dice.below(100_000));
     let until = if dice.odds(1, 2) { Some(at.plus(1_000_000)) } else { None };
-    let action = match dice.below(3) {
+    let action = match dice.below(4) {
         0 => Action::Item(ItemAction {
             code: text(&format!("1135000000359125644350{:09}", dice.below(4))),
             basic: text("000101001000"),
@@ -497,6 +505,7 @@ fn operation(dice: &mut Dice) -> Operation {
                 },
             })
         }
+        2 => Action::Govern(governance(dice)),
         _ => {
             let parts = [Part::Observed, Part::Input, Part::Output, Part::Parent, Part::Child];
             // Most events are of lots that the third agency may speak of.
@@ -537,6 +546,82 @@ fn operation(dice: &mut Dice) -> Operation {
         effective_from: at,
         grade: *pick(dice, &[Grade::Public, Grade::Internal, Grade::Sensitive, Grade::Restricted]),
         provenance: Provenance { system: text("采集"), version: text("1.0"), captured_at: at },
+    }
+}
+
+/// Any act of governance. What two must approve is seldom approved by the second, so that little changes.
+fn governance(dice: &mut Dice) -> Governance {
+    let agency = AgencyCode::new(word(dice, &CODES)).expect("the code is sound");
+    let chain = types::ChainId(hash(dice));
+    let possessed = |dice: &mut Dice| Possessed::sign(&secret(8, small(dice, 9)), &chain, &agency);
+    let until = dice.odds(1, 3).then(|| Timestamp(1_767_225_600_000 + dice.below(100_000_000)));
+    let some = |dice: &mut Dice| dice.below_usize(3);
+    let role = match dice.below(5) {
+        0 => {
+            Role::Item { regions: (0..some(dice)).map(|_| region(word(dice, &REGIONS))).collect() }
+        }
+        1 => Role::Licence {
+            types: (0..some(dice)).map(|_| text(word(dice, &KINDS))).collect(),
+            regions: (0..some(dice)).map(|_| region(word(dice, &REGIONS))).collect(),
+        },
+        2 => Role::Trace { namespaces: (0..some(dice)).map(|_| text(word(dice, &LOTS))).collect() },
+        3 => Role::Item { regions: vec![region("350122")] },
+        _ => Role::Govern {},
+    };
+    let key = secret(small(dice, 3), small(dice, 40)).public();
+    let number = u32::from(small(dice, 4));
+    let limits = Limits {
+        block_bytes_max: 1 << 20,
+        block_operations_max: 1000,
+        validity_heights_max: 10 + number,
+    };
+    let governance = GovernanceRules { approval_percent: 67, open_heights: 100, lead_heights: 2 };
+    let timing = Timing {
+        propose_ms: 500,
+        vote_ms: 200,
+        round_step_ms: 100,
+        timeout_max_ms: 5000,
+        idle_ms: 1000,
+        clock_ahead_ms: 500,
+    };
+    let (proposal, target) =
+        (RecordId(hash(dice)), *pick(dice, &[Target::Network, Target::Agency(agency)]));
+    match dice.below(24) {
+        0 => Governance::Approve { proposal, target },
+        1 => Governance::Withdraw { proposal, target },
+        2..=5 => Governance::Delegate { to: agency, role, until },
+        6 => Governance::Undelegate { from: agency, number },
+        7 => Governance::Rotate { retire: key, enrol: possessed(dice) },
+        more => Governance::Propose(Box::new(match more {
+            8 | 9 => Change::Enrol(Enrolment {
+                code: agency,
+                name: text("新机构"),
+                region: region(word(dice, &REGIONS)),
+                level: *pick(dice, &[Level::National, Level::Town, Level::Village]),
+                parent: dice.odds(1, 2).then_some(agency),
+                keys: (0..some(dice)).map(|_| possessed(dice)).collect(),
+            }),
+            10 => Change::Suspend(agency),
+            11 => Change::Reinstate(agency),
+            12 => Change::Dissolve(agency),
+            13 => Change::EnrolKey { agency, key: possessed(dice) },
+            14 => Change::RetireKey { agency, key },
+            15..=17 => Change::Grant { agency, role, until },
+            18 => Change::Revoke { agency, number },
+            19 => Change::Committee {
+                join: (0..some(dice))
+                    .map(|_| NewSeat {
+                        agency,
+                        consensus_key: possessed(dice),
+                        transport_key: possessed(dice),
+                    })
+                    .collect(),
+                leave: (0..some(dice)).map(|_| key).collect(),
+            },
+            20 | 21 => Change::Limits(limits),
+            22 => Change::Timing(timing),
+            _ => Change::Rules(governance),
+        })),
     }
 }
 
@@ -1303,6 +1388,15 @@ fn alter(claim: &mut StatusClaim, dice: &mut Dice) {
     }
     let Some(state) = &mut claim.state else { return };
     let Some(history) = &mut claim.history else { return };
+    if history.is_empty() {
+        // What genesis put there has no record; one is made up, or said to be somewhere.
+        if dice.odds(1, 2) {
+            state.latest = dice.below(2);
+            return;
+        }
+        let record = RecordId(hash(dice));
+        history.push(Link { position: dice.below(9), record, part: Part::Target });
+    }
     match dice.below(16) {
         0 => drop(history.pop()),
         1 => {
