@@ -28,8 +28,8 @@ use types::{
     key::Domain,
     merkle,
     operation::{
-        Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
-        LicenceVerb, Provenance, TraceEvent,
+        Action, Commitment, EventType, Family, Grade, ItemAction, ItemVerb, LicenceAction,
+        LicenceFacts, LicenceVerb, Provenance, TraceEvent,
     },
     subject::{Link, Part},
     vote::{Step, Vote},
@@ -465,10 +465,18 @@ fn genesis(name: &str, seats: u8, seed: u8) -> Genesis {
 
 /// Any operation, allowed or not, over few subjects, so that histories grow.
 fn operation(dice: &mut Dice) -> Operation {
+    let family = *pick(
+        dice,
+        &[Family::Item, Family::Licence, Family::Trace, Family::Trace, Family::Authority],
+    );
+    operation_of(family, dice)
+}
+
+fn operation_of(family: Family, dice: &mut Dice) -> Operation {
     let at = Timestamp(1_767_225_600_000 + dice.below(100_000));
     let until = if dice.odds(1, 2) { Some(at.plus(1_000_000)) } else { None };
-    let action = match dice.below(4) {
-        0 => Action::Item(ItemAction {
+    let action = match family {
+        Family::Item => Action::Item(ItemAction {
             code: text(&format!("1135000000359125644350{:09}", dice.below(4))),
             basic: text("000101001000"),
             level: *pick(dice, &[Level::Province, Level::Province, Level::City]),
@@ -481,7 +489,7 @@ fn operation(dice: &mut Dice) -> Operation {
                 _ => ItemVerb::Cancel,
             },
         }),
-        1 => {
+        Family::Licence => {
             let facts = LicenceFacts {
                 kind: text(word(dice, &KINDS)),
                 region: region(word(dice, &REGIONS)),
@@ -505,8 +513,8 @@ fn operation(dice: &mut Dice) -> Operation {
                 },
             })
         }
-        2 => Action::Govern(governance(dice)),
-        _ => {
+        Family::Authority => Action::Govern(governance(dice)),
+        Family::Trace => {
             let parts = [Part::Observed, Part::Input, Part::Output, Part::Parent, Part::Child];
             // Most events are of lots that the third agency may speak of.
             let known = if dice.odds(3, 4) { &LOTS[..3] } else { &LOTS[..] };
@@ -587,13 +595,13 @@ fn governance(dice: &mut Dice) -> Governance {
     let (proposal, target) =
         (RecordId(hash(dice)), *pick(dice, &[Target::Network, Target::Agency(agency)]));
     match dice.below(24) {
-        0 => Governance::Approve { proposal, target },
-        1 => Governance::Withdraw { proposal, target },
-        2..=5 => Governance::Delegate { to: agency, role, until },
+        0 | 1 => Governance::Approve { proposal, target },
+        2 | 3 => Governance::Withdraw { proposal, target },
+        4 | 5 => Governance::Delegate { to: agency, role, until },
         6 => Governance::Undelegate { from: agency, number },
-        7 => Governance::Rotate { retire: key, enrol: possessed(dice) },
+        7 | 8 => Governance::Rotate { retire: key, enrol: possessed(dice) },
         more => Governance::Propose(Box::new(match more {
-            8 | 9 => Change::Enrol(Enrolment {
+            9 | 10 => Change::Enrol(Enrolment {
                 code: agency,
                 name: text("新机构"),
                 region: region(word(dice, &REGIONS)),
@@ -601,12 +609,12 @@ fn governance(dice: &mut Dice) -> Governance {
                 parent: dice.odds(1, 2).then_some(agency),
                 keys: (0..some(dice)).map(|_| possessed(dice)).collect(),
             }),
-            10 => Change::Suspend(agency),
-            11 => Change::Reinstate(agency),
-            12 => Change::Dissolve(agency),
-            13 => Change::EnrolKey { agency, key: possessed(dice) },
-            14 => Change::RetireKey { agency, key },
-            15..=17 => Change::Grant { agency, role, until },
+            11 => Change::Suspend(agency),
+            12 => Change::Reinstate(agency),
+            13 => Change::Dissolve(agency),
+            14 => Change::EnrolKey { agency, key: possessed(dice) },
+            15 => Change::RetireKey { agency, key },
+            16 | 17 => Change::Grant { agency, role, until },
             18 => Change::Revoke { agency, number },
             19 => Change::Committee {
                 join: (0..some(dice))
@@ -618,7 +626,8 @@ fn governance(dice: &mut Dice) -> Governance {
                     .collect(),
                 leave: (0..some(dice)).map(|_| key).collect(),
             },
-            20 | 21 => Change::Limits(limits),
+            20 => Change::Committee { join: Vec::new(), leave: vec![key] },
+            21 => Change::Limits(limits),
             22 => Change::Timing(timing),
             _ => Change::Rules(governance),
         })),
@@ -1097,7 +1106,10 @@ impl<'a> Forger<'a> {
             _ => network.organisation(agency, small(dice, 2)),
         };
         let count = 1 + dice.below_usize(4);
-        let acts: Vec<Operation> = (0..count).map(|_| operation(dice)).collect();
+        let govern = dice.odds(1, 2);
+        let acts: Vec<Operation> = (0..count)
+            .map(|_| if govern { operation_of(Family::Authority, dice) } else { operation(dice) })
+            .collect();
         let mut tx = network.sign(agency, &signer, dice.below(1000), acts);
         let at = dice.below_usize(count);
         if dice.odds(1, 12) {
