@@ -15,10 +15,14 @@ use axum::{
     routing::get,
 };
 use client::api::{
-    BlockView, EvidenceList, EvidenceView, Fate, History, HistoryRow, NodeStatus, Problem, Receipt,
-    RecordView, Recorded, Records, SubjectView,
+    Ask, BlockView, EvidenceList, EvidenceView, Fate, History, HistoryRow, NodeStatus, Problem,
+    ProofRequest, Receipt, RecordView, Recorded, Records, SubjectView,
 };
-use ledger::{Rejection, Rules, prove, query};
+use ledger::{
+    Rejection, Rules,
+    prove::{self, Asked, Unprovable},
+    query,
+};
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
 use tower_http::timeout::TimeoutLayer;
@@ -147,6 +151,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/records/{id}", get(record))
         .route("/v1/subjects/{subject}", get(subject))
         .route("/v1/subjects/{subject}/history", get(history))
+        .route("/v1/proofs", axum::routing::post(prove_all))
         .route("/v1/proofs/records/{id}", get(prove_record))
         .route("/v1/proofs/subjects/{subject}", get(prove_subject))
         .route("/v1/blocks/{height}", get(block))
@@ -421,6 +426,60 @@ async fn prove_subject(State(node): Node, Name(text): Name) -> Result<Response, 
     let snapshot = node.handle.store.snapshot();
     let proof = prove::subject(&node.rules(), &snapshot, &asked).ok_or_else(no_block)?;
     Ok(proof_file(&proof))
+}
+
+/// The most bytes of a request for a proof: a thousand record ids, and the words around them.
+const ASK_BYTES_MAX: usize = 128 << 10;
+/// The most things one request for a proof may ask.
+const ASKS_MAX: usize = 64;
+
+/// One file with all that is asked, made from a snapshot, on a thread that nothing waits for.
+async fn prove_all(State(node): Node, body: Body) -> Result<Response, Failure> {
+    let bytes = to_bytes(body, ASK_BYTES_MAX).await.map_err(|error| {
+        let detail = format!("a request has at most {ASK_BYTES_MAX} bytes; ask in parts ({error})");
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "E-HTTP-BODY", detail)
+    })?;
+    let ProofRequest { since, ask } =
+        serde_json::from_slice(&bytes).map_err(|error| bad("E-HTTP-QUERY", &error))?;
+    if ask.is_empty() || ask.len() > ASKS_MAX {
+        let detail = format!("{} things asked for; 1 to {ASKS_MAX} at once", ask.len());
+        return Err(Failure::new(StatusCode::BAD_REQUEST, "E-HTTP-QUERY", detail));
+    }
+    let asked: Vec<Asked> = ask.into_iter().map(asked).collect();
+    let work = tokio::task::spawn_blocking(move || {
+        let snapshot = node.handle.store.snapshot();
+        prove::asked(&node.rules(), &snapshot, since, &asked)
+    });
+    let proof = work.await.map_err(|error| {
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "E-NODE-FAULT", error.to_string())
+    })??;
+    Ok(proof_file(&proof))
+}
+
+fn asked(ask: Ask) -> Asked {
+    match ask {
+        Ask::Record(id) => Asked::Record(id),
+        Ask::Records(ids) => Asked::Records(ids),
+        Ask::Subject(subject) => Asked::Subject(subject.0),
+        Ask::Upstream(lot) => Asked::Upstream(lot),
+        Ask::Consistency(height) => Asked::Consistency(height),
+        Ask::Block => Asked::Block,
+    }
+}
+
+impl From<Unprovable> for Failure {
+    fn from(why: Unprovable) -> Self {
+        let detail = why.to_string();
+        match why {
+            Unprovable::Empty => no_block(),
+            Unprovable::Record(_) => Self::not_found("E-REC-UNKNOWN", detail),
+            Unprovable::Lot(_) => Self::not_found("E-SUB-UNKNOWN", detail),
+            Unprovable::Height(_) => Self::not_found("E-BLOCK-UNKNOWN", detail),
+            Unprovable::TooMuch { .. } => {
+                Self::new(StatusCode::BAD_REQUEST, "E-PROOF-SIZE", detail)
+            }
+        }
+    }
 }
 
 fn proof_file(proof: &proof::Proof) -> Response {

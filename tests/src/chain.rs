@@ -1,11 +1,12 @@
 //! A chain in one value: secrets that everyone knows, a state in memory, and no votes but those of the certificate.
 
-use ledger::{Memory, Rules, commit, propose, prove, tip};
-use proof::{Proof, TrustRoot};
+use ledger::{Memory, Rules, commit, propose, prove, prove::Asked, tip};
+use proof::{Hop, Proof, TrustRoot};
 use types::{
-    Agency, AgencyCode, Certificate, Certified, ChainId, Digest, Genesis, Hash, Header, Height,
-    Level, Operation, RecordId, Region, Role, Round, SecretKey, Subject, Text, Timestamp,
-    Transaction, Verified,
+    Agency, AgencyCode, Certificate, Certified, ChainId, Committee, Digest, Genesis, Hash, Header,
+    Height, Level, Operation, RecordId, Region, Role, Round, SecretKey, Subject, Text, Timestamp,
+    Transaction, Validator, Verified,
+    authority::Governance,
     genesis::{GovernanceRules, Limits, Seat, Timing},
     operation::{
         Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
@@ -18,7 +19,7 @@ use types::{
 const CODES: [&str; 4] =
     ["11350000MXDEX0015L", "11350000MXDEX0023F", "11350000MXDEX0031A", "11350000MXDEX004X2"];
 
-/// A chain of four agencies, three of which may record anything, and the fourth nothing.
+/// A chain of four agencies, three of which may record anything, and the fourth nothing. The first two govern.
 #[derive(Debug)]
 pub struct Chain {
     genesis: Genesis,
@@ -76,11 +77,13 @@ impl Chain {
         let candidates = checked.iter().map(|tx| (tx, 0));
         let (block, outcome, refused) = propose(&self.rules, &self.state, &tip, now, 1, candidates);
         assert!(refused.is_empty(), "{refused:?}");
+        let governs = outcome.governs();
         let secrets = [0, 1, 2].map(|seat| (seat.into(), self.seat(seat)));
         let certificate = certify(&block.header, &chain, &secrets);
         let certified = Certified::verify(block, certificate, &chain, self.rules.committee())
             .expect("a quorum signed it");
         self.state.write(commit(certified.clone(), outcome).writes());
+        self.rules = self.rules.after(&self.state, governs).0;
         certified
     }
 
@@ -95,6 +98,64 @@ impl Chain {
     pub fn prove_subject(&self, subject: &Subject) -> Proof {
         prove::subject(&self.rules, &self.state, subject).expect("there is a block")
     }
+}
+
+impl Chain {
+    /// The proof of all that is asked.
+    #[must_use]
+    pub fn prove(&self, asked: &[Asked]) -> Proof {
+        prove::asked(&self.rules, &self.state, Height::GENESIS, asked).expect("it can be shown")
+    }
+}
+
+/// The same claims as of a block some changes of the committee later: from the first of these committees to the last.
+///
+/// The first must be the one that the proof's header names; a block that changes the committee changes nothing else.
+#[must_use]
+pub fn moved(proof: Proof, committees: &[Vec<SecretKey>]) -> Proof {
+    let (base, chain) = (proof.header, proof.chain);
+    let later = |header: Header, by: u64| Header {
+        height: header.height.plus(by),
+        time: header.time.plus(1000 * by),
+        ..header
+    };
+    let sign = |header: &Header, committee: &[SecretKey]| {
+        let quorum = committee.len() * 2 / 3 + 1;
+        let secrets: Vec<_> = (0..).zip(committee.iter().take(quorum).cloned()).collect();
+        certify(header, &chain, &secrets)
+    };
+    let mut handover = proof.handover;
+    let (mut committee, mut after) = (base.committee, 1);
+    for pair in committees.windows(2) {
+        let seats = seats(&pair[1]);
+        let next = Committee::new(seats.clone()).expect("keys differ").digest();
+        let header = Header { committee, next_committee: next, ..later(base, after) };
+        handover.push(Hop { header, certificate: sign(&header, &pair[0]), committee: seats });
+        (committee, after) = (next, after + 1);
+    }
+    let header = Header { committee, next_committee: committee, ..later(base, after) };
+    let certificate = sign(&header, committees.last().expect("there is one"));
+    Proof { chain, handover, header, certificate, claims: proof.claims }
+}
+
+fn seats(secrets: &[SecretKey]) -> Vec<Validator> {
+    let seat = |(number, secret): (usize, &SecretKey)| Validator {
+        agency: code(number % 4),
+        name: text(&format!("机构{number}")),
+        key: secret.public(),
+    };
+    secrets.iter().enumerate().map(seat).collect()
+}
+
+/// The committees of one in which, one after the other, the oldest seat goes to the next of the newcomers.
+#[must_use]
+pub fn lastly(first: &[SecretKey], newcomers: &[SecretKey]) -> Vec<Vec<SecretKey>> {
+    let mut all = vec![first.to_vec()];
+    for newcomer in newcomers {
+        let before = all.last().expect("there is the first");
+        all.push(before[1..].iter().chain([newcomer]).cloned().collect());
+    }
+    all
 }
 
 /// The certificate of a header by these seats, whoever holds them.
@@ -139,7 +200,11 @@ fn genesis(name: &str, seed: u8) -> Genesis {
         level: Level::Province,
         parent: None,
         keys: vec![secret(seed, n).public()],
-        roles: if n < 3 { roles.clone() } else { Vec::new() },
+        roles: match n {
+            0 | 1 => roles.iter().cloned().chain([Role::Govern {}]).collect(),
+            2 => roles.clone(),
+            _ => Vec::new(),
+        },
     });
     let validators = (0..4u8).map(|n| Seat {
         agency: code(n.into()),
@@ -182,6 +247,12 @@ fn operation(action: Action, document: &str) -> Operation {
         grade: Grade::Internal,
         provenance: Provenance { system: text("capture"), version: text("1.0"), captured_at: at },
     }
+}
+
+/// An act of governance.
+#[must_use]
+pub fn govern(act: Governance) -> Operation {
+    operation(Action::Govern(act), "minutes")
 }
 
 /// The publication of a service item.

@@ -1,18 +1,22 @@
 //! The bytes that must never change: what every value is spelled as, named by and proven with, for other implementations.
 
-use crate::{Chain, certify, licence, lots, publish};
+use crate::{Chain, certify, govern, lastly, licence, lots, moved, publish};
+use ledger::prove::Asked;
 use proof::{
-    Claim, Proof, ProofError, RecordClaim, StatusClaim, TrustRoot,
+    Claim, ForkClaim, Proof, ProofError, RecordClaim, RecordsClaim, Said, StatusClaim, TrustRoot,
+    UpstreamClaim, VotesClaim,
     map::{self, Pages},
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    Digest, Domain, Hash, Operation, Subject, Transaction,
+    AgencyCode, Digest, Domain, Hash, Level, Operation, RecordId, Region, Role, Subject,
+    Transaction,
+    authority::{Change, Enrolment, Governance, NewSeat, Possessed, Target},
     codec::{encode, hex},
     hash::{Purpose, hash},
     merkle::{self, List, Rfc6962, TreeHash},
-    operation::{Action, LicenceVerb},
+    operation::{Action, LicenceVerb, Lot},
     vote::{Step, Vote},
 };
 
@@ -33,6 +37,7 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("values.json", values(&chain, &story)),
         ("signatures.json", signatures(&chain, &story)),
         ("proofs.json", proofs(&chain, &story)),
+        ("proofs-1.json", proofs_of_format_1(&chain, &story)),
         ("refusals.json", refusals(&chain, &story)),
     ];
     let text =
@@ -45,11 +50,35 @@ struct Story {
     operations: Vec<Operation>,
     transaction: Transaction,
     last: types::Certified,
+    proposal: RecordId,
+    approval: RecordId,
 }
 
-const LOT: &str = "urn:epc:class:lgtin:9521005.050021.SG20260725-01";
+/// An agency that genesis does not know.
+const NEWCOMER: &str = "11350100MXDEX00587";
 
-/// Two blocks: one of two transactions, of which the first has five operations, and one that continues a lot.
+const LOT: &str = "urn:epc:class:lgtin:9521005.050021.SG20260725-01";
+const PRODUCT: &str = "urn:epc:id:sgtin:9521005.050021.1";
+
+fn newcomer() -> AgencyCode {
+    AgencyCode::new(NEWCOMER).expect("the code is sound")
+}
+
+/// The newcomer, to be enrolled below the first agency with one key.
+fn enrolment(chain: &Chain) -> Enrolment {
+    let (code, genesis) = (newcomer(), chain.genesis());
+    Enrolment {
+        code,
+        name: "新机构".parse().expect("a name"),
+        region: Region::new("350100").expect("a region"),
+        level: Level::City,
+        parent: Some(genesis.agencies[0].code),
+        keys: vec![Possessed::sign(&chain.organisation(5), &genesis.chain(), &code)],
+    }
+}
+
+/// Four blocks: one of two transactions, of which the first has five operations; one that continues a lot; one that
+/// proposes to enrol an agency, and one that approves it and replaces a key.
 fn story() -> (Chain, Story) {
     let mut chain = Chain::new("vectors", 1);
     let operations = vec![
@@ -61,9 +90,55 @@ fn story() -> (Chain, Story) {
     ];
     let transaction = chain.transaction(0, 7, operations.clone());
     chain.commit(vec![transaction.clone(), chain.transaction(1, 8, vec![licence("another")])]);
-    let more = lots(LOT, "urn:epc:id:sgtin:9521005.050021.1");
+    let more = lots(LOT, PRODUCT);
     let last = chain.commit(vec![chain.transaction(2, 9, vec![more])]);
-    (chain, Story { operations, transaction, last })
+    let name = |tx: &Transaction| tx.records().next().expect("it has an operation");
+    let act = Governance::Propose(Box::new(Change::Enrol(enrolment(&chain))));
+    let proposes = chain.transaction(0, 10, vec![govern(act)]);
+    let proposal = name(&proposes);
+    chain.commit(vec![proposes]);
+    let target = Target::Agency(newcomer());
+    let approves = chain.transaction(1, 11, vec![govern(Governance::Approve { proposal, target })]);
+    let (approval, agency) = (name(&approves), chain.genesis().agencies[0].code);
+    let enrol = Possessed::sign(&chain.organisation(6), &chain.genesis().chain(), &agency);
+    let retire = chain.organisation(0).public();
+    let rotates = chain.transaction(0, 12, vec![govern(Governance::Rotate { retire, enrol })]);
+    chain.commit(vec![approves, rotates]);
+    (chain, Story { operations, transaction, last, proposal, approval })
+}
+
+/// Every act of governance and every change, sensible or not.
+fn governance(chain: &Chain, story: &Story) -> Vec<Operation> {
+    let genesis = chain.genesis();
+    let (agency, key) = (newcomer(), chain.organisation(7).public());
+    let possessed = |n| Possessed::sign(&chain.organisation(n), &genesis.chain(), &agency);
+    let role = Role::Trace { namespaces: vec!["urn:epc:".parse().expect("a text")] };
+    let seat = NewSeat { agency, consensus_key: possessed(8), transport_key: possessed(9) };
+    let until = Some(genesis.time.plus(1000));
+    let changes = [
+        Change::Enrol(enrolment(chain)),
+        Change::Suspend(agency),
+        Change::Reinstate(agency),
+        Change::Dissolve(agency),
+        Change::EnrolKey { agency, key: possessed(7) },
+        Change::RetireKey { agency, key },
+        Change::Grant { agency, role: Role::Govern {}, until: None },
+        Change::Revoke { agency, number: 3 },
+        Change::Committee { join: vec![seat], leave: vec![chain.seat(3).public()] },
+        Change::Limits(genesis.limits),
+        Change::Timing(genesis.timing),
+        Change::Rules(genesis.governance),
+    ];
+    let proposal = story.proposal;
+    let acts = [
+        Governance::Approve { proposal, target: Target::Agency(agency) },
+        Governance::Withdraw { proposal, target: Target::Network },
+        Governance::Delegate { to: agency, role, until },
+        Governance::Undelegate { from: agency, number: 4 },
+        Governance::Rotate { retire: key, enrol: possessed(6) },
+    ];
+    let proposals = changes.into_iter().map(|change| Governance::Propose(Box::new(change)));
+    proposals.chain(acts).map(govern).collect()
 }
 
 fn digests() -> Value {
@@ -162,11 +237,18 @@ fn state_map() -> Value {
 
 fn values(chain: &Chain, story: &Story) -> Value {
     let genesis = chain.genesis();
-    let Story { operations, transaction, last } = story;
+    let Story { operations, transaction, last, .. } = story;
+    let governance = governance(chain, story);
     let agency = &transaction.header.agency;
     let header = &last.block().header;
-    let named: BTreeSet<Subject> =
-        operations.iter().flat_map(|o| o.subjects(agency)).map(|(subject, _)| subject).collect();
+    let governing = [
+        Subject::network(),
+        Subject::agency(agency),
+        Subject::agency(&newcomer()),
+        Subject::proposal(&story.proposal),
+    ];
+    let named = operations.iter().flat_map(|o| o.subjects(agency)).map(|(subject, _)| subject);
+    let named: BTreeSet<Subject> = named.chain(governing).collect();
     let subjects = named.iter().map(|subject| {
         let state = match &chain.prove_subject(subject).claims[..] {
             [Claim::Status(claim)] => claim.state.clone().expect("it was recorded"),
@@ -191,7 +273,7 @@ fn values(chain: &Chain, story: &Story) -> Value {
             "chain": genesis.chain(),
             "committee": genesis.committee().digest(),
         },
-        "operations": operations.iter().map(|operation| json!({
+        "operations": operations.iter().chain(&governance).map(|operation| json!({
             "agency": agency.as_str(),
             "json": operation,
             "bytes": hex(&encode(operation)),
@@ -283,7 +365,111 @@ fn status_proof(chain: &Chain) -> Proof {
     chain.prove_subject(&subject(&format!("lot:{LOT}")))
 }
 
+/// The committees from genesis's on, of which each replaces one seat.
+fn committees(chain: &Chain, changes: u8) -> Vec<Vec<types::SecretKey>> {
+    let seats = |from: u8, to: u8| (from..to).map(|n| chain.seat(n)).collect::<Vec<_>>();
+    lastly(&seats(0, 4), &seats(4, 4 + changes))
+}
+
+fn product() -> Lot {
+    PRODUCT.parse().expect("a lot")
+}
+
+/// The last block, certified a second time with another log.
+fn fork_proof(chain: &Chain) -> Proof {
+    let mut proof = chain.prove(&[Asked::Block]);
+    let mut header = proof.header;
+    header.log_root.0[0] ^= 1;
+    let secrets = [1, 2, 3].map(|seat| (seat.into(), chain.seat(seat)));
+    let certificate = certify(&header, &proof.chain, &secrets);
+    proof.claims = vec![Claim::Fork(Box::new(ForkClaim { header, certificate }))];
+    proof
+}
+
+/// A seat that prevoted for nil and for a block.
+fn votes_proof(chain: &Chain) -> Proof {
+    let mut proof = chain.prove(&[Asked::Block]);
+    let (height, round, seat, step) = (proof.header.height, types::Round(1), 2, Step::Prevote);
+    let (first, second) = (None, Some(proof.header.id()));
+    let sign = |block| Vote { height, round, step, block, seat }.sign(&proof.chain, &chain.seat(2));
+    let signatures = (sign(first), sign(second));
+    let said = Said::Votes { step, first, second };
+    proof.claims =
+        vec![Claim::Votes(Box::new(VotesClaim { height, round, seat, said, signatures }))];
+    proof
+}
+
+fn batch_proof(chain: &Chain, story: &Story) -> Proof {
+    let agency = &story.transaction.header.agency;
+    let ids = [0, 2, 4].map(|at: usize| story.operations[at].record(agency));
+    let last = story.last.block().transactions.iter().flat_map(Transaction::records);
+    chain.prove(&[Asked::Records(ids.into_iter().chain(last).collect())])
+}
+
 fn proofs(chain: &Chain, story: &Story) -> Value {
+    let (record, lot) = (record_proof(chain, story), status_proof(chain));
+    let status = |subject: &Subject| chain.prove_subject(subject);
+    let agencies = &chain.genesis().agencies;
+    let both =
+        Proof { claims: [record.claims.clone(), lot.claims.clone()].concat(), ..record.clone() };
+    let far = moved(both.clone(), &committees(chain, 5));
+    let consistency = chain.prove(&[Asked::Consistency(types::Height(1))]);
+    let rows = [
+        ("a record, third of five in its transaction, as of a later block", record),
+        ("a lot with its whole history", lot),
+        ("a subject that is not on the ledger", chain.prove_subject(&subject("licence:nowhere"))),
+        ("a record and a subject under one certificate", both),
+        ("a record and a subject after five changes of the committee", far),
+        ("a batch of records of two transactions", batch_proof(chain, story)),
+        ("a lot with its complete upstream", chain.prove(&[Asked::Upstream(product())])),
+        ("a log that continues that of an earlier block", consistency.clone()),
+        ("the same, after two changes of the committee", moved(consistency, &committees(chain, 2))),
+        ("two certified blocks of one height", fork_proof(chain)),
+        ("two prevotes of one seat", votes_proof(chain)),
+        ("a block", chain.prove(&[Asked::Block])),
+        ("a proposal, approved by one and decided later", chain.prove_record(&story.proposal)),
+        ("the approval that enacts it", chain.prove_record(&story.approval)),
+        ("the proposal, with its history", status(&Subject::proposal(&story.proposal))),
+        ("an agency that was enrolled", status(&Subject::agency(&newcomer()))),
+        (
+            "an agency of genesis, after it replaced a key",
+            status(&Subject::agency(&agencies[0].code)),
+        ),
+        ("an agency as genesis enrolled it", status(&Subject::agency(&agencies[3].code))),
+        ("the network as genesis made it", status(&Subject::network())),
+    ];
+    let root = chain.trust_root();
+    let rows = rows.map(|(name, proof)| {
+        let bytes = proof::encode(&proof);
+        let verdict = proof::verify(&bytes, &root);
+        assert_eq!(verdict.error(), None, "{name}");
+        json!({ "name": name, "verdict": "proven", "armor": proof::armor(&bytes), "bytes": hex(&bytes) })
+    });
+    let saved = root
+        .advance(&moved(chain.prove(&[Asked::Block]), &committees(chain, 3)))
+        .expect("it follows from genesis");
+    json!({
+        "description": "Proofs that hold against the trust root given; the last one is saved, after three changes, in the other.",
+        "trust_root": chain.genesis().to_toml(),
+        "trust_root_saved": saved.to_text(),
+        "proofs": rows,
+    })
+}
+
+/// The spelling of format 1, which is not written any more.
+///
+/// It was never released: its values are those of today, and so is the genesis these proofs are held against. A genesis
+/// without rules of governance is no genesis, so there is no trust root for a file from before there were any.
+fn encode_1(proof: &Proof) -> Vec<u8> {
+    let Proof { chain, header, certificate, claims, .. } = proof;
+    let body = encode(&(chain, header, certificate, claims));
+    let mut bytes = [&proof::MAGIC[..], &1u16.to_le_bytes(), &body].concat();
+    let seal = Digest::blake3(&bytes).bytes;
+    bytes.extend_from_slice(&seal[..8]);
+    bytes
+}
+
+fn proofs_of_format_1(chain: &Chain, story: &Story) -> Value {
     let (record, status) = (record_proof(chain, story), status_proof(chain));
     let both =
         Proof { claims: [record.claims.clone(), status.claims.clone()].concat(), ..record.clone() };
@@ -293,11 +479,8 @@ fn proofs(chain: &Chain, story: &Story) -> Value {
         ("a subject that is not on the ledger", chain.prove_subject(&subject("licence:nowhere"))),
         ("a record and a subject under one certificate", both),
     ];
-    let root = chain.trust_root();
     let rows = rows.map(|(name, proof)| {
-        let bytes = proof::encode(&proof);
-        let verdict = proof::verify(&bytes, &root);
-        assert_eq!(verdict.error(), None, "{name}");
+        let bytes = encode_1(&proof);
         json!({ "name": name, "verdict": "proven", "armor": proof::armor(&bytes), "bytes": hex(&bytes) })
     });
     json!({
@@ -327,12 +510,7 @@ fn restated(chain: &Chain, change: impl FnOnce(&mut StatusClaim)) -> Proof {
 }
 
 /// The record's transaction, signed by someone else in the name of an agency, and the entry made to fit.
-fn resigned(
-    claim: &mut RecordClaim,
-    chain: &Chain,
-    agency: types::AgencyCode,
-    key: &types::SecretKey,
-) {
+fn resigned(claim: &mut RecordClaim, chain: &Chain, agency: AgencyCode, key: &types::SecretKey) {
     let header = &mut claim.transaction;
     (header.agency, header.key) = (agency, key.public());
     claim.signature = key.sign(Domain::Transaction, &chain.genesis().chain(), &encode(header));
@@ -410,6 +588,17 @@ fn refusals(chain: &Chain, story: &Story) -> Value {
             })),
         ),
         (
+            "a proposal by an agency that does not govern",
+            proof::encode(&{
+                let mut proof = chain.prove_record(&story.proposal);
+                let Some(Claim::Record(claim)) = proof.claims.first_mut() else {
+                    unreachable!("made so")
+                };
+                resigned(claim, chain, agencies[2].code, &chain.organisation(2));
+                proof
+            }),
+        ),
+        (
             "the state of a subject altered",
             proof::encode(&restated(chain, |claim| {
                 if let Some(state) = &mut claim.state {
@@ -444,20 +633,87 @@ fn refusals(chain: &Chain, story: &Story) -> Value {
     ));
     rows.push(("cut off", edit(|bytes| bytes.truncate(bytes.len() - 1))));
     rows.push(("followed by a byte", edit(|bytes| bytes.push(0))));
-    rows.push(("of a later format", edit(|bytes| bytes[8] = 2)));
+    rows.push(("of a later format", edit(|bytes| bytes[8] = 3)));
     rows.push(("something else", b"%PDF-1.7\n".to_vec()));
     rows.push(("nothing", Vec::new()));
+    rows.extend(later_refusals(chain, story));
     let root = chain.trust_root();
-    let rows = rows.into_iter().map(|(name, bytes)| {
-        let why = refusal(&bytes, &root).unwrap_or_else(|| unreachable!("{name} is proven"));
+    let judge = |name: &str, bytes: &[u8], root: &TrustRoot| {
+        let why = refusal(bytes, root).unwrap_or_else(|| unreachable!("{name} is proven"));
         let verdict = if why.is_undecided() { "cannot-check" } else { "not-proven" };
-        json!({ "name": name, "verdict": verdict, "code": why.code(), "bytes": hex(&bytes) })
-    });
+        json!({ "name": name, "verdict": verdict, "code": why.code(), "bytes": hex(bytes) })
+    };
+    let mut rows: Vec<Value> =
+        rows.into_iter().map(|(name, bytes)| judge(name, &bytes, &root)).collect();
+    // Of these a checker knows more than the genesis.
+    let saved = root.advance(&fork_proof(chain)).expect("alone it cannot be told");
+    let mut forked = fork_proof(chain);
+    let Some(Claim::Fork(other)) = forked.claims.pop() else { unreachable!("made so") };
+    (forked.header, forked.certificate, forked.claims) =
+        (other.header, other.certificate, vec![Claim::Block]);
+    let mut row =
+        judge("another block than the one that was saved", &proof::encode(&forked), &saved);
+    row["trust_root"] = saved.to_text().into();
+    rows.push(row);
     json!({
         "description": "Files that prove nothing against the trust root given, and the code of the reason.",
         "trust_root": chain.genesis().to_toml(),
-        "refusals": rows.collect::<Vec<_>>(),
+        "refusals": rows,
     })
+}
+
+/// What is wrong with handovers and with the later kinds of claims.
+fn later_refusals(chain: &Chain, story: &Story) -> Vec<(&'static str, Vec<u8>)> {
+    let far = moved(record_proof(chain, story), &committees(chain, 3));
+    let hop = |change: fn(&mut Vec<proof::Hop>)| {
+        let mut proof = far.clone();
+        change(&mut proof.handover);
+        proof::encode(&proof)
+    };
+    let batch = |change: fn(&mut RecordsClaim)| {
+        let mut proof = batch_proof(chain, story);
+        let Some(Claim::Records(claim)) = proof.claims.first_mut() else { unreachable!("made so") };
+        change(claim);
+        proof::encode(&proof)
+    };
+    let upstream = |change: fn(&mut UpstreamClaim)| {
+        let mut proof = chain.prove(&[Asked::Upstream(product())]);
+        let Some(Claim::Upstream(claim)) = proof.claims.first_mut() else {
+            unreachable!("made so")
+        };
+        change(claim);
+        proof::encode(&proof)
+    };
+    let mut shrunk = chain.prove(&[Asked::Consistency(types::Height(1))]);
+    if let Some(Claim::Consistency(claim)) = shrunk.claims.first_mut() {
+        claim.path[0].0[0] ^= 1;
+    }
+    let mut harmless = votes_proof(chain);
+    if let Some(Claim::Votes(claim)) = harmless.claims.first_mut() {
+        claim.said = Said::Votes { step: Step::Prevote, first: None, second: None };
+    }
+    let mut removed = far.clone();
+    removed.certificate = certify(
+        &removed.header,
+        &removed.chain,
+        &[(0, chain.seat(3)), (1, chain.seat(4)), (2, chain.seat(0))],
+    );
+    let mut many = far.clone();
+    let signature = many.certificate.signatures[0];
+    many.certificate.signatures = vec![signature; proof::SIGNATURES_MAX + 1];
+    vec![
+        ("a change of the committee left out", hop(|hops| drop(hops.remove(1)))),
+        ("changes of the committee exchanged", hop(|hops| hops.swap(0, 1))),
+        ("other seats than were handed over to", hop(|hops| hops[2].committee.swap(0, 1))),
+        ("signed by one whose seat was given to another", proof::encode(&removed)),
+        ("a batch out of order", batch(|claim| claim.records.swap(0, 1))),
+        ("a node of a batch altered", batch(|claim| claim.log_nodes[0].0[0] ^= 1)),
+        ("an input left out of an upstream", upstream(|claim| drop(claim.lots.remove(0)))),
+        ("the upstream of another lot", upstream(|claim| claim.lot = LOT.parse().expect("a lot"))),
+        ("a log that was rewritten", proof::encode(&shrunk)),
+        ("evidence of nothing", proof::encode(&harmless)),
+        ("more signatures than may be", proof::encode(&many)),
+    ]
 }
 
 fn refusal(bytes: &[u8], root: &TrustRoot) -> Option<ProofError> {

@@ -1,14 +1,33 @@
 """The check of a proof against a trust root, step by step as FORMAT.md lists them."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import codec
 import crypto
-from codec import U32, U64, Operation, Proof, RecordClaim, StatusClaim
-from trust import Role, TrustRoot
+from codec import (
+    U32,
+    U64,
+    Certificate,
+    ConsistencyClaim,
+    ForkClaim,
+    Header,
+    Operation,
+    Proof,
+    RecordClaim,
+    RecordsClaim,
+    Seat,
+    StatusClaim,
+    UpstreamClaim,
+    VotesClaim,
+)
+from trust import Role, TrustRoot, Unusable
 
 EMPTY = bytes(32)
 UNDECIDED = ("V-FORMAT", "V-MALFORMED")
+BATCH_MAX, DEPTH_MAX = 1000, 64
+LOT, INPUT, OUTPUT = 3, 3, 4
+AGENCY, NETWORK = 4, 6
 
 
 @dataclass
@@ -27,7 +46,7 @@ def check(data: bytes, root: TrustRoot) -> Verdict:
     """Judges what was handed in. Never raises for anything that is in `data`."""
     try:
         file = codec.open_file(data)
-        proof = codec.read_proof(file.body)
+        proof = codec.read_proof(file.body, file.version)
     except codec.Refused as e:
         return Verdict.of(e.code)
     reasons = [code for code in steps(proof, root) if code is not None]
@@ -37,52 +56,427 @@ def check(data: bytes, root: TrustRoot) -> Verdict:
     return Verdict.of(reasons[0] if reasons else None)
 
 
+class Refused(Exception):
+    """A step that does not hold, with its code."""
+
+    def __init__(self, code: str):
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass
+class Reign:
+    """A committee, and the first height it certifies."""
+
+    start: int
+    digest: bytes
+    seats: list[bytes]
+
+    @property
+    def quorum(self) -> int:
+        return 2 * len(self.seats) // 3 + 1
+
+
+def saved_block(root: TrustRoot) -> Header | None:
+    return root.saved.header if root.saved else None
+
+
+def reign_at(reigns: list[Reign], height: int) -> Reign:
+    return [reigns[0], *(r for r in reigns[1:] if r.start <= height)][-1]
+
+
+def reigns_of(root: TrustRoot) -> list[Reign]:
+    """Every committee that the trust root knows of."""
+    reigns = [Reign(1, root.committee_digest, root.seats)]
+    for hop in root.hops:
+        reigns.append(Reign(hop.header.height + 1, hop.header.next_committee, [seat.key for seat in hop.seats]))
+    return reigns
+
+
+def open_root(data: bytes) -> TrustRoot:
+    """A trust root: a genesis and, perhaps, after it the armoured proof of a block that follows from it."""
+    import trust
+
+    at = 0 if data.startswith(codec.BEGIN) else data.find(b"\n" + codec.BEGIN) + 1
+    if at == 0 and not data.startswith(codec.BEGIN):
+        return trust.load(data)
+    root = trust.load(data[:at])
+    try:
+        file = codec.open_file(data[at:])
+        proof = codec.read_proof(file.body, file.version)
+    except codec.Refused as e:
+        raise Unusable(f"what is saved after the genesis cannot be read: {e.code}") from None
+    if not file.seal_holds or [type(claim) for claim in proof.claims] != [codec.BlockClaim]:
+        raise Unusable("what is saved after the genesis is not the proof of a block")
+    for code in steps(proof, root):
+        if code is not None:
+            raise Unusable(f"what is saved after the genesis does not follow from it: {code}")
+    root.saved, root.hops = proof, proof.handover
+    return root
+
+
 def steps(proof: Proof, root: TrustRoot):
-    """The outcome of each step: its first failure, or none."""
-    same_chain = proof.chain == proof.header.chain == root.chain
-    trusted = trust(proof, root)
-    yield trusted
-    if trusted is None:
-        yield finality(proof, root)
+    """The outcome of each step: its first failure, or none. Trust, finality and the saved block come first."""
+    same_chain = proof.chain == root.chain
+    reigns = None
+    try:
+        reigns = trust(proof, root)
+    except Refused as e:
+        yield e.code
+    if reigns is not None:
+        final = judged(certified, proof.header, proof.certificate, reign_at(reigns, proof.header.height), proof)
+        yield final
+        if root.saved and final is None:
+            yield judged(checkpoint, proof.header, root.saved.header)
     claimed: dict[int, set[bytes]] = {}
     for claim in proof.claims:
         if isinstance(claim, RecordClaim):
             claimed.setdefault(claim.entry.position, set()).add(claim.entry.record)
+        for position, name in names(batch_of(claim)):
+            claimed.setdefault(position, set()).add(name)
     for claim in proof.claims:
+        batch = batch_of(claim)
         if isinstance(claim, RecordClaim):
             yield record(claim, proof)
             if same_chain:
-                yield authority(claim, root)
+                yield authority(claim.transaction, claim.operation, root)
             yield inclusion(claim, proof)
-        else:
+        elif isinstance(claim, StatusClaim):
             yield state(claim, proof)
-            yield history(claim, proof, claimed)
+            yield history(claim.state, claim.history, proof, claimed)
+        elif batch is not None:
+            shape = judged(shaped, batch)
+            yield shape or judged(signed_batch, batch, proof)
+            if shape is None and same_chain:
+                found = (
+                    authority(batch.transactions[r.transaction].header, r.operation, root) for r in batch.records
+                )
+                yield next((code for code in found if code), None)
+            if shape is None:
+                yield judged(included_batch, batch, proof)
+            if isinstance(claim, UpstreamClaim):
+                yield next((code for lot in claim.lots if (code := lot_state(lot, proof))), None)
+                found = (history(lot.state, lot.history, proof, claimed) for lot in claim.lots)
+                yield next((code for code in found if code), None)
+                if shape is None:
+                    yield judged(upstream, claim)
+        elif reigns is not None and isinstance(claim, ConsistencyClaim):
+            yield judged(consistency, claim, proof, reigns)
+        elif reigns is not None and isinstance(claim, ForkClaim):
+            yield judged(fork, claim, proof, reigns)
+        elif reigns is not None and isinstance(claim, VotesClaim):
+            yield judged(votes, claim, proof, reigns)
 
 
-def trust(proof: Proof, root: TrustRoot) -> str | None:
-    if proof.chain != root.chain or proof.header.chain != root.chain:
-        return "V-CHAIN"
-    if proof.header.committee != root.committee_digest or proof.header.next_committee != root.committee_digest:
-        return "V-TRUST-ROOT"
+def judged(step, *given) -> str | None:
+    try:
+        step(*given)
+    except Refused as e:
+        return e.code
     return None
 
 
-def finality(proof: Proof, root: TrustRoot) -> str | None:
-    header, certificate = proof.header, proof.certificate
-    block = crypto.derive("minlian v1 block", header.encoded)
+def trust(proof: Proof, root: TrustRoot) -> list[Reign]:
+    """Follows the handover; who sat in the committee when."""
+    if proof.chain != root.chain or proof.header.chain != root.chain:
+        raise Refused("V-CHAIN")
+    reigns, saved = reigns_of(root), saved_block(root)
+    limits = [hop.header.height for hop in proof.handover[1:]] + [proof.header.height]
+    for hop, limit in zip(proof.handover, limits):
+        header = hop.header
+        if header.chain != root.chain:
+            raise Refused("V-CHAIN")
+        if header.height >= min(limit, proof.header.height):
+            raise Refused("V-HANDOVER")
+        if header.next_committee == header.committee:
+            raise Refused("V-HANDOVER")
+        if committee_digest(hop.seats) != header.next_committee:
+            raise Refused("V-HANDOVER")
+        reign = reign_at(reigns, header.height)
+        if header.committee != reign.digest:
+            raise Refused("V-TRUST-ROOT")
+        if len(hop.certificate.signatures) > reign.quorum:
+            raise Refused("V-HANDOVER")
+        certified(header, hop.certificate, reign, proof)
+        if saved and header.height < saved.height:
+            if reign_at(reigns, header.height + 1).digest != header.next_committee:
+                raise Refused("V-FORK")
+        elif saved and header.height == saved.height and header.encoded != saved.encoded:
+            raise Refused("V-FORK")
+        else:
+            seats = [seat.key for seat in hop.seats]
+            reigns.append(Reign(header.height + 1, header.next_committee, seats))
+    if proof.header.committee != reign_at(reigns, proof.header.height).digest:
+        raise Refused("V-TRUST-ROOT")
+    return reigns
+
+
+def committee_digest(seats: list[Seat]) -> bytes:
+    keys = [seat.key for seat in seats]
+    if not 4 <= len(seats) <= 128 or len(set(keys)) != len(keys):
+        raise Refused("V-HANDOVER")
+    encoded = U64.pack(len(seats)) + b"".join(seat.encoded for seat in seats)
+    return crypto.derive("minlian v1 committee", encoded)
+
+
+def certified(header: Header, certificate: Certificate, reign: Reign, proof: Proof) -> None:
+    block = block_id(header)
     if certificate.block != block or certificate.height != header.height:
-        return "V-HEADER"
+        raise Refused("V-HEADER")
     if header.version != 1:
-        return "V-FORMAT"
+        raise Refused("V-FORMAT")
     seats = [seat for seat, _ in certificate.signatures]
     ascend = all(a < b for a, b in zip(seats, seats[1:]))
-    if not ascend or any(seat >= len(root.seats) for seat in seats) or len(seats) < root.quorum:
-        return "V-QUORUM"
+    if not ascend or any(seat >= len(reign.seats) for seat in seats) or len(seats) < reign.quorum:
+        raise Refused("V-QUORUM")
     body = U64.pack(header.height) + U32.pack(certificate.round) + b"\1" + block
-    message = signed("minlian/v1/precommit", root.chain, body)
-    if not all(crypto.verify(root.seats[seat], s, message) for seat, s in certificate.signatures):
-        return "V-SIGNATURE"
-    return None
+    message = signed("minlian/v1/precommit", proof.chain, body)
+    if not all(crypto.verify(reign.seats[seat], s, message) for seat, s in certificate.signatures):
+        raise Refused("V-SIGNATURE")
+
+
+def block_id(header: Header) -> bytes:
+    return crypto.derive("minlian v1 block", header.encoded)
+
+
+def checkpoint(header: Header, saved: Header) -> None:
+    """Two certified blocks of one chain, held against one another."""
+    if header.height == saved.height:
+        if header.encoded != saved.encoded:
+            raise Refused("V-FORK")
+        return
+    older, newer = sorted((header, saved), key=lambda h: h.height)
+    if older.time >= newer.time or older.log_size > newer.log_size:
+        raise Refused("V-FORK")
+    if older.log_size == newer.log_size and older.log_root != newer.log_root:
+        raise Refused("V-FORK")
+    if newer.height == older.height + 1:
+        if newer.parent != block_id(older) or newer.committee != older.next_committee:
+            raise Refused("V-FORK")
+
+
+def consistency(claim: ConsistencyClaim, proof: Proof, reigns: list[Reign]) -> None:
+    old, new = claim.header, proof.header
+    if old.chain != proof.chain:
+        raise Refused("V-CHAIN")
+    if old.height >= new.height or old.time >= new.time or old.log_size > new.log_size:
+        raise Refused("V-CONSISTENCY")
+    reign = reign_at(reigns, old.height)
+    if old.committee != reign.digest:
+        raise Refused("V-TRUST-ROOT")
+    certified(old, claim.certificate, reign, proof)
+    grown(old.log_size, old.log_root, new.log_size, new.log_root, claim.path)
+
+
+def grown(old: int, old_root: bytes, new: int, new_root: bytes, path: list[bytes]) -> None:
+    """RFC 9162 section 2.1.4.2, with the length asked first."""
+    if len(path) != consistency_length(old, new):
+        raise Refused("V-PATH-LENGTH")
+    if old == 0:
+        if old_root != crypto.sha256(b"") or (new == 0 and new_root != old_root):
+            raise Refused("V-CONSISTENCY")
+        return
+    if old == new:
+        if old_root != new_root:
+            raise Refused("V-CONSISTENCY")
+        return
+    path = list(path)
+    if old & (old - 1) == 0:
+        path.insert(0, old_root)
+    fn, sn = old - 1, new - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = path[0]
+    for c in path[1:]:
+        if fn & 1 or fn == sn:
+            fr, sr = log_node(c, fr), log_node(c, sr)
+            while fn & 1 == 0 and fn != 0:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = log_node(sr, c)
+        fn, sn = fn >> 1, sn >> 1
+    if fr != old_root or sr != new_root:
+        raise Refused("V-CONSISTENCY")
+
+
+def consistency_length(old: int, new: int) -> int:
+    """How many nodes RFC 6962 section 2.1.2 lists."""
+    if old in (0, new):
+        return 0
+    length, whole = 0, True
+    while old != new:
+        half = 1 << (new - 1).bit_length() - 1
+        length += 1
+        if old <= half:
+            new = half
+        else:
+            old, new, whole = old - half, new - half, False
+    return length + (not whole)
+
+
+def fork(claim: ForkClaim, proof: Proof, reigns: list[Reign]) -> None:
+    if claim.header.chain != proof.chain:
+        raise Refused("V-CHAIN")
+    if claim.header.height != proof.header.height or claim.header.encoded == proof.header.encoded:
+        raise Refused("V-EQUIVOCATION")
+    reign = reign_at(reigns, claim.header.height)
+    if claim.header.committee != reign.digest:
+        raise Refused("V-TRUST-ROOT")
+    certified(claim.header, claim.certificate, reign, proof)
+
+
+def votes(claim: VotesClaim, proof: Proof, reigns: list[Reign]) -> None:
+    if claim.order[0] >= claim.order[1] or claim.height > proof.header.height:
+        raise Refused("V-EQUIVOCATION")
+    seats = reign_at(reigns, claim.height).seats
+    if claim.seat >= len(seats):
+        raise Refused("V-EQUIVOCATION")
+    for said, signature in zip(claim.said, claim.signatures):
+        if not crypto.verify(seats[claim.seat], signature, signed(claim.domain, proof.chain, said)):
+            raise Refused("V-SIGNATURE")
+
+
+# Batches and upstreams.
+
+
+def batch_of(claim) -> RecordsClaim | None:
+    if isinstance(claim, UpstreamClaim):
+        return claim.records
+    return claim if isinstance(claim, RecordsClaim) else None
+
+
+def names(batch: RecordsClaim | None):
+    """Position and name of each record whose transaction is there."""
+    for r in batch.records if batch else ():
+        if r.transaction < len(batch.transactions):
+            yield r.position, record_id(batch.transactions[r.transaction].header, r.operation)
+
+
+def record_id(transaction, operation: Operation) -> bytes:
+    return crypto.derive("minlian v1 record", transaction.agency.encode() + operation.encoded)
+
+
+def shaped(batch: RecordsClaim) -> None:
+    if not 1 <= len(batch.records) <= BATCH_MAX:
+        raise Refused("V-ENTRY")
+    last: dict[int, int] = {}
+    before = -1
+    for r in batch.records:
+        if r.position <= before or r.transaction > len(last) or r.index <= last.get(r.transaction, -1):
+            raise Refused("V-ENTRY")
+        before, last[r.transaction] = r.position, r.index
+    if len(last) != len(batch.transactions):
+        raise Refused("V-ENTRY")
+
+
+def signed_batch(batch: RecordsClaim, proof: Proof) -> None:
+    for number, shared in enumerate(batch.transactions):
+        header = shared.header
+        if header.chain != proof.chain:
+            raise Refused("V-CHAIN")
+        message = signed("minlian/v1/transaction", header.chain, header.encoded)
+        if not crypto.verify(header.key, shared.signature, message):
+            raise Refused("V-SIGNATURE")
+        if header.version != 1:
+            raise Refused("V-FORMAT")
+        leaves = {
+            r.index: crypto.derive("minlian v1 list leaf", b"\0" + r.operation.encoded)
+            for r in batch.records
+            if r.transaction == number
+        }
+        if max(leaves) >= header.count:
+            raise Refused("V-ENTRY")
+        if fold_many(leaves, header.count, shared.nodes, list_node) != header.operations:
+            raise Refused("V-OPERATION")
+
+
+def included_batch(batch: RecordsClaim, proof: Proof) -> None:
+    leaves = {}
+    for r in batch.records:
+        shared = batch.transactions[r.transaction]
+        entry = U64.pack(r.position) + U64.pack(shared.height) + U64.pack(shared.time)
+        entry += crypto.derive("minlian v1 transaction", shared.header.encoded)
+        entry += U32.pack(r.index) + record_id(shared.header, r.operation)
+        leaves[r.position] = crypto.sha256(b"\0" + entry)
+    if max(leaves) >= proof.header.log_size:
+        raise Refused("V-ENTRY")
+    if fold_many(leaves, proof.header.log_size, batch.log_nodes, log_node) != proof.header.log_root:
+        raise Refused("V-PATH-MISMATCH")
+    for shared in batch.transactions:
+        if not fits(shared.header, shared.height, shared.time, proof.header):
+            raise Refused("V-ENTRY")
+
+
+def fold_many(leaves: dict[int, bytes], count: int, nodes: list[bytes], node) -> bytes:
+    """The root over leaves at their places and, from left to right, the roots of the parts that have none."""
+    order = sorted(leaves)
+
+    def parts(lo: int, hi: int, start: int, end: int) -> int:
+        if start == end:
+            return 1
+        if hi - lo == 1:
+            return 0
+        half = lo + (1 << (hi - lo - 1).bit_length() - 1)
+        cut = cut_at(order, half, start, end)
+        return parts(lo, half, start, cut) + parts(half, hi, cut, end)
+
+    def root(lo: int, hi: int, start: int, end: int) -> bytes:
+        if start == end:
+            return next(given)
+        if hi - lo == 1:
+            return leaves[order[start]]
+        half = lo + (1 << (hi - lo - 1).bit_length() - 1)
+        cut = cut_at(order, half, start, end)
+        left = root(lo, half, start, cut)
+        return node(left, root(half, hi, cut, end))
+
+    if len(nodes) != parts(0, count, 0, len(order)):
+        raise Refused("V-PATH-LENGTH")
+    given = iter(nodes)
+    return root(0, count, 0, len(order))
+
+
+def cut_at(order: list[int], half: int, start: int, end: int) -> int:
+    return bisect_left(order, half, start, end)
+
+
+def lot_state(lot: codec.LotClaim, proof: Proof) -> str | None:
+    if len(lot.siblings) > 256:
+        return "V-PATH-LENGTH"
+    key = crypto.derive("minlian v1 subject key", lot.state.subject)
+    value = crypto.derive("minlian v1 subject value", lot.state.encoded)
+    root = fold_map(map_leaf(key, value), lot.siblings, key)
+    return None if root == proof.header.state_root else "V-STATE"
+
+
+def upstream(claim: UpstreamClaim) -> None:
+    """The lots are exactly those reached from the first, the records exactly theirs."""
+    ids = [lot.state.id for lot in claim.lots]
+    if not 1 <= len(ids) <= BATCH_MAX or any(lot.state.kind != LOT for lot in claim.lots):
+        raise Refused("V-UPSTREAM")
+    if any(a.encode() >= b.encode() for a, b in zip(ids, ids[1:])):
+        raise Refused("V-UPSTREAM")
+    lots = dict(zip(ids, claim.lots))
+    named = {r.position: r.operation.lots for r in claim.records.records}
+    reached, used, here, depth = set(), set(), {claim.lot}, 0
+    while here:
+        if depth > DEPTH_MAX:
+            raise Refused("V-UPSTREAM")
+        above = set()
+        for lot in here:
+            if lot not in lots:
+                raise Refused("V-UPSTREAM")
+            for link in lots[lot].history:
+                parts = named.get(link.position, ())
+                if (lot, link.part) not in parts:
+                    raise Refused("V-UPSTREAM")
+                used.add(link.position)
+                if link.part == OUTPUT:
+                    above |= {name for name, part in parts if part == INPUT}
+        reached |= here
+        here, depth = above - reached, depth + 1
+    if reached != set(ids) or used != set(named):
+        raise Refused("V-UPSTREAM")
 
 
 def record(claim: RecordClaim, proof: Proof) -> str | None:
@@ -102,25 +496,27 @@ def record(claim: RecordClaim, proof: Proof) -> str | None:
     if fold(leaf, claim.operation_path, entry.index, transaction.count, list_node) != transaction.operations:
         return "V-OPERATION"
     tx = crypto.derive("minlian v1 transaction", transaction.encoded)
-    record_id = crypto.derive("minlian v1 record", transaction.agency.encode() + operation.encoded)
-    if entry.tx != tx or entry.record != record_id:
+    name = record_id(transaction, operation)
+    if entry.tx != tx or entry.record != name:
         return "V-ENTRY"
     return None
 
 
-def authority(claim: RecordClaim, root: TrustRoot) -> str | None:
-    agency = root.agencies.get(claim.transaction.agency)
-    if agency is None or claim.transaction.key not in agency.keys:
+def authority(transaction, operation: Operation, root: TrustRoot) -> str | None:
+    agency = root.agencies.get(transaction.agency)
+    if agency is None or transaction.key not in agency.keys:
         return "V-SUBMITTER"
-    roles = [role for role in agency.roles if role.family == claim.operation.family]
-    return None if roles and covered(roles, claim.operation) else "V-AUTHORITY"
+    if operation.family is None:
+        return None
+    roles = [role for role in agency.roles if role.family == operation.family]
+    return None if roles and covered(roles, operation) else "V-AUTHORITY"
 
 
 def covered(roles: list[Role], operation: Operation) -> bool:
     """Whether roles of the operation's family cover it, as far as it says itself what it is about."""
     if operation.family == "trace":
         prefixes = [prefix for role in roles for prefix in role.prefixes]
-        return all(any(lot.startswith(prefix) for prefix in prefixes) for lot in operation.lots)
+        return all(any(lot.startswith(prefix) for prefix in prefixes) for lot, _ in operation.lots)
     if operation.region is None:
         return True
     return any(
@@ -148,11 +544,14 @@ def inclusion(claim: RecordClaim, proof: Proof) -> str | None:
     leaf = crypto.sha256(b"\0" + entry.encoded)
     if fold(leaf, claim.log_path, entry.position, header.log_size, log_node) != header.log_root:
         return "V-PATH-MISMATCH"
-    if entry.height > header.height or entry.height > claim.transaction.valid_until:
-        return "V-ENTRY"
-    if compare(entry.time, header.time) != compare(entry.height, header.height):
-        return "V-ENTRY"
-    return None
+    return None if fits(claim.transaction, entry.height, entry.time, header) else "V-ENTRY"
+
+
+def fits(transaction, height: int, time: int, header: Header) -> bool:
+    """Whether a transaction can have been recorded then."""
+    if height > header.height or height > transaction.valid_until:
+        return False
+    return compare(time, header.time) == compare(height, header.height)
 
 
 def state(claim: StatusClaim, proof: Proof) -> str | None:
@@ -174,11 +573,12 @@ def state(claim: StatusClaim, proof: Proof) -> str | None:
     return None if fold_map(start, claim.siblings, key) == proof.header.state_root else "V-ABSENCE"
 
 
-def history(claim: StatusClaim, proof: Proof, claimed: dict[int, set[bytes]]) -> str | None:
-    links = claim.history
+def history(state, links, proof: Proof, claimed: dict[int, set[bytes]]) -> str | None:
     if links is None:
         return None
-    if claim.state is None or len(links) != claim.state.records:
+    if state is None or len(links) != state.records:
+        return "V-HISTORY"
+    if not links and (state.kind not in (AGENCY, NETWORK) or state.latest != 0):
         return "V-HISTORY"
     head, last = EMPTY, None
     for link in links:
@@ -186,11 +586,11 @@ def history(claim: StatusClaim, proof: Proof, claimed: dict[int, set[bytes]]) ->
             return "V-HISTORY"
         if link.position >= proof.header.log_size:
             return "V-HISTORY"
-        if any(record_id != link.record for record_id in claimed.get(link.position, ())):
+        if any(name != link.record for name in claimed.get(link.position, ())):
             return "V-HISTORY"
         last = link.position
         head = crypto.derive("minlian v1 history", head + link.encoded)
-    if head != claim.state.head or last != claim.state.latest:
+    if head != state.head or (links and last != state.latest):
         return "V-HISTORY"
     return None
 

@@ -13,7 +13,10 @@ import crypto
 FILE_BYTES_MAX = 4_194_304
 CLAIMS_MAX = 1000
 MAGIC = b"MINLIAN\0"
-VERSION = 1
+VERSIONS = (1, 2)
+HOPS_MAX = 512
+SIGNATURES_MAX = 512
+LINKS_MAX = 16_384
 TIME_MAX = 253_370_764_800_000
 BEGIN = b"-----BEGIN MINLIAN PROOF-----"
 END = b"-----END MINLIAN PROOF-----"
@@ -37,6 +40,7 @@ def malformed() -> Refused:
 
 @dataclass
 class File:
+    version: int
     body: bytes
     seal_holds: bool
 
@@ -51,12 +55,13 @@ def open_file(data: bytes) -> File:
         raise Refused("V-FORMAT")
     if len(data) > FILE_BYTES_MAX or len(data) < 10:
         raise malformed()
-    if data[8:10] != VERSION.to_bytes(2, "little"):
+    version = int.from_bytes(data[8:10], "little")
+    if version not in VERSIONS:
         raise Refused("V-FORMAT")
     if len(data) < 18:
         raise malformed()
     seal = crypto.plain(data[:-8])[:8]
-    return File(data[10:-8], seal == data[-8:])
+    return File(version, data[10:-8], seal == data[-8:])
 
 
 def _unarmour(text: bytes) -> bytes:
@@ -243,6 +248,7 @@ class Header:
     chain: bytes
     height: int
     time: int
+    parent: bytes
     log_size: int
     log_root: bytes
     state_root: bytes
@@ -284,12 +290,12 @@ class Transaction:
 
 @dataclass
 class Operation:
-    """What a role is held against: the family, and the scope the operation names, if it names one."""
+    """What a role is held against: the family, if it needs one, and the scope the operation names, if it names one."""
 
-    family: str
+    family: str | None
     region: int | None
     kind: str | None
-    lots: list[str]
+    lots: list[tuple[str, int]]
     encoded: bytes
 
 
@@ -307,12 +313,15 @@ class RecordClaim:
 class Link:
     position: int
     record: bytes
+    part: int
     encoded: bytes
 
 
 @dataclass
 class State:
     subject: bytes
+    kind: int
+    id: str
     records: int
     head: bytes
     latest: int
@@ -329,31 +338,165 @@ class StatusClaim:
 
 
 @dataclass
-class Proof:
-    chain: bytes
+class Seat:
+    key: bytes
+    encoded: bytes
+
+
+@dataclass
+class Hop:
     header: Header
     certificate: Certificate
-    claims: list[RecordClaim | StatusClaim]
+    seats: list[Seat]
 
 
-def read_proof(body: bytes) -> Proof:
+@dataclass
+class SharedTransaction:
+    header: Transaction
+    signature: bytes
+    height: int
+    time: int
+    nodes: list[bytes]
+
+
+@dataclass
+class SharedRecord:
+    position: int
+    transaction: int
+    index: int
+    operation: Operation
+
+
+@dataclass
+class RecordsClaim:
+    transactions: list[SharedTransaction]
+    records: list[SharedRecord]
+    log_nodes: list[bytes]
+
+
+@dataclass
+class LotClaim:
+    state: State
+    siblings: list[bytes]
+    history: list[Link]
+
+
+@dataclass
+class UpstreamClaim:
+    lot: str
+    lots: list[LotClaim]
+    records: RecordsClaim
+
+
+@dataclass
+class ConsistencyClaim:
+    header: Header
+    certificate: Certificate
+    path: list[bytes]
+
+
+@dataclass
+class ForkClaim:
+    header: Header
+    certificate: Certificate
+
+
+@dataclass
+class VotesClaim:
+    """Two sayings: the domain and the encoding of each, which also is the order in which they must stand."""
+
+    height: int
+    round: int
+    seat: int
+    domain: str
+    said: tuple[bytes, bytes]
+    order: tuple[tuple, tuple]
+    signatures: tuple[bytes, bytes]
+
+
+@dataclass
+class BlockClaim:
+    pass
+
+
+@dataclass
+class Proof:
+    chain: bytes
+    handover: list[Hop]
+    header: Header
+    certificate: Certificate
+    claims: list
+
+
+def read_proof(body: bytes, version: int) -> Proof:
     r = Reader(body)
     chain = r.hash()
+    handover = r.many(lambda: read_hop(r), 500) if version > 1 else []
     header = read_header(r)
     certificate = read_certificate(r)
-    claims = r.many(lambda: read_claim(r), 4)
+    kinds = READERS if version > 1 else READERS[:2]
+    claims = r.many(lambda: kinds[r.variant(len(kinds))](r), 4)
     if r.at != len(body) or not 1 <= len(claims) <= CLAIMS_MAX:
         raise malformed()
-    return Proof(chain, header, certificate, claims)
+    proof = Proof(chain, handover, header, certificate, claims)
+    if len(handover) > HOPS_MAX or links(proof) > LINKS_MAX or signatures(proof) > SIGNATURES_MAX:
+        raise malformed()
+    return proof
+
+
+def links(proof: Proof) -> int:
+    """How many links of histories the file lists."""
+    count = 0
+    for claim in proof.claims:
+        match claim:
+            case StatusClaim():
+                count += len(claim.history or ())
+            case UpstreamClaim():
+                count += sum(len(lot.history) for lot in claim.lots)
+    return count
+
+
+def signatures(proof: Proof) -> int:
+    """How many signatures the file asks to be verified."""
+    count = len(proof.certificate.signatures) + sum(len(hop.certificate.signatures) for hop in proof.handover)
+    before = None
+    for claim in proof.claims:
+        match claim:
+            case RecordClaim():
+                signed = (claim.transaction.encoded, claim.signature)
+                count += signed != before
+                before = signed
+            case RecordsClaim():
+                count += len(claim.transactions)
+            case UpstreamClaim():
+                count += len(claim.records.transactions)
+            case ConsistencyClaim() | ForkClaim():
+                count += len(claim.certificate.signatures)
+            case VotesClaim():
+                count += 2
+    return count
+
+
+def read_hop(r: Reader) -> Hop:
+    return Hop(read_header(r), read_certificate(r), r.many(lambda: read_seat(r), 60))
+
+
+def read_seat(r: Reader) -> Seat:
+    start = r.at
+    r.code(), r.text(96)
+    key = r.key()
+    return Seat(key, r.since(start))
 
 
 def read_header(r: Reader) -> Header:
     start = r.at
     version, chain, height, time = r.u16(), r.hash(), r.u64(), r.time()
-    r.u16(), r.hash(), r.hash()  # proposer, parent, payload
+    r.u16()  # proposer
+    parent = r.hash()
+    r.hash()  # payload
     log_size, log_root, state_root, committee, following = r.u64(), r.hash(), r.hash(), r.hash(), r.hash()
     return Header(
-        version, chain, height, time, log_size, log_root, state_root, committee, following, r.since(start)
+        version, chain, height, time, parent, log_size, log_root, state_root, committee, following, r.since(start)
     )
 
 
@@ -361,8 +504,64 @@ def read_certificate(r: Reader) -> Certificate:
     return Certificate(r.u64(), r.u32(), r.hash(), r.many(lambda: (r.u16(), r.signature()), 67))
 
 
-def read_claim(r: Reader) -> RecordClaim | StatusClaim:
-    return (read_record_claim, read_status_claim)[r.variant(2)](r)
+def read_records_claim(r: Reader) -> RecordsClaim:
+    return RecordsClaim(
+        r.many(lambda: read_shared_transaction(r), 200),
+        r.many(lambda: read_shared_record(r), 100),
+        r.many(r.hash, 32),
+    )
+
+
+def read_shared_transaction(r: Reader) -> SharedTransaction:
+    return SharedTransaction(read_transaction(r), r.signature(), r.u64(), r.time(), r.many(r.hash, 32))
+
+
+def read_shared_record(r: Reader) -> SharedRecord:
+    return SharedRecord(r.u64(), r.u32(), r.u32(), read_operation(r))
+
+
+def read_upstream_claim(r: Reader) -> UpstreamClaim:
+    return UpstreamClaim(r.text(256), r.many(lambda: read_lot_claim(r), 100), read_records_claim(r))
+
+
+def read_lot_claim(r: Reader) -> LotClaim:
+    return LotClaim(read_state(r), r.many(r.hash, 32), r.many(lambda: read_link(r), 44))
+
+
+def read_consistency_claim(r: Reader) -> ConsistencyClaim:
+    return ConsistencyClaim(read_header(r), read_certificate(r), r.many(r.hash, 32))
+
+
+def read_fork_claim(r: Reader) -> ForkClaim:
+    return ForkClaim(read_header(r), read_certificate(r))
+
+
+def read_votes_claim(r: Reader) -> VotesClaim:
+    height, round_, seat = r.u64(), r.u32(), r.u16()
+    place = U64.pack(height) + U32.pack(round_)
+
+    def maybe(value: bytes | None) -> bytes:
+        return b"\0" if value is None else b"\1" + value
+
+    def order(value) -> tuple:
+        """None before some."""
+        return (0,) if value is None else (1, value)
+
+    if r.variant(2) == 0:
+        domain = ("minlian/v1/prevote", "minlian/v1/precommit")[r.variant(2)]
+        blocks = r.maybe(r.hash), r.maybe(r.hash)
+        said = tuple(place + maybe(block) for block in blocks)
+        orders = tuple(order(block) for block in blocks)
+    else:
+        domain = "minlian/v1/proposal"
+        pairs = [(r.hash(), r.maybe(r.u32)) for _ in range(2)]
+        said = tuple(place + block + maybe(None if valid is None else U32.pack(valid)) for block, valid in pairs)
+        orders = tuple((block, order(valid)) for block, valid in pairs)
+    return VotesClaim(height, round_, seat, domain, said, orders, (r.signature(), r.signature()))
+
+
+def read_block_claim(_: Reader) -> BlockClaim:
+    return BlockClaim()
 
 
 def read_record_claim(r: Reader) -> RecordClaim:
@@ -400,42 +599,75 @@ def read_status_claim(r: Reader) -> StatusClaim:
 
 
 def read_subject(r: Reader) -> bytes:
+    return read_named(r)[0]
+
+
+def read_named(r: Reader) -> tuple[bytes, int, str]:
     start = r.at
-    r.variant(4)
-    r.text(256)
-    return r.since(start)
+    kind, name = r.variant(7), r.text(256)
+    return r.since(start), kind, name
 
 
 def read_state(r: Reader) -> State:
     start = r.at
-    subject = read_subject(r)
-    r.variant(7), r.code(), r.u32()  # status, owner, version
+    subject, kind, name = read_named(r)
+    r.variant(9), r.code(), r.u32()  # status, owner, version
     records, head, latest = r.u64(), r.hash(), r.u64()
     r.time()  # effective_from
     read_facts(r)
-    return State(subject, records, head, latest, r.since(start))
+    return State(subject, kind, name, records, head, latest, r.since(start))
 
 
 def read_facts(r: Reader) -> None:
-    kind = r.variant(4)
+    kind = r.variant(7)
     if kind == 0:
         r.text(24), read_level(r), r.region(), r.maybe(r.time)
     elif kind == 1:
         read_level(r), r.text(36)
     elif kind == 2:
         read_licence_facts(r), r.maybe(lambda: r.text(160))
+    elif kind == 4:
+        read_agency_facts(r)
+    elif kind == 5:
+        read_change(r), r.many(r.code, 18), r.u64()  # approvals, closes
+    elif kind == 6:
+        read_network_facts(r)
+
+
+def read_agency_facts(r: Reader) -> None:
+    r.text(96), r.region(), read_level(r), r.maybe(r.code)
+    r.many(lambda: (r.key(), r.u64(), r.maybe(r.u64)), 42)
+    r.many(lambda: read_grant(r), 19)
+
+
+def read_grant(r: Reader) -> None:
+    r.u32(), read_role(r), r.maybe(r.code), r.u64(), r.maybe(r.time), r.maybe(r.u64)
+
+
+def read_network_facts(r: Reader) -> None:
+    read_members(r), r.maybe(lambda: (r.u64(), read_members(r)))
+    read_numbers(r, 3), read_numbers(r, 6), read_numbers(r, 3)  # limits, timing, governance
+
+
+def read_members(r: Reader) -> None:
+    r.many(lambda: (read_seat(r), r.key()), 93)
+
+
+def read_numbers(r: Reader, count: int) -> None:
+    for _ in range(count):
+        r.u32()
 
 
 def read_link(r: Reader) -> Link:
     start = r.at
     position, record = r.u64(), r.hash()
-    read_part(r)
-    return Link(position, record, r.since(start))
+    part = read_part(r)
+    return Link(position, record, part, r.since(start))
 
 
 def read_operation(r: Reader) -> Operation:
     start = r.at
-    action = (read_item, read_licence, read_trace)[r.variant(3)](r)
+    action = (read_item, read_licence, read_trace, read_govern)[r.variant(4)](r)
     r.digest(), r.digest(), r.maybe(r.hash)  # commitment
     r.time()  # effective_from
     r.variant(4)  # grade
@@ -474,15 +706,84 @@ def read_trace(r: Reader):
     r.maybe(lambda: r.text(256))
     r.time()
     r.maybe(lambda: r.text(128))
-    lots = r.many(lambda: (r.text(256), read_part(r))[0], 13)
+    lots = r.many(lambda: (r.text(256), read_part(r)), 13)
     r.maybe(r.hash)
     r.maybe(lambda: r.text(256))
     return "trace", None, None, lots
 
 
+def read_govern(r: Reader):
+    verb = r.variant(6)
+    if verb == 0:
+        read_change(r)
+    elif verb in (1, 2):
+        r.hash(), read_target(r)
+    elif verb == 3:
+        r.code(), read_role(r), r.maybe(r.time)
+    elif verb == 4:
+        r.code(), r.u32()
+    else:
+        r.key(), read_possessed(r)
+    # Proposing and approving need a role; what an agency does with its own authority needs none.
+    return "govern" if verb in (0, 1) else None, None, None, []
+
+
+def read_target(r: Reader) -> None:
+    if r.variant(2) == 1:
+        r.code()
+
+
+def read_change(r: Reader) -> None:
+    change = r.variant(12)
+    if change == 0:
+        r.code(), r.text(96), r.region(), read_level(r), r.maybe(r.code)
+        r.many(lambda: read_possessed(r), 98)
+    elif change in (1, 2, 3):
+        r.code()
+    elif change == 4:
+        r.code(), read_possessed(r)
+    elif change == 5:
+        r.code(), r.key()
+    elif change == 6:
+        r.code(), read_role(r), r.maybe(r.time)
+    elif change == 7:
+        r.code(), r.u32()
+    elif change == 8:
+        r.many(lambda: (r.code(), read_possessed(r), read_possessed(r)), 214)
+        r.many(r.key, 33)
+    else:
+        read_numbers(r, (3, 6, 3)[change - 9])
+
+
+def read_possessed(r: Reader) -> None:
+    r.key(), r.signature()
+
+
+def read_role(r: Reader) -> None:
+    family = r.variant(4)
+    if family == 0:
+        r.many(r.region, 4)
+    elif family == 1:
+        r.many(lambda: r.text(32), 9), r.many(r.region, 4)
+    elif family == 2:
+        r.many(lambda: r.text(256), 9)
+
+
 def read_part(r: Reader) -> int:
-    return r.variant(7)
+    return r.variant(8)
 
 
 def read_level(r: Reader) -> int:
     return r.variant(6)
+
+
+READERS = (
+    read_record_claim,
+    read_status_claim,
+    read_records_claim,
+    read_upstream_claim,
+    read_consistency_claim,
+    read_fork_claim,
+    read_votes_claim,
+    read_block_claim,
+)

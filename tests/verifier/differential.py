@@ -10,13 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 import check
-import trust
 
 SHOWN = 20
 
 
 def main(folder: Path) -> int:
-    roots = {path.stem: trust.load(path.read_bytes()) for path in sorted(folder.glob("*.toml"))}
+    roots = {path.stem: check.open_root(path.read_bytes()) for path in sorted(folder.glob("*.toml"))}
     codes, kinds, disagreements, slowest = Counter(), Counter(), 0, 0.0
     with (folder / "cases.ndjson").open() as cases:
         for number, line in enumerate(cases, 1):

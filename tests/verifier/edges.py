@@ -103,6 +103,7 @@ def genesis() -> str:
     lines = ['version = 1', 'name = "edges"', 'time = "2026-01-01T00:00:00Z"', "[limits]"]
     lines += [f"{field} = {most}" for field, _, most in trust.LIMITS]
     lines += ["[timing]"] + [f"{field} = {most}" for field, _, most in trust.TIMING]
+    lines += ["[governance]"] + [f"{field} = {most}" for field, _, most in trust.GOVERNANCE]
     for n, code in enumerate(CODES):
         keys = f'"ed25519:{PURE["agency"].hex()}", "ed25519:{MIXED["agency"].hex()}"' if n == 0 else ""
         lines += ["[[agencies]]", f'code = "{code}"', f'name = "机构{n}"', 'region = "350000"']

@@ -1,7 +1,7 @@
 """The trust root: a genesis file, its canonical bytes, and what the check asks of it."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 import crypto
@@ -21,6 +21,12 @@ TIMING = (
     ("idle_ms", 10, 600_000),
     ("clock_ahead_ms", 10, 600_000),
 )
+GOVERNANCE = (
+    ("approval_percent", 51, 100),
+    ("open_heights", 10, 10_000_000),
+    ("lead_heights", 1, 1_000_000),
+)
+FAMILIES = ("item", "licence", "trace", "govern")
 LEVELS = ("national", "province", "city", "county", "town", "village")
 
 
@@ -47,10 +53,9 @@ class TrustRoot:
     committee_digest: bytes
     seats: list[bytes]
     agencies: dict[str, Agency]
-
-    @property
-    def quorum(self) -> int:
-        return 2 * len(self.seats) // 3 + 1
+    # The proof of a block that is known to be of the chain, and the changes of the committee that lead to it.
+    saved: object = None
+    hops: list = field(default_factory=list)
 
 
 def load(data: bytes) -> TrustRoot:
@@ -114,14 +119,11 @@ def _build(t: Table) -> TrustRoot:
     encoded += U16.pack(t.number("version", 1, 1))
     encoded += _text(t.text("name", 64))
     encoded += U64.pack(_time(t.take("time", str)))
-    limits = t.table("limits")
-    for field, least, most in LIMITS:
-        encoded += U32.pack(limits.number(field, least, most))
-    limits.end()
-    timing = t.table("timing")
-    for field, least, most in TIMING:
-        encoded += U32.pack(timing.number(field, least, most))
-    timing.end()
+    for name, fields in (("limits", LIMITS), ("timing", TIMING), ("governance", GOVERNANCE)):
+        table = t.table(name)
+        for field, least, most in fields:
+            encoded += U32.pack(table.number(field, least, most))
+        table.end()
 
     agencies, names, parents, places = {}, {}, {}, []
     tables = t.tables("agencies")
@@ -187,12 +189,12 @@ def _climb(parents: dict[str, str | None]) -> None:
 
 def _role(t: Table) -> tuple[Role, bytes]:
     if len(t.value) != 1:
-        raise Unusable("a role is one of item, licence and trace")
+        raise Unusable("a role is one of item, licence, trace and govern")
     family = next(iter(t.value))
-    if family not in ("item", "licence", "trace"):
+    if family not in FAMILIES:
         raise Unusable(f"there is no role {family}")
     scope = t.table(family)
-    encoded = U32.pack(("item", "licence", "trace").index(family))
+    encoded = U32.pack(FAMILIES.index(family))
     regions, prefixes = [], []
     if family == "licence":
         prefixes = scope.texts("types", 32)
@@ -200,7 +202,7 @@ def _role(t: Table) -> tuple[Role, bytes]:
     if family == "trace":
         prefixes = scope.texts("namespaces", 256)
         encoded += _list(map(_text, prefixes))
-    else:
+    if family in ("item", "licence"):
         regions = [_region(r) for r in scope.take("regions", list)]
         encoded += _list(map(U32.pack, regions))
     scope.end()

@@ -63,7 +63,7 @@ def batch(roots: dict[str, trust.TrustRoot]) -> int:
 
 
 def open_root(name: str, path: str) -> tuple[str, trust.TrustRoot]:
-    return name, trust.load(read(path, trust.GENESIS_BYTES_MAX))
+    return name, check.open_root(read(path, trust.GENESIS_BYTES_MAX + codec.armour_bytes_max(2)))
 
 
 def read(path: str, most: int) -> bytes:

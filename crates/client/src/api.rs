@@ -1,10 +1,55 @@
 //! What a node answers over HTTP, as types: the node writes them, this crate reads them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use types::{
     AgencyCode, BlockId, ChainId, Hash, Height, Operation, RecordId, Subject, SubjectState,
-    Timestamp, TxId, subject::Part,
+    Timestamp, TxId, operation::Lot, subject::Part,
 };
+
+/// What is asked with `POST /v1/proofs`: one file that shows all of it, as of the node's last block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProofRequest {
+    /// Up to which block the one who asks knows the chain already: earlier changes of the committee are left out.
+    #[serde(default)]
+    pub since: Height,
+    /// What the file is to show.
+    pub ask: Vec<Ask>,
+}
+
+/// One thing a proof is asked to show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ask {
+    /// That a record is on the ledger.
+    Record(RecordId),
+    /// The same of several, with what they share there once.
+    Records(Vec<RecordId>),
+    /// Where a subject stands, with its history, or that it is not on the ledger.
+    Subject(Named),
+    /// The complete upstream of a lot.
+    Upstream(Lot),
+    /// That the log of this earlier block begins that of the last.
+    Consistency(Height),
+    /// That the last block is final.
+    Block,
+}
+
+/// A subject, written `KIND:ID`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named(pub Subject);
+
+impl Serialize for Named {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map(Self).map_err(de::Error::custom)
+    }
+}
 
 /// The answer to `GET /v1/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -30,6 +30,7 @@ pub(crate) enum Command {
     Record(AskRecord),
     Prove(Prove),
     Verify(Verify),
+    Trust(Trust),
     Version(Version),
 }
 
@@ -150,16 +151,23 @@ pub(crate) struct AskRecord {
 }
 
 /// Fetch a proof that can be checked without any network, for ever
+///
+/// What is asked for together goes into one file, under one block and its signatures. Several records share what they have
+/// in common.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  minlian prove --record 3f9c…e21b --out record.proof --node http://127.0.0.1:28001\n  \
-                        minlian prove --subject licence:1.2.156.3005.2… --out status.proof --node http://127.0.0.1:28001"
+                        minlian prove --record 3f9c…e21b --subject licence:1.2.156.3005.2… --out licence.proof --node …\n  \
+                        minlian prove --upstream urn:epc:class:lgtin:6901234.012345.L1 --out lot.proof --node …"
 )]
 pub(crate) struct Prove {
     #[command(flatten)]
     pub(crate) node: Node,
     #[command(flatten)]
     pub(crate) what: Provable,
+    /// For one who holds this trust root: what its saved block shows already is left out
+    #[arg(long, value_name = "ROOT", env = "MINLIAN_TRUST_ROOT")]
+    pub(crate) trust_root: Option<PathBuf>,
     /// The file to write
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
@@ -173,14 +181,71 @@ pub(crate) struct Prove {
 
 /// What can be proven.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(required = true, multiple = true)]
 pub(crate) struct Provable {
-    /// That this record is on the ledger
+    /// That this record is on the ledger; several may be named
     #[arg(long, value_name = "ID")]
-    pub(crate) record: Option<RecordId>,
-    /// Where this service item, e-licence or lot stands now, with its history
+    pub(crate) record: Vec<RecordId>,
+    /// Where this service item, e-licence or lot stands now, with its history; several may be named
     #[arg(long, value_name = "KIND:ID")]
-    pub(crate) subject: Option<Subject>,
+    pub(crate) subject: Vec<Subject>,
+    /// Everything this lot was made of, with every record of it
+    #[arg(long, value_name = "LOT")]
+    pub(crate) upstream: Vec<operation::Lot>,
+    /// That the log of this earlier block begins the log of now
+    #[arg(long, value_name = "HEIGHT")]
+    pub(crate) consistency: Option<u64>,
+    /// That the last block is final
+    #[arg(long)]
+    pub(crate) block: bool,
+}
+
+/// Look at a trust root, or advance it, without any network
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  minlian trust show genesis.toml\n  \
+                        minlian trust advance genesis.toml --proof licence.proof --out root.txt\n  \
+                        minlian trust export root.txt --out genesis.toml --genesis")]
+pub(crate) struct Trust {
+    #[command(subcommand)]
+    pub(crate) act: TrustAct,
+    /// JSON on standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// What is done with a trust root.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustAct {
+    /// Whom it believes: the chain, the committees known, the block saved
+    Show {
+        /// The trust root: a genesis file, and perhaps a block saved after it
+        #[arg(value_name = "ROOT")]
+        root: PathBuf,
+    },
+    /// Write it in its one spelling
+    Export {
+        /// The trust root
+        #[arg(value_name = "ROOT")]
+        root: PathBuf,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Without the block saved
+        #[arg(long)]
+        genesis: bool,
+    },
+    /// Save the block of a proof that holds: later proofs may be shorter, and forks are noticed
+    Advance {
+        /// The trust root
+        #[arg(value_name = "ROOT")]
+        root: PathBuf,
+        /// A proof of any kind, as of a later block
+        #[arg(long, value_name = "PROOF")]
+        proof: PathBuf,
+        /// The file to write; it may be the trust root itself
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 /// Check a proof, without any network
@@ -192,15 +257,24 @@ pub(crate) struct Verify {
     /// The proof, binary or armoured
     #[arg(value_name = "PROOF")]
     pub(crate) proof: PathBuf,
-    /// The genesis file of the chain, had from your agency, never from whoever presents the proof
+    /// The genesis file of the chain, had from your agency, never from whoever presents the proof; perhaps with a saved block
     #[arg(long, value_name = "GENESIS", env = "MINLIAN_TRUST_ROOT")]
     pub(crate) trust_root: Option<PathBuf>,
     /// The document that the proof is said to be of
     #[arg(long, value_name = "FILE")]
     pub(crate) document: Option<PathBuf>,
+    /// Where to write the answer as one page to print, HTML, in the language spoken
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Where to write evidence, when the proof's block and the one saved in the trust root contradict one another
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Option<PathBuf>,
     /// JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
+    /// Show every hash that was computed, too
+    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    pub(crate) explain: bool,
     /// Print nothing; the exit code says it
     #[arg(long, short)]
     pub(crate) quiet: bool,

@@ -192,9 +192,28 @@ impl Ledger {
         Self { header, certificate, record, state, pages: Pages(pages) }
     }
 
+    /// The proof of any block, as these seats might have certified it.
+    pub(crate) fn certified(genesis: &Genesis, salt: u8, seats: &[u16], header: Header) -> Proof {
+        let (chain, height, round, block) = (genesis.chain(), header.height, Round(0), header.id());
+        let sign = |seat: &u16| {
+            let vote =
+                Vote { height, round, step: Step::Precommit, block: Some(block), seat: *seat };
+            (*seat, vote.sign(&chain, &secret(salt + u8::try_from(*seat).unwrap())))
+        };
+        let certificate =
+            Certificate { height, round, block, signatures: seats.iter().map(sign).collect() };
+        Proof { chain, handover: Vec::new(), header, certificate, claims: vec![Claim::Block] }
+    }
+
     fn proof(&self, claim: Claim) -> Proof {
         let (header, certificate) = (self.header, self.certificate.clone());
-        Proof { chain: header.chain, header, certificate, claims: vec![claim] }
+        Proof {
+            chain: header.chain,
+            handover: Vec::new(),
+            header,
+            certificate,
+            claims: vec![claim],
+        }
     }
 
     pub(crate) fn record(&self) -> Proof {

@@ -1,7 +1,8 @@
 //! A node, asked over HTTP: one method a question, errors sorted by what the caller can do about them.
 
 use crate::api::{
-    BlockView, Fate, History, NodeStatus, Problem, Receipt, RecordView, Records, SubjectView,
+    BlockView, Fate, History, NodeStatus, Problem, ProofRequest, Receipt, RecordView, Records,
+    SubjectView,
 };
 use reqwest::{Response, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -306,6 +307,15 @@ impl Client {
     /// When there is no answer.
     pub async fn latest_block(&self) -> Result<Option<BlockView>, ClientError> {
         found(self.get("/v1/blocks/latest").await)
+    }
+
+    /// One proof file of all that is asked; `None` when something of it is not on the ledger.
+    ///
+    /// # Errors
+    /// When there is no answer, or the node refuses.
+    pub async fn prove(&self, request: &ProofRequest) -> Result<Option<Vec<u8>>, ClientError> {
+        let body = self.http.post(format!("{}/v1/proofs", self.base)).json(request);
+        found(self.send(body).await)
     }
 
     /// The proof file of a record; `None` when it is not on the ledger.

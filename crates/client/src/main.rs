@@ -1,4 +1,4 @@
-//! `minlian`, the command of applications and inspectors: submit, status, history, record, prove, verify.
+//! `minlian`, the command of applications and inspectors: submit, status, history, record, prove, verify, trust.
 
 mod arguments;
 mod ask;
@@ -8,8 +8,10 @@ mod exit;
 mod fixture;
 mod layout;
 mod prove;
+mod report;
 mod speech;
 mod submit;
+mod trust;
 mod verify;
 
 use crate::{
@@ -34,6 +36,7 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
     match command {
         // This path opens no socket and starts no runtime.
         Command::Verify(what) => Ok(verify::run(&what, console)),
+        Command::Trust(what) => trust::run(&what, console),
         Command::Version(what) => {
             console.data(&if what.json {
                 format!(r#"{{"minlian":"{}","proof_format":{}}}"#, exit::VERSION, proof::VERSION)

@@ -4,12 +4,16 @@ use crate::{
     arguments,
     console::Console,
     exit::{Exit, Stop},
-    speech,
+    speech, verify,
 };
-use client::{Client, ClientError};
+use client::{
+    Client, ClientError,
+    api::{Ask, Named, ProofRequest},
+};
 use proof::Claim;
 use serde_json::json;
-use std::fs;
+use std::{collections::BTreeSet, fs};
+use types::Height;
 
 /// Fetches a proof and writes it to a file.
 ///
@@ -18,30 +22,16 @@ use std::fs;
 pub(crate) async fn run(what: &arguments::Prove, console: &Console) -> Result<Exit, Stop> {
     let client = Client::new(&what.node.node)?;
     let lang = console.lang();
-    let found = if let Some(id) = &what.what.record {
-        let found = client.record_proof(id).await?;
-        if found.is_none() {
-            console.talk(&speech::unknown_record(lang, id, client.url()));
-        }
-        found
-    } else if let Some(subject) = &what.what.subject {
-        let found = client.subject_proof(subject).await?;
-        if found.is_none() {
-            console.talk(&speech::unknown_subject(lang, subject, client.url()));
-        }
-        found
-    } else {
-        return Err(Stop::says(Exit::Usage, "--record or --subject"));
+    let request = ProofRequest { since: since(what)?, ask: ask(&what.what) };
+    let Some(bytes) = client.prove(&request).await? else {
+        console.talk(&speech::unprovable(lang, client.url()));
+        return Ok(Exit::Negative);
     };
-    let Some(bytes) = found else { return Ok(Exit::Negative) };
     let strange = |why: String| ClientError::Strange { url: client.url().to_owned(), why };
     let proof = proof::decode(&bytes).map_err(|why| strange(why.to_string()))?;
     // It may still be forged, which is for `verify` to find out; but it must be of what was asked.
-    let asked = proof.claims.iter().all(|claim| match claim {
-        Claim::Record(claim) => what.what.record.is_some_and(|id| id == claim.entry.record),
-        Claim::Status(claim) => what.what.subject.as_ref() == Some(&claim.subject),
-    });
-    if !asked {
+    let fits = |(ask, claim): (&Ask, &Claim)| answers(ask, claim);
+    if request.ask.len() != proof.claims.len() || !request.ask.iter().zip(&proof.claims).all(fits) {
         return Err(strange("the proof is of something else".into()).into());
     }
     let written = if what.armor { proof::armor(&bytes).into_bytes() } else { bytes };
@@ -51,8 +41,7 @@ pub(crate) async fn run(what: &arguments::Prove, console: &Console) -> Result<Ex
         let row = json!({
             "file": file,
             "bytes": written.len(),
-            "record": what.what.record,
-            "subject": what.what.subject.as_ref().map(ToString::to_string),
+            "ask": request.ask,
             "chain": proof.chain,
             "as_of": { "height": proof.header.height, "time": proof.header.time },
         });
@@ -61,4 +50,58 @@ pub(crate) async fn run(what: &arguments::Prove, console: &Console) -> Result<Ex
         console.talk(&speech::proof_written(lang, &file, written.len(), &proof));
     }
     Ok(Exit::Done)
+}
+
+/// Up to which block the chain is known to whoever will check the proof.
+fn since(what: &arguments::Prove) -> Result<Height, Stop> {
+    let Some(path) = &what.trust_root else { return Ok(Height::GENESIS) };
+    let root = verify::trust_root(path).map_err(|why| {
+        Stop::says(Exit::Usage, format!("{} is not a trust root: {why}", path.display()))
+    })?;
+    Ok(root.checkpoint().map_or(Height::GENESIS, |saved| saved.header().height))
+}
+
+fn ask(what: &arguments::Provable) -> Vec<Ask> {
+    let records = match what.record.as_slice() {
+        [] => None,
+        [one] => Some(Ask::Record(*one)),
+        many => Some(Ask::Records(many.to_vec())),
+    };
+    records
+        .into_iter()
+        .chain(what.subject.iter().map(|subject| Ask::Subject(Named(subject.clone()))))
+        .chain(what.upstream.iter().map(|lot| Ask::Upstream(lot.clone())))
+        .chain(what.consistency.map(|height| Ask::Consistency(Height(height))))
+        .chain(what.block.then_some(Ask::Block))
+        .collect()
+}
+
+/// Whether a claim is of what was asked for.
+fn answers(ask: &Ask, claim: &Claim) -> bool {
+    match (ask, claim) {
+        (Ask::Record(id), Claim::Record(claim)) => *id == claim.entry.record,
+        (Ask::Records(ids), Claim::Records(claim)) => {
+            let ids: BTreeSet<_> = ids.iter().collect();
+            ids.len() == claim.records.len()
+                && claim.records.iter().all(|record| {
+                    let at = usize::try_from(record.transaction).unwrap_or(usize::MAX);
+                    claim.transactions.get(at).is_some_and(|transaction| {
+                        ids.contains(&record.operation.record(&transaction.header.agency))
+                    })
+                })
+        }
+        (Ask::Subject(subject), Claim::Status(claim)) => subject.0 == claim.subject,
+        (Ask::Upstream(lot), Claim::Upstream(claim)) => *lot == claim.lot,
+        (Ask::Consistency(height), Claim::Consistency(claim)) => *height == claim.header.height,
+        (Ask::Block, Claim::Block) => true,
+        (
+            Ask::Record(_)
+            | Ask::Records(_)
+            | Ask::Subject(_)
+            | Ask::Upstream(_)
+            | Ask::Consistency(_)
+            | Ask::Block,
+            _,
+        ) => false,
+    }
 }

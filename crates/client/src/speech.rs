@@ -8,13 +8,17 @@ use crate::{
     verify::{Answer, Document, Finding, Fit, Obstacle, Report, short},
 };
 use client::Pause;
-use proof::{Check, Claim, Fact, Outcome, Proof, RecordClaim, Scope, StatusClaim};
+use proof::{
+    Check, Claim, Fact, Hashed, Outcome, Proof, RecordClaim, RecordsClaim, Said, Scope,
+    StatusClaim, TrustRoot, UpstreamClaim, VotesClaim,
+};
 use std::fmt::Write as _;
 use types::{
     AgencyCode, Height, Subject, Timestamp,
     authority::{Governance, Target},
     operation::{Action, EventType, Family, ItemVerb, LicenceVerb},
     subject::{Facts, Kind, Part, Status},
+    vote::Step as Vote,
 };
 use unicode_width::UnicodeWidthStr as _;
 
@@ -80,7 +84,7 @@ impl Mark {
         }
     }
 
-    const fn sign(self) -> &'static str {
+    pub(crate) const fn sign(self) -> &'static str {
         match self {
             Self::Passed => "✔",
             Self::Failed => "✘",
@@ -120,11 +124,7 @@ const CLAIMS_SHOWN: usize = 5;
 
 /// The whole answer, for a terminal.
 pub(crate) fn report(lang: Lang, report: &Report, colour: bool) -> String {
-    let (word, mark) = match report.answer() {
-        Answer::Proven => (lang.pick("PROVEN", "已证明"), Mark::Passed),
-        Answer::NotProven => (lang.pick("NOT PROVEN", "未证明"), Mark::Failed),
-        Answer::CannotCheck => (lang.pick("CANNOT CHECK", "无法核验"), Mark::NotEvaluated),
-    };
+    let (word, mark) = answer(lang, report.answer());
     let subject = report.proof().map_or_else(|| report.file.clone(), |proof| headline(lang, proof));
     let mut out = format!("{}   {subject}\n\n", mark.paint(word, colour));
     let steps = steps(lang, report);
@@ -156,10 +156,7 @@ pub(crate) fn report(lang: Lang, report: &Report, colour: bool) -> String {
         out.push('\n');
     }
     let (shown, not_shown) = meaning(lang, report);
-    let (yes, no) = (
-        lang.pick("What this shows", "证明了什么"),
-        lang.pick("What it does NOT show", "没有证明什么"),
-    );
+    let (yes, no) = headings_of_meaning(lang);
     let columns = yes.width().max(no.width()) + 3;
     if report.answer() == Answer::Proven {
         for (head, sentences) in [(yes, shown), (no, not_shown)] {
@@ -175,7 +172,47 @@ pub(crate) fn report(lang: Lang, report: &Report, colour: bool) -> String {
     out
 }
 
-fn foot(lang: Lang, report: &Report) -> String {
+/// Every hash that the check computes, a line each; the words are those of the format, which is English.
+pub(crate) fn explanation(lang: Lang, report: &Report) -> String {
+    let Some(proof) = report.proof() else {
+        return lang
+            .pick(
+                "There is nothing to explain: the file could not be read.",
+                "文件无法读取，没有可说明的步骤。",
+            )
+            .to_owned();
+    };
+    let mut out =
+        lang.pick("Every hash, as FORMAT.md names them", "全部哈希（名称见 FORMAT.md）").to_owned();
+    for Hashed { claim, what, hash } in proof::explain(proof) {
+        let of = claim.map_or_else(String::new, |claim| format!("claim {claim}: "));
+        let line = clean(&format!("{of}{what}"));
+        write!(out, "\n{hash}  {line}").expect("a String takes what it is given");
+    }
+    out
+}
+
+/// The answer in one word, and how that is marked.
+pub(crate) const fn answer(lang: Lang, answer: Answer) -> (&'static str, Mark) {
+    match answer {
+        Answer::Proven => (lang.pick("PROVEN", "已证明"), Mark::Passed),
+        Answer::NotProven => (lang.pick("NOT PROVEN", "未证明"), Mark::Failed),
+        Answer::CannotCheck => (lang.pick("CANNOT CHECK", "无法核验"), Mark::NotEvaluated),
+    }
+}
+
+/// What stands over the sentences of [`meaning`].
+pub(crate) const fn headings_of_meaning(lang: Lang) -> (&'static str, &'static str) {
+    (lang.pick("What this shows", "证明了什么"), lang.pick("What it does NOT show", "没有证明什么"))
+}
+
+/// The language's name on a page.
+pub(crate) const fn tag(lang: Lang) -> &'static str {
+    lang.pick("en", "zh-CN")
+}
+
+/// What the answer rests on: the program and the trust root.
+pub(crate) fn foot(lang: Lang, report: &Report) -> String {
     let root = report.root.as_ref().map_or_else(String::new, |root| {
         let (name, chain) = (root.name(), root.chain().0.short());
         say!(
@@ -197,6 +234,42 @@ pub(crate) fn headline(lang: Lang, proof: &Proof) -> String {
         None => return String::new(),
         Some(Claim::Record(claim)) => act(lang, &claim.operation.action),
         Some(Claim::Status(claim)) => thing(lang, &claim.subject),
+        Some(Claim::Records(claim)) => {
+            let records = records(lang, claim.records.len().try_into().unwrap_or(u64::MAX));
+            say!(lang, "a batch of {records}", "一批共 {records}")
+        }
+        Some(Claim::Upstream(claim)) => {
+            let lot = &claim.lot;
+            say!(lang, "complete upstream of lot {lot}", "批次 {lot} 的完整上游")
+        }
+        Some(Claim::Consistency(claim)) => {
+            let (old, new) = (count(claim.header.height.0), count(proof.header.height.0));
+            say!(
+                lang,
+                "log of block {new} continues that of block {old}",
+                "区块 {new} 的日志延续区块 {old} 的日志"
+            )
+        }
+        Some(Claim::Fork(_)) => {
+            let height = count(proof.header.height.0);
+            say!(
+                lang,
+                "evidence: two certified blocks {height}",
+                "证据：高度 {height} 有两个经签署的区块"
+            )
+        }
+        Some(Claim::Votes(claim)) => {
+            let height = count(claim.height.0);
+            say!(
+                lang,
+                "evidence: a validator said two things at block {height}",
+                "证据：某验证节点在区块 {height} 作出两种相互矛盾的表示"
+            )
+        }
+        Some(Claim::Block) => {
+            let height = count(proof.header.height.0);
+            say!(lang, "block {height}", "区块 {height}")
+        }
     };
     let (all, more) = (proof.claims.len(), proof.claims.len() - 1);
     if more == 0 { first } else { say!(lang, "{first}, and {more} more", "{first} 等 {all} 项") }
@@ -226,8 +299,13 @@ pub(crate) fn steps(lang: Lang, report: &Report) -> Vec<Step> {
             Check::Inclusion => lang.pick("inclusion", "包含证明"),
             Check::State => lang.pick("state", "状态证明"),
             Check::History => lang.pick("history", "完整历史"),
+            Check::Upstream => lang.pick("upstream", "完整上游"),
+            Check::Consistency => lang.pick("consistency", "日志延续"),
+            Check::Fork => lang.pick("fork", "分叉"),
+            Check::Equivocation => lang.pick("equivocation", "自相矛盾"),
             Check::Finality => lang.pick("finality", "终局性"),
             Check::Trust => lang.pick("trust", "信任根"),
+            Check::Checkpoint => lang.pick("checkpoint", "已存区块"),
         };
         steps.push(Step { check: step.check.name(), claim: step.claim, mark, code, title, text });
     }
@@ -358,7 +436,7 @@ fn fact(lang: Lang, fact: &Fact, claim: Option<&Claim>, report: &Report) -> Stri
             )
         }
         Fact::Finality { height, time, signers, quorum, .. } => {
-            let all = report.root.as_ref().map_or(signers.len(), |root| root.committee().size());
+            let all = validators(report).unwrap_or(signers.len());
             let (signed, height, time) = (signers.len(), count(height.0), time.in_china());
             let names: Vec<&str> = signers.iter().map(|seat| seat.name.as_str()).collect();
             let names = names.join(lang.pick(", ", "、"));
@@ -368,11 +446,133 @@ fn fact(lang: Lang, fact: &Fact, claim: Option<&Claim>, report: &Report) -> Stri
                 "{all} 个验证节点中有 {signed} 个签署了区块 {height}（{time}），需要 {quorum} 个\n{names}"
             )
         }
-        Fact::Trust { name, validators, .. } => say!(
+        Fact::Trust { name, validators, changes: 0, .. } => say!(
             lang,
             "the chain and its {validators} validators are those of your trust root \"{name}\"",
             "该链及其 {validators} 个验证节点与您的信任根“{name}”一致"
         ),
+        Fact::Trust { name, validators, changes, .. } => {
+            let times = match (lang, changes) {
+                (Lang::En, 1) => "1 change".to_owned(),
+                (Lang::En, _) => format!("{changes} changes"),
+                (Lang::Zh, _) => format!("{changes} 次"),
+            };
+            say!(
+                lang,
+                "the chain is that of your trust root \"{name}\", and its {validators} validators follow from it through {times}",
+                "该链即您的信任根“{name}”之链，其 {validators} 个验证节点由信任根经 {times}更替而来"
+            )
+        }
+        Fact::Checkpoint { height, same } => {
+            let height = count(height.0);
+            if *same {
+                say!(
+                    lang,
+                    "it is the very block {height} you saved",
+                    "与您保存的区块 {height} 完全相同"
+                )
+            } else {
+                say!(
+                    lang,
+                    "nothing in it contradicts block {height}, which you saved",
+                    "与您保存的区块 {height} 没有矛盾"
+                )
+            }
+        }
+        Fact::Records { records, transactions, agencies } => {
+            let records = self::records(lang, (*records).try_into().unwrap_or(u64::MAX));
+            let names: Vec<String> =
+                agencies.iter().map(|code| agency(lang, code, report)).collect();
+            let names = names.join(lang.pick(", ", "、"));
+            say!(
+                lang,
+                "{records}, signed under {transactions} signatures by {names}",
+                "{records}，共 {transactions} 个签名，签名机构：{names}"
+            )
+        }
+        Fact::Authorities { names, covered } => {
+            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+            let names = names.join(lang.pick(", ", "、"));
+            let covered = count((*covered).try_into().unwrap_or(u64::MAX));
+            say!(
+                lang,
+                "the keys are enrolled for {names}, which have roles for these families of records\n\
+                 of {covered} of the records the role's whole scope could be checked",
+                "密钥登记在{names}名下，均具有相应类别的权限\n其中 {covered} 条可核验权限的全部范围"
+            )
+        }
+        Fact::Inclusions { records, size, hashes, root, first, last } => {
+            let records = self::records(lang, (*records).try_into().unwrap_or(u64::MAX));
+            let (size, root) = (count(*size), root.short());
+            let (first, last) = (first.in_china(), last.in_china());
+            say!(
+                lang,
+                "{records} of {size} in the log ({hashes} hashes, root {root})\n\
+                 recorded between {first} and {last} (block times)",
+                "日志共 {size} 条，其中 {records}（{hashes} 个哈希，根 {root}）\n记录时间 {first} 至 {last}（区块时间）"
+            )
+        }
+        Fact::States { lots, hashes, root } => {
+            let root = root.short();
+            say!(
+                lang,
+                "{lots} lots stand in the ledger's state ({hashes} hashes, root {root})",
+                "{lots} 个批次均在账本状态之中（{hashes} 个哈希，根 {root}）"
+            )
+        }
+        Fact::Upstream { lots, records, depth, sources } => {
+            let records = self::records(lang, (*records).try_into().unwrap_or(u64::MAX));
+            say!(
+                lang,
+                "complete: {lots} lots and {records}, up to {depth} steps; {sources} of the lots were made of nothing recorded",
+                "完整：{lots} 个批次、{records}，最远 {depth} 级；其中 {sources} 个批次没有记录在案的投入"
+            )
+        }
+        Fact::Consistency { height, time, old, new, hashes } => {
+            let (height, time) = (count(height.0), time.in_china());
+            let (old, new) = (count(*old), count(*new));
+            say!(
+                lang,
+                "the {old} records of block {height} ({time}) are the first of the {new} now ({hashes} hashes)",
+                "区块 {height}（{time}）的 {old} 条记录，正是现有 {new} 条的最前部分（{hashes} 个哈希）"
+            )
+        }
+        Fact::Fork { height, one, other, both } => {
+            let (height, one, other) = (count(height.0), one.0.short(), other.0.short());
+            let names: Vec<&str> = both.iter().map(|seat| seat.name.as_str()).collect();
+            let (number, names) = (both.len(), names.join(lang.pick(", ", "、")));
+            say!(
+                lang,
+                "block {height} was certified twice, as {one} and as {other}\n{number} validators signed both: {names}",
+                "区块 {height} 被签署了两次：{one} 与 {other}\n{number} 个验证节点两次都签了名：{names}"
+            )
+        }
+        Fact::Equivocation { validator, height, round, said } => {
+            let (name, key) = (&validator.name, validator.key.short());
+            let (height, what) = (count(height.0), said_what(lang, said));
+            say!(
+                lang,
+                "{name}, key {key}, signed two different {what} at block {height}, round {round}",
+                "{name}（密钥 {key}）在区块 {height} 第 {round} 轮签署了两份不同的{what}"
+            )
+        }
+    }
+}
+
+/// How many validators the committee has that certified the proof's block.
+fn validators(report: &Report) -> Option<usize> {
+    let Finding::Checked(verdict, _) = &report.finding else { return None };
+    verdict.steps.iter().find_map(|step| match &step.outcome {
+        Outcome::Passed(Fact::Trust { validators, .. }) => Some(*validators),
+        Outcome::Passed(_) | Outcome::Failed(_) | Outcome::NotEvaluated => None,
+    })
+}
+
+const fn said_what(lang: Lang, said: &Said) -> &'static str {
+    match said {
+        Said::Votes { step: Vote::Prevote, .. } => lang.pick("prevotes", "预投票"),
+        Said::Votes { step: Vote::Precommit, .. } => lang.pick("precommits", "预提交"),
+        Said::Proposals { .. } => lang.pick("proposals", "提案"),
     }
 }
 
@@ -514,6 +714,55 @@ pub(crate) fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>)
                     }
                 }
             }
+            Claim::Records(claim) => {
+                shown.push(batch_shown(lang, claim, report));
+                not_shown.push(batch_not_shown(lang));
+            }
+            Claim::Upstream(claim) => {
+                upstream_meaning(lang, claim, proof, &mut shown, &mut not_shown);
+            }
+            Claim::Consistency(claim) => {
+                let (old, then) = (count(claim.header.height.0), claim.header.time.in_china());
+                let size = records(lang, claim.header.log_size);
+                shown.push(say!(
+                    lang,
+                    "The log as of block {height} ({time}) begins with the {size} it had as of block {old} ({then}): none of \
+                     them was changed, removed or moved since.",
+                    "截至区块 {height}（{time}）的日志，以区块 {old}（{then}）时的 {size}为开头：其后没有任何一条被改动、删除或移位。"
+                ));
+                not_shown.push(say!(
+                    lang,
+                    "What any of the records says, or where any subject stands.",
+                    "任何一条记录的内容，以及任何对象的状态。"
+                ));
+            }
+            Claim::Fork(_) => {
+                shown.push(say!(
+                    lang,
+                    "The network's validators certified two different blocks at height {height}. More than a third of them \
+                     broke the rules, or their keys were stolen. Neither block can be relied on until people have settled it.",
+                    "网络验证节点在高度 {height} 签署了两个不同的区块：超过三分之一的节点违规，或其密钥被盗。在人工查明之前，两个区块都不可采信。"
+                ));
+                not_shown.push(say!(
+                    lang,
+                    "Which of the two is right, or who of those that signed both meant harm.",
+                    "二者之中何者为真，以及两次都签名者是否出于恶意。"
+                ));
+            }
+            Claim::Votes(claim) => votes_meaning(lang, claim, &mut shown, &mut not_shown),
+            Claim::Block => {
+                let id = proof.header.id();
+                shown.push(say!(
+                    lang,
+                    "Block {height} ({time}) is final; its id is\n{id}",
+                    "区块 {height}（{time}）已最终确认，其标识为\n{id}"
+                ));
+                not_shown.push(say!(
+                    lang,
+                    "Anything about any record or subject, or that it is the latest block.",
+                    "任何记录或对象的情况，以及它是否为最新区块。"
+                ));
+            }
         }
     }
     shown.dedup();
@@ -526,6 +775,76 @@ pub(crate) fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>)
         ));
     }
     (shown, not_shown)
+}
+
+fn batch_shown(lang: Lang, claim: &RecordsClaim, report: &Report) -> String {
+    let records = records(lang, claim.records.len().try_into().unwrap_or(u64::MAX));
+    let time = claim.transactions.iter().map(|transaction| transaction.time).max();
+    let time = time.map(Timestamp::in_china).unwrap_or_default();
+    let exact = if report.document().is_some() {
+        lang.pick(" This exact file is that of one of them.", "本文件即其中一条所依据的文件。")
+    } else {
+        ""
+    };
+    say!(
+        lang,
+        "These {records} were recorded, each signed by its agency, no later than {time}, and the network's validators agreed on them.{exact}",
+        "这 {records}均由各自机构签名，不晚于 {time} 上链，并经网络验证节点共同确认。{exact}"
+    )
+}
+
+fn batch_not_shown(lang: Lang) -> String {
+    say!(
+        lang,
+        "That the content is true, that these are all records of anything, or what was recorded later about the same subjects.",
+        "内容是否真实；这些是否为某对象的全部记录；同一对象此后有无其他记录。"
+    )
+}
+
+fn upstream_meaning(
+    lang: Lang,
+    claim: &UpstreamClaim,
+    proof: &Proof,
+    shown: &mut Vec<String>,
+    not_shown: &mut Vec<String>,
+) {
+    let (height, time) = (count(proof.header.height.0), proof.header.time.in_china());
+    let (lot, others) =
+        (&claim.lot, count(claim.lots.len().saturating_sub(1).try_into().unwrap_or(u64::MAX)));
+    let records = records(lang, claim.records.records.len().try_into().unwrap_or(u64::MAX));
+    shown.push(say!(
+        lang,
+        "As of block {height} ({time}) lot {lot} has {others} lots upstream, as recorded: every record of it, of every input of \
+         a record in which it is an output, and so on to the first. All {records} are in the file; none was left out.",
+        "截至区块 {height}（{time}），按账本记录，批次 {lot} 的上游共有 {others} 个批次：包括该批次的全部记录、凡以其为产出的记录中每项投入的全部记录，\
+         逐级追溯至源头。{records}全部在文件之中，没有遗漏。"
+    ));
+    not_shown.push(say!(
+        lang,
+        "That what was recorded is true, that inputs were recorded at all, who was told of packing and unpacking (containers are \
+         not followed), or what was recorded after block {height}.",
+        "所记录内容是否真实；投入是否都已记录；装箱与拆箱（不追溯容器）；区块 {height} 之后的记录。"
+    ));
+}
+
+fn votes_meaning(
+    lang: Lang,
+    claim: &VotesClaim,
+    shown: &mut Vec<String>,
+    not_shown: &mut Vec<String>,
+) {
+    let (height, round, what) = (count(claim.height.0), claim.round, said_what(lang, &claim.said));
+    shown.push(say!(
+        lang,
+        "One validator signed two different {what} for block {height}, round {round}, where the rules allow one: it broke the \
+         rules, or its key was used twice.",
+        "某验证节点就区块 {height} 第 {round} 轮签署了两份不同的{what}，而规则只允许一份：该节点违规，或其密钥被重复使用。"
+    ));
+    not_shown.push(say!(
+        lang,
+        "That any block is wrong: fewer than a third of such validators change nothing. Nor that harm was meant.",
+        "任何区块有误：此类节点不足三分之一时不影响结果；也不说明其出于恶意。"
+    ));
 }
 
 fn record_shown(lang: Lang, claim: &RecordClaim, report: &Report) -> String {
@@ -564,10 +883,31 @@ fn record_not_shown(lang: Lang, claim: &RecordClaim) -> String {
 }
 
 /// Whether some role could be checked for its family only.
+/// How many records a claim of many shows.
+fn batch_size(report: &Report, claim: usize) -> usize {
+    match report.proof().and_then(|proof| proof.claims.get(claim)) {
+        Some(Claim::Records(claim)) => claim.records.len(),
+        Some(Claim::Upstream(claim)) => claim.records.records.len(),
+        Some(
+            Claim::Record(_)
+            | Claim::Status(_)
+            | Claim::Consistency(_)
+            | Claim::Fork(_)
+            | Claim::Votes(_)
+            | Claim::Block,
+        )
+        | None => 0,
+    }
+}
+
 fn family_only(report: &Report) -> bool {
     let Finding::Checked(verdict, _) = &report.finding else { return false };
-    verdict.steps.iter().any(|step| {
-        matches!(step.outcome, Outcome::Passed(Fact::Authority { scope: Scope::Family, .. }))
+    verdict.steps.iter().any(|step| match &step.outcome {
+        Outcome::Passed(Fact::Authority { scope, .. }) => *scope == Scope::Family,
+        Outcome::Passed(Fact::Authorities { covered, .. }) => {
+            *covered < step.claim.map_or(0, |claim| batch_size(report, claim))
+        }
+        Outcome::Passed(_) | Outcome::Failed(_) | Outcome::NotEvaluated => false,
     })
 }
 
@@ -820,16 +1160,97 @@ pub(crate) fn unknown_record(lang: Lang, id: &impl std::fmt::Display, url: &str)
     )
 }
 
+pub(crate) fn unprovable(lang: Lang, url: &str) -> String {
+    say!(
+        lang,
+        "something of what was asked for is not on the ledger, as {url} says. For a proof that a subject is not: minlian prove \
+         --subject KIND:ID",
+        "{url} 答复：所求的某项不在账本上。如需证明某对象不在账本上：minlian prove --subject KIND:ID"
+    )
+}
+
+/// Why a trust root stays where it is.
+pub(crate) fn not_advanced(lang: Lang, file: &str, code: &str) -> String {
+    say!(
+        lang,
+        "{file} does not hold against this trust root ({code}), so nothing is learned from it. See why: minlian verify {file}",
+        "{file} 不能依此信任根成立（{code}），信任根保持不变。查看原因：minlian verify {file}"
+    )
+}
+
+/// Whom a trust root believes.
+pub(crate) fn trust_root(lang: Lang, root: &TrustRoot) -> String {
+    let (name, chain) = (root.name(), root.chain());
+    let mut out = say!(
+        lang,
+        "trust root \"{name}\"\n  chain      {chain}\n",
+        "信任根“{name}”\n  链         {chain}\n"
+    );
+    for (from, committee) in root.committees() {
+        let (from, size, quorum) = (count(from.0), committee.size(), committee.quorum());
+        let names: Vec<&str> = committee.seats().map(|(_, seat)| seat.name.as_str()).collect();
+        let (digest, names) = (committee.digest().short(), names.join(lang.pick(", ", "、")));
+        out.push_str(&say!(
+            lang,
+            "  committee  from block {from}: {size} validators, {quorum} needed   {digest}\n             {names}\n",
+            "  委员会     自区块 {from} 起：{size} 个验证节点，需 {quorum} 个签名   {digest}\n             {names}\n"
+        ));
+    }
+    out.push_str(&match root.checkpoint().map(|saved| saved.header()) {
+        Some(header) => {
+            let (height, time, id) = (count(header.height.0), header.time.in_china(), header.id());
+            say!(
+                lang,
+                "  saved      block {height}, {time}\n             {id}",
+                "  已存区块   {height}，{time}\n             {id}"
+            )
+        }
+        None => say!(
+            lang,
+            "  saved      no block: every proof is followed from genesis. To save one: minlian trust advance",
+            "  已存区块   无：每份证明均自创世追溯。保存区块：minlian trust advance"
+        ),
+    });
+    out.push_str(&say!(
+        lang,
+        "\nConfirm the chain by another channel, never with the person presenting a proof.",
+        "\n请通过其他渠道核对链标识，绝不能向出示证明的人核对。"
+    ));
+    out
+}
+
 pub(crate) fn proof_written(lang: Lang, file: &str, bytes: usize, proof: &Proof) -> String {
     let bytes = count(bytes.try_into().unwrap_or(u64::MAX));
     let (what, height) = (headline(lang, proof), count(proof.header.height.0));
     let time = proof.header.time.in_china();
     let history = proof.claims.iter().find_map(|claim| match claim {
         Claim::Status(claim) => Some((claim.state.is_some(), claim.history.is_some())),
-        Claim::Record(_) => None,
+        Claim::Record(_)
+        | Claim::Records(_)
+        | Claim::Upstream(_)
+        | Claim::Consistency(_)
+        | Claim::Fork(_)
+        | Claim::Votes(_)
+        | Claim::Block => None,
     });
+    let single = match proof.claims.first() {
+        Some(Claim::Record(_)) | None => {
+            lang.pick("that this record is on the ledger", "此记录已上链")
+        }
+        Some(Claim::Records(_)) => {
+            lang.pick("that these records are on the ledger", "这些记录已上链")
+        }
+        Some(Claim::Upstream(_)) => lang.pick("everything it was made of", "其全部上游"),
+        Some(Claim::Consistency(_)) => lang.pick("that the log only grew", "日志只增不改"),
+        Some(Claim::Fork(_) | Claim::Votes(_)) => {
+            lang.pick("that somebody broke the rules", "有节点违规")
+        }
+        Some(Claim::Status(_) | Claim::Block) => {
+            lang.pick("that this block is final", "该区块已最终确认")
+        }
+    };
     let kind = match history {
-        None => lang.pick("that this record is on the ledger", "此记录已上链"),
+        None => single,
         Some((false, _)) => lang.pick("that it is not on the ledger", "其不在账本上"),
         Some((true, true)) => lang.pick("its status and its complete history", "其状态与完整历史"),
         Some((true, false)) => lang.pick("its status", "其状态"),

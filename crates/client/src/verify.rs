@@ -4,20 +4,18 @@ use crate::{
     arguments,
     console::Console,
     exit::Exit,
+    report as page,
     speech::{self, Lang},
 };
-use proof::{Claim, Proof, ProofError, TrustRoot, Verdict};
+use proof::{Claim, ForkClaim, Proof, ProofError, RecordsClaim, TrustRoot, Verdict};
 use records::Match;
 use serde_json::{Value, json};
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
-use types::{Digest, codec};
-
-/// A genesis is smaller than this.
-const GENESIS_BYTES_MAX: usize = 4 << 20;
+use types::{Digest, Operation, codec};
 
 /// Everything that was found out, before it is put into words.
 #[derive(Debug)]
@@ -111,13 +109,27 @@ impl Answer {
 pub(crate) fn run(what: &arguments::Verify, console: &Console) -> Exit {
     let report = examine(what);
     let exit = report.answer().exit();
+    let page = what.report.as_ref().map(|path| (path, page::html(console.lang(), &report).into()));
+    let evidence = report.evidence().map(|evidence| proof::encode(&evidence));
+    let kept: [Option<(&PathBuf, Vec<u8>)>; 2] = [page, what.evidence.as_ref().zip(evidence)];
+    for (path, bytes) in kept.into_iter().flatten() {
+        if let Err(why) = fs::write(path, bytes) {
+            console.talk(&format!("{}: {why}", path.display()));
+            return Exit::Disk;
+        }
+    }
     if what.quiet {
         return exit;
     }
     let text = if what.json {
         report.json(console.lang()).to_string()
     } else {
-        speech::report(console.lang(), &report, console.colour())
+        let mut text = speech::report(console.lang(), &report, console.colour());
+        if what.explain {
+            text.push_str("\n\n");
+            text.push_str(&speech::explanation(console.lang(), &report));
+        }
+        text
     };
     // An answer that did not arrive must not look like one that did.
     if console.data(&text).is_err() { Exit::Disk } else { exit }
@@ -128,16 +140,19 @@ fn examine(what: &arguments::Verify) -> Report {
     let nothing =
         |obstacle| Report { file: file.clone(), root: None, finding: Finding::Nothing(obstacle) };
     let Some(path) = &what.trust_root else { return nothing(Obstacle::NoRoot) };
-    let root = match read(path, GENESIS_BYTES_MAX)
-        .map_err(|why| why.to_string())
-        .and_then(|bytes| String::from_utf8(bytes).map_err(|why| why.to_string()))
-        .and_then(|text| TrustRoot::from_toml(&text).map_err(|why| why.to_string()))
-    {
+    let root = match trust_root(path) {
         Ok(root) => root,
         Err(why) => return nothing(Obstacle::Root(name(path), why)),
     };
     let finding = check(what, &root).unwrap_or_else(Finding::Nothing);
     Report { file, root: Some(root), finding }
+}
+
+/// The trust root in a file: a genesis, and perhaps a block saved after it.
+pub(crate) fn trust_root(path: &Path) -> Result<TrustRoot, String> {
+    let bytes = read(path, proof::TRUST_ROOT_BYTES_MAX).map_err(|why| why.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|why| why.to_string())?;
+    TrustRoot::from_text(&text).map_err(|why| why.to_string())
 }
 
 fn check(what: &arguments::Verify, root: &TrustRoot) -> Result<Finding, Obstacle> {
@@ -160,7 +175,7 @@ fn check(what: &arguments::Verify, root: &TrustRoot) -> Result<Finding, Obstacle
 }
 
 /// At most one byte more than `bytes_max`: enough for whoever reads it to see that it is too long.
-fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(bytes_max).map_or(u64::MAX, |max| max.saturating_add(1));
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
@@ -178,10 +193,9 @@ fn name(path: &Path) -> String {
 fn fit(verdict: &Verdict, document: &[u8]) -> Fit {
     let Some(proven) = verdict.proven() else { return Fit::NotEvaluated };
     let mut best = Fit::NoRecord;
-    for claim in &proven.get().claims {
-        let Claim::Record(claim) = claim else { continue };
-        let recorded = claim.operation.commitment.document;
-        match (records::matches(&claim.operation, document), best) {
+    for operation in proven.get().claims.iter().flat_map(operations) {
+        let recorded = operation.commitment.document;
+        match (records::matches(operation, document), best) {
             (Match::Exact, _) => return Fit::Exact,
             (Match::Content, _) => best = Fit::Content(recorded),
             (Match::No, Fit::NoRecord) => best = Fit::No(recorded),
@@ -189,6 +203,24 @@ fn fit(verdict: &Verdict, document: &[u8]) -> Fit {
         }
     }
     best
+}
+
+/// The operations that a claim shows whole.
+fn operations(claim: &Claim) -> Vec<&Operation> {
+    match claim {
+        Claim::Record(claim) => vec![&claim.operation],
+        Claim::Records(claim) => of_batch(claim),
+        Claim::Upstream(claim) => of_batch(&claim.records),
+        Claim::Status(_)
+        | Claim::Consistency(_)
+        | Claim::Fork(_)
+        | Claim::Votes(_)
+        | Claim::Block => Vec::new(),
+    }
+}
+
+fn of_batch(claim: &RecordsClaim) -> Vec<&Operation> {
+    claim.records.iter().map(|record| &record.operation).collect()
 }
 
 impl Report {
@@ -237,6 +269,19 @@ impl Report {
             Finding::Nothing(_) => None,
             Finding::Checked(verdict, _) => verdict.error(),
         }
+    }
+
+    /// Evidence that the validators certified two blocks of one height: this file's, and the one that was saved.
+    fn evidence(&self) -> Option<Proof> {
+        let (Some(ProofError::Fork { .. }), Some(proof), Some(root)) =
+            (self.error(), self.proof(), &self.root)
+        else {
+            return None;
+        };
+        let saved = root.saved()?;
+        let other = ForkClaim { header: proof.header, certificate: proof.certificate.clone() };
+        (proof.header.height == saved.header.height)
+            .then(|| Proof { claims: vec![Claim::Fork(Box::new(other))], ..saved })
     }
 
     /// The document, if one was given and read.

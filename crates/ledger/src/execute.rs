@@ -10,11 +10,12 @@ use proof::{log, map};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{
-    Block, BlockId, Certified, Entry, Hash, Header, Height, PublicKey, RecordId, Subject,
-    SubjectState, Timestamp, Transaction, TxId, Verified,
+    Block, BlockId, Certified, Committee, Entry, Hash, Header, Height, PublicKey, RecordId,
+    Subject, SubjectState, Timestamp, Transaction, TxId, Validator, Verified,
     authority::{Moment, NetworkFacts},
     block,
     codec::{self, Wire},
+    committee::VALIDATORS_MAX,
     subject::{Facts, Link},
     transaction::TransactionError,
 };
@@ -62,6 +63,30 @@ pub struct Spot {
 
 impl Wire for Spot {
     const BYTES_MAX: usize = 16;
+}
+
+/// What is kept of a block that hands over to another committee, for the proofs of later blocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handover {
+    /// How many signatures of its certificate are a quorum of the old committee.
+    pub quorum: u16,
+    /// The seats of the new committee.
+    pub seats: Vec<Validator>,
+}
+
+impl Wire for Handover {
+    const BYTES_MAX: usize = 64 + VALIDATORS_MAX * 160;
+}
+
+impl Handover {
+    /// Of a block certified by `committee` that hands over to `next`; none if it hands over to nobody else.
+    #[must_use]
+    pub fn of(header: &Header, committee: &Committee, next: &Committee) -> Option<Self> {
+        (header.next_committee != header.committee).then(|| Self {
+            quorum: u16::try_from(committee.quorum()).unwrap_or(u16::MAX),
+            seats: next.seats().map(|(_, seat)| seat.clone()).collect(),
+        })
+    }
 }
 
 /// Why a block cannot be agreed on.
@@ -550,6 +575,9 @@ impl<'a, S: State> Draft<'a, S> {
             next_committee,
         };
         let at = header.height.0.to_be_bytes();
+        if let Some(handover) = Handover::of(&header, self.rules.committee(), &after) {
+            self.put(Column::Handovers, &at, codec::encode(&handover));
+        }
         self.put(Column::Headers, &at, codec::encode(&header));
         self.put(Column::Bodies, &at, codec::encode(&self.transactions));
         self.put(Column::Meta, TIP, at.to_vec());

@@ -83,10 +83,15 @@ pub fn record_height(state: &impl State, position: u64) -> Option<Height> {
     read::<Spot>(state, Column::Positions, &position.to_be_bytes()).map(|spot| spot.height)
 }
 
+/// Where a position of the log is.
+pub(crate) fn spot(state: &impl State, position: u64) -> Option<Spot> {
+    read(state, Column::Positions, &position.to_be_bytes())
+}
+
 /// The record at a position of the log.
 #[must_use]
 pub fn record_at(state: &impl State, position: u64) -> Option<Found> {
-    let spot: Spot = read(state, Column::Positions, &position.to_be_bytes())?;
+    let spot = spot(state, position)?;
     let Block { header, mut transactions } = block(state, spot.height)?;
     let at = usize::try_from(spot.tx).ok().filter(|at| *at < transactions.len())?;
     let transaction = transactions.swap_remove(at);

@@ -30,13 +30,15 @@ pub enum Column {
     Documents,
     /// First height (8 bytes, big-endian) → the committee that decides from there on.
     Committees,
+    /// Height (8 bytes, big-endian) of a block that hands over to another committee → what proofs need of it.
+    Handovers,
     /// Single values: the tip; and which subjects say who may do what.
     Meta,
 }
 
 impl Column {
     /// Every column.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Headers,
         Self::Bodies,
         Self::Certificates,
@@ -49,6 +51,7 @@ impl Column {
         Self::Log,
         Self::Documents,
         Self::Committees,
+        Self::Handovers,
         Self::Meta,
     ];
 
@@ -68,6 +71,7 @@ impl Column {
             Self::Log => "log",
             Self::Documents => "documents",
             Self::Committees => "committees",
+            Self::Handovers => "handovers",
             Self::Meta => "meta",
         }
     }

@@ -1,9 +1,16 @@
 //! Why a proof proves nothing: every reason, with a code that never changes.
 
-use crate::{file::PROOF_BYTES_MAX, map::MapError, receipt::CLAIMS_MAX};
+use crate::{
+    file::PROOF_BYTES_MAX,
+    log::LogError,
+    map::MapError,
+    receipt::{BATCH_MAX, CLAIMS_MAX, DEPTH_MAX, HOPS_MAX, LINKS_MAX, SIGNATURES_MAX},
+};
 use types::{
-    AgencyCode, CertificateError, ChainId, Hash, Height, PublicKey, RecordId, Subject, Timestamp,
-    TxId, operation::Family,
+    AgencyCode, BlockId, CertificateError, ChainId, Hash, Height, PublicKey, RecordId, Subject,
+    Timestamp, TxId,
+    committee::CommitteeError,
+    operation::{Family, Lot},
 };
 
 /// Why a proof proves nothing.
@@ -52,6 +59,26 @@ pub enum ProofError {
         /// Claims made.
         found: usize,
     },
+    /// More changes of the committee than one file may carry.
+    #[error(
+        "{found} changes of the committee; a proof carries at most {HOPS_MAX}: advance the trust root in steps"
+    )]
+    Hops {
+        /// Changes carried.
+        found: usize,
+    },
+    /// Longer histories than one file may list.
+    #[error("{found} links of histories; a proof has at most {LINKS_MAX}: ask for it in parts")]
+    Links {
+        /// Links listed.
+        found: usize,
+    },
+    /// More signatures than one file may ask to be verified.
+    #[error("{found} signatures; a proof has at most {SIGNATURES_MAX}: ask for it in parts")]
+    Signatures {
+        /// Signatures carried.
+        found: usize,
+    },
     /// Nothing that it says is untrue, but it is not what was handed out.
     #[error("the file was changed after it was made")]
     Seal,
@@ -70,6 +97,31 @@ pub enum ProofError {
         found: Hash,
         /// The trust root's.
         wanted: Hash,
+    },
+    /// A change of the committee that hands nothing over.
+    #[error("handover: {0}")]
+    Handover(HandoverError),
+    /// Two certified blocks of one height: this file's, and the one you saved.
+    #[error(
+        "block {height} of this file is {found}, of your trust root {yours}, and both are certified"
+    )]
+    Fork {
+        /// The height.
+        height: Height,
+        /// The file's.
+        found: BlockId,
+        /// Yours.
+        yours: BlockId,
+    },
+    /// A certified block that cannot be of one chain with the one you saved.
+    #[error(
+        "block {height} is certified, but cannot stand in one chain with the block {yours} of your trust root"
+    )]
+    Contradiction {
+        /// The file's.
+        height: Height,
+        /// Yours.
+        yours: Height,
     },
     /// The certificate is for another block than the header.
     #[error("the certificate is for another block than the one in the file")]
@@ -246,6 +298,165 @@ pub enum ProofError {
         /// The position.
         position: u64,
     },
+    /// A batch that shows nothing, too much, or out of order.
+    #[error("batch: {0}")]
+    Batch(BatchError),
+    /// The earlier log does not begin the later.
+    #[error("consistency: {0}")]
+    Consistency(LogError),
+    /// The block said to be earlier is not.
+    #[error("block {found} is not before block {limit}, as its height, its time and its log say")]
+    ConsistencyOrder {
+        /// The block said to be earlier.
+        found: Height,
+        /// The proof's.
+        limit: Height,
+    },
+    /// What is shown convicts nobody.
+    #[error("equivocation: {0}")]
+    Equivocation(EquivocationError),
+    /// What is shown is not the whole upstream, or more than that.
+    #[error("upstream: {0}")]
+    Upstream(UpstreamError),
+}
+
+/// Why a change of the committee hands nothing over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HandoverError {
+    /// Out of order, or not before the proof's block.
+    #[error("the change at block {found} does not stand before block {limit}")]
+    Order {
+        /// The height of the change.
+        found: Height,
+        /// What it must stand before.
+        limit: Height,
+    },
+    /// No change at all.
+    #[error("block {height} hands over to the committee that it came from")]
+    Same {
+        /// Its height.
+        height: Height,
+    },
+    /// Other seats than the block names.
+    #[error("the block hands over to the committee {wanted}, the file shows {found}")]
+    Committee {
+        /// The digest of the seats shown.
+        found: Hash,
+        /// The digest in the header.
+        wanted: Hash,
+    },
+    /// Seats that are no committee.
+    #[error("the new committee: {0}")]
+    Seats(CommitteeError),
+    /// More signatures than a quorum: two files must not spell one handover differently.
+    #[error("{found} signatures where a handover has exactly {wanted}")]
+    Excess {
+        /// Signatures there are.
+        found: usize,
+        /// A quorum.
+        wanted: usize,
+    },
+}
+
+/// Why a batch of records is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BatchError {
+    /// None, or too many.
+    #[error("{found} records; a batch has 1 to {BATCH_MAX}")]
+    Size {
+        /// Records shown.
+        found: usize,
+    },
+    /// Positions, transactions or operations out of order, twice, or not there.
+    #[error("the record at position {position} does not stand in order")]
+    Order {
+        /// The position at fault.
+        position: u64,
+    },
+    /// A transaction of which nothing is shown.
+    #[error("transaction {index} carries none of the records")]
+    Unused {
+        /// Which.
+        index: usize,
+    },
+}
+
+/// Why two sayings convict nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EquivocationError {
+    /// The other block is of another height.
+    #[error("a block of height {found} does not contradict one of height {wanted}")]
+    Height {
+        /// The other block's height.
+        found: Height,
+        /// The proof's.
+        wanted: Height,
+    },
+    /// The same thing twice, or not in order.
+    #[error("the same was said twice, or the two are not in order")]
+    Same,
+    /// A height of which the file does not say who sat where.
+    #[error("what was said at height {found} is later than the proof's block {limit}")]
+    Later {
+        /// Where it was said.
+        found: Height,
+        /// The proof's.
+        limit: Height,
+    },
+    /// A seat that there was not.
+    #[error("there was no seat {seat} at that height")]
+    Seat {
+        /// The seat.
+        seat: u16,
+    },
+}
+
+/// Why what is shown is not the complete upstream of a lot.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// None, or too many.
+    #[error("{found} lots; an upstream has 1 to {BATCH_MAX}")]
+    Size {
+        /// Lots shown.
+        found: usize,
+    },
+    /// Out of order, twice, or not a lot.
+    #[error("{lot} does not stand in order, or is not a lot")]
+    Order {
+        /// The lot at fault.
+        lot: Lot,
+    },
+    /// A record of a lot that is not shown, or is another.
+    #[error(
+        "the record at position {position} of the history of {lot} is not shown, or does not name the lot so"
+    )]
+    Record {
+        /// The lot.
+        lot: Lot,
+        /// The position.
+        position: u64,
+    },
+    /// A lot that was left out.
+    #[error("{lot} is upstream and was left out")]
+    Missing {
+        /// The lot.
+        lot: Lot,
+    },
+    /// A lot that does not belong.
+    #[error("{lot} is not upstream")]
+    Extra {
+        /// The lot.
+        lot: Lot,
+    },
+    /// A record that does not belong.
+    #[error("the record at position {position} is of none of the lots")]
+    ExtraRecord {
+        /// Its position.
+        position: u64,
+    },
+    /// Too far upstream.
+    #[error("more than {DEPTH_MAX} steps upstream")]
+    Depth,
 }
 
 impl ProofError {
@@ -260,10 +471,15 @@ impl ProofError {
             | Self::NotCanonical
             | Self::Armor { .. }
             | Self::Checksum
-            | Self::Claims { .. } => "V-MALFORMED",
+            | Self::Claims { .. }
+            | Self::Hops { .. }
+            | Self::Links { .. }
+            | Self::Signatures { .. } => "V-MALFORMED",
             Self::Seal => "V-SEAL",
             Self::Chain { .. } => "V-CHAIN",
             Self::TrustRoot { .. } => "V-TRUST-ROOT",
+            Self::Handover(_) => "V-HANDOVER",
+            Self::Fork { .. } | Self::Contradiction { .. } => "V-FORK",
             Self::Header => "V-HEADER",
             Self::Certificate(CertificateError::Signature { .. }) | Self::Signature { .. } => {
                 "V-SIGNATURE"
@@ -273,7 +489,7 @@ impl ProofError {
                 | CertificateError::Seat { .. }
                 | CertificateError::Quorum { .. },
             ) => "V-QUORUM",
-            Self::PathLength { .. } => "V-PATH-LENGTH",
+            Self::PathLength { .. } | Self::Consistency(LogError::Length { .. }) => "V-PATH-LENGTH",
             Self::PathMismatch { .. } => "V-PATH-MISMATCH",
             Self::Operation { .. } => "V-OPERATION",
             Self::Agency { .. } | Self::Key { .. } => "V-SUBMITTER",
@@ -283,7 +499,8 @@ impl ProofError {
             | Self::EntryTransaction { .. }
             | Self::EntryRecord { .. }
             | Self::EntryHeight { .. }
-            | Self::EntryTime { .. } => "V-ENTRY",
+            | Self::EntryTime { .. }
+            | Self::Batch(_) => "V-ENTRY",
             Self::StateSubject { .. } | Self::StatePath(_) | Self::State { .. } => "V-STATE",
             Self::AbsencePath(_) | Self::Absence { .. } => "V-ABSENCE",
             Self::HistoryOfNothing
@@ -291,6 +508,12 @@ impl ProofError {
             | Self::HistoryOrder { .. }
             | Self::HistoryHead { .. }
             | Self::HistoryRecord { .. } => "V-HISTORY",
+            Self::Consistency(
+                LogError::Order { .. } | LogError::Old { .. } | LogError::New { .. },
+            )
+            | Self::ConsistencyOrder { .. } => "V-CONSISTENCY",
+            Self::Equivocation(_) => "V-EQUIVOCATION",
+            Self::Upstream(_) => "V-UPSTREAM",
         }
     }
 
@@ -308,6 +531,9 @@ impl ProofError {
                 | Self::Armor { .. }
                 | Self::Checksum
                 | Self::Claims { .. }
+                | Self::Hops { .. }
+                | Self::Links { .. }
+                | Self::Signatures { .. }
         )
     }
 }

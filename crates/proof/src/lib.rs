@@ -11,10 +11,13 @@
 
 mod armor;
 mod error;
+mod explain;
 mod file;
 pub mod log;
+pub mod many;
 pub mod map;
 mod receipt;
+mod succession;
 mod trust;
 mod verify;
 
@@ -22,8 +25,13 @@ mod verify;
 mod tests;
 
 pub use armor::{ARMOR_BYTES_MAX, armor, dearmor};
-pub use error::ProofError;
+pub use error::{BatchError, EquivocationError, HandoverError, ProofError, UpstreamError};
+pub use explain::{Hashed, explain};
 pub use file::{MAGIC, PROOF_BYTES_MAX, VERSION, decode, encode};
-pub use receipt::{CLAIMS_MAX, Claim, Proof, RecordClaim, StatusClaim};
-pub use trust::TrustRoot;
+pub use receipt::{
+    BATCH_MAX, CLAIMS_MAX, Claim, ConsistencyClaim, DEPTH_MAX, ForkClaim, HOPS_MAX, Hop, LINKS_MAX,
+    LotClaim, Proof, RecordClaim, RecordsClaim, SIGNATURES_MAX, Said, SharedRecord,
+    SharedTransaction, StatusClaim, UpstreamClaim, VotesClaim,
+};
+pub use trust::{Checkpoint, TRUST_ROOT_BYTES_MAX, TrustRoot, TrustRootError};
 pub use verify::{Check, Fact, Outcome, Proven, Refusal, Scope, Step, Verdict, verify};

@@ -231,7 +231,7 @@ fn same_old(found: Hash, wanted: &Hash) -> Result<(), LogError> {
 }
 
 /// The root over leaves `from..to`, where the range is a node of the tree, complete or at its right edge.
-fn range(nodes: &impl Nodes, from: u64, to: u64) -> Option<Hash> {
+pub(crate) fn range(nodes: &impl Nodes, from: u64, to: u64) -> Option<Hash> {
     let count = to - from;
     if count.is_power_of_two() {
         let level = count.ilog2();

@@ -153,6 +153,17 @@ impl MapPath {
         self.climb(key, leaf(other, value))
     }
 
+    /// Every node on the way from a key's leaf up to the root, with its depth, the leaf first.
+    pub(crate) fn way(&self, key: &Hash, value: &Hash) -> Vec<(usize, Hash)> {
+        let mut below = leaf(key, value);
+        let mut way = vec![(self.siblings.len(), below)];
+        for (depth, sibling) in self.siblings.iter().enumerate().take(BITS).rev() {
+            below = if bit(key, depth) { node(sibling, &below) } else { node(&below, sibling) };
+            way.push((depth, below));
+        }
+        way
+    }
+
     fn climb(&self, key: &Hash, from: Hash) -> Result<Hash, MapError> {
         let found = self.siblings.len();
         if found > BITS {

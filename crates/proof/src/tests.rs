@@ -1,17 +1,18 @@
 //! Honest proofs from a small ledger made here, and everything a forger might do to them.
 
 use crate::{
-    Check, Claim, Fact, MAGIC, Outcome, PROOF_BYTES_MAX, Proof, ProofError, RecordClaim, Scope,
-    StatusClaim, TrustRoot, VERSION, Verdict, armor, decode, encode,
+    Check, Claim, Fact, Hop, LINKS_MAX, MAGIC, Outcome, PROOF_BYTES_MAX, Proof, ProofError,
+    RecordClaim, SIGNATURES_MAX, Scope, StatusClaim, TrustRoot, VERSION, Verdict, armor, decode,
+    encode,
     log::{self, Frontier, Nodes},
     map::{self, MapError, MapPath, Pages},
     verify,
 };
 use std::collections::BTreeMap;
 use types::{
-    Agency, AgencyCode, BlockId, Certificate, CertificateError, Digest, Domain, Entry, Genesis,
-    Hash, Header, Height, Level, Operation, Region, Role, Round, SecretKey, Subject, SubjectState,
-    Text, Timestamp, Transaction, block, codec,
+    Agency, AgencyCode, BlockId, Certificate, CertificateError, Committee, Digest, Domain, Entry,
+    Genesis, Hash, Header, Height, Level, Operation, Region, Role, Round, SecretKey, Subject,
+    SubjectState, Text, Timestamp, Transaction, Validator, block, codec,
     genesis::{GovernanceRules, Limits, Seat, Timing},
     operation::{
         Action, Commitment, EventType, Family, Grade, ItemAction, ItemVerb, LicenceAction,
@@ -21,6 +22,10 @@ use types::{
     transaction,
     vote::{Step as VoteStep, Vote},
 };
+
+mod handover;
+mod kinds;
+mod splices;
 
 const CODES: [&str; 4] =
     ["11350000XXXX000195", "11350000XXXX000270", "11350000XXXX00035T", "11350000XXXX00043M"];
@@ -36,6 +41,16 @@ fn code(index: usize) -> AgencyCode {
 /// The key of an agency (0 to 3), a seat (10 to 13) or a transport (20 to 23). Networks differ in every key.
 fn key(network: u8, number: u8) -> SecretKey {
     SecretKey::from_seed([network * 100 + number; 32])
+}
+
+/// The committee of the holders of these keys.
+fn committee(network: u8, keys: &[u8]) -> Committee {
+    let seats = keys.iter().map(|number| Validator {
+        agency: code(usize::from(number % 10 % 4)),
+        name: text(&format!("机构{}", number % 10)),
+        key: key(network, *number).public(),
+    });
+    Committee::new(seats.collect()).unwrap()
 }
 
 fn genesis(network: u8) -> Genesis {
@@ -173,6 +188,11 @@ struct Ledger {
     histories: BTreeMap<Hash, Vec<Link>>,
     entries: Vec<(Entry, Transaction)>,
     header: Header,
+    /// The keys of the committee that certifies the header, and of the next.
+    committee: Vec<u8>,
+    next: Vec<u8>,
+    /// Every change of it so far.
+    hops: Vec<Hop>,
 }
 
 impl Ledger {
@@ -202,6 +222,9 @@ impl Ledger {
             histories: BTreeMap::new(),
             entries: Vec::new(),
             header,
+            committee: (10..14).collect(),
+            next: (10..14).collect(),
+            hops: Vec::new(),
         }
     }
 
@@ -217,8 +240,11 @@ impl Ledger {
 
     /// A block of transactions, recorded without asking whether they may be.
     fn block(&mut self, transactions: Vec<Transaction>) {
+        self.header.parent = self.header.id();
         self.header.height = self.header.height.next();
         self.header.time = self.header.time.plus(1000);
+        self.header.committee = self.header.next_committee;
+        self.committee.clone_from(&self.next);
         for tx in transactions {
             for (index, operation) in (0..).zip(&tx.operations) {
                 let entry = Entry {
@@ -278,12 +304,33 @@ impl Ledger {
         self.header.log_root = self.frontier.root();
     }
 
+    /// A block without transactions by which the committee hands over to the holders of these keys.
+    fn hand_over(&mut self, next: &[u8]) {
+        self.block(Vec::new());
+        let committee = committee(self.network, next);
+        self.header.next_committee = committee.digest();
+        self.next = next.to_vec();
+        let quorum = self.quorum();
+        self.hops.push(Hop {
+            header: self.header,
+            certificate: self.certificate(&self.header, &quorum),
+            committee: committee.seats().map(|(_, seat)| seat.clone()).collect(),
+        });
+    }
+
+    /// The last seats that are a quorum and no more.
+    fn quorum(&self) -> Vec<u8> {
+        let all = u8::try_from(self.committee.len()).unwrap();
+        (all - (all * 2 / 3 + 1)..all).collect()
+    }
+
     fn certificate(&self, header: &Header, seats: &[u8]) -> Certificate {
         let (height, round, block) = (header.height, Round(2), header.id());
         let sign = |seat: u8| {
             let step = VoteStep::Precommit;
             let vote = Vote { height, round, step, block: Some(block), seat: seat.into() };
-            let signature = vote.sign(&self.genesis.chain(), &key(self.network, 10 + seat));
+            let signature = vote
+                .sign(&self.genesis.chain(), &key(self.network, self.committee[usize::from(seat)]));
             (seat.into(), signature)
         };
         Certificate { height, round, block, signatures: seats.iter().map(|s| sign(*s)).collect() }
@@ -292,7 +339,9 @@ impl Ledger {
     fn proof(&self, claims: Vec<Claim>) -> Proof {
         let header = self.header;
         let certificate = self.certificate(&header, &[0, 2, 3]);
-        Proof { chain: header.chain, header, certificate, claims }
+        let before = |hop: &&Hop| hop.header.height < header.height;
+        let handover = self.hops.iter().filter(before).cloned().collect();
+        Proof { chain: header.chain, handover, header, certificate, claims }
     }
 
     fn record_claim(&self, position: usize) -> Claim {
@@ -452,6 +501,7 @@ fn a_verdict_tells_its_steps_in_order_and_what_each_says() {
             chain: ledger.genesis.chain(),
             committee: committee.digest(),
             validators: 4,
+            changes: 0,
         })
     );
     assert!(matches!(
@@ -578,6 +628,16 @@ fn a_claimed_length_or_count_costs_nothing() {
     }
 }
 
+fn record_in(proof: &mut Proof) -> &mut RecordClaim {
+    let Claim::Record(claim) = &mut proof.claims[0] else { unreachable!("made above") };
+    claim
+}
+
+fn status_in(proof: &mut Proof) -> &mut StatusClaim {
+    let Claim::Status(claim) = &mut proof.claims[0] else { unreachable!("made above") };
+    claim
+}
+
 /// One row of the table of reasons: an honest record or status proof, changed, and the reason given.
 fn refusal(
     make: impl FnOnce(&mut Ledger) -> Vec<Claim>,
@@ -592,22 +652,13 @@ fn refusal(
 }
 
 fn of_record(change: impl FnOnce(&Ledger, &mut RecordClaim)) -> ProofError {
-    refusal(
-        |ledger| vec![ledger.record_claim(2)],
-        |ledger, proof| match &mut proof.claims[0] {
-            Claim::Record(claim) => change(ledger, claim),
-            Claim::Status(_) => unreachable!("made above"),
-        },
-    )
+    refusal(|ledger| vec![ledger.record_claim(2)], |ledger, proof| change(ledger, record_in(proof)))
 }
 
 fn of_status(subject: &Subject, change: impl FnOnce(&Ledger, &mut StatusClaim)) -> ProofError {
     refusal(
         |ledger| vec![ledger.status_claim(subject)],
-        |ledger, proof| match &mut proof.claims[0] {
-            Claim::Status(claim) => change(ledger, claim),
-            Claim::Record(_) => unreachable!("made above"),
-        },
+        |ledger, proof| change(ledger, status_in(proof)),
     )
 }
 
@@ -702,7 +753,6 @@ fn every_reason_has_its_test_and_its_code() {
         // Trust and finality.
         ("V-CHAIN", false, certified(|_, header| header.chain.0.0[0] ^= 1), |e| matches!(e, E::Chain { .. })),
         ("V-TRUST-ROOT", false, certified(|_, header| header.committee.0[0] ^= 1), |e| matches!(e, E::TrustRoot { .. })),
-        ("V-TRUST-ROOT", false, certified(|_, header| header.next_committee.0[0] ^= 1), |e| matches!(e, E::TrustRoot { .. })),
         ("V-HEADER", false, certificate(|_, certificate| certificate.block.0.0[0] ^= 1), |e| *e == E::Header),
         ("V-HEADER", false, certificate(|_, certificate| certificate.height = Height(4)), |e| *e == E::Header),
         ("V-FORMAT", true, certified(|_, header| header.version = 2), |e| *e == E::Version { what: "block header", found: 2, known: 1 }),
@@ -858,15 +908,34 @@ fn no_history(ledger: &mut Ledger) -> Vec<Claim> {
     vec![certified_history(ledger, Vec::new(), 0)]
 }
 
+#[test]
+fn only_what_genesis_put_there_has_a_history_without_records() {
+    for (subject, latest, wanted) in [
+        (Subject::network(), 0, None),
+        (Subject::agency(&code(0)), 0, None),
+        (Subject::network(), 1, Some(ProofError::HistoryOrder { position: 1 })),
+        (lot(), 0, Some(ProofError::HistoryOrder { position: 0 })),
+    ] {
+        let mut ledger = ledger(1);
+        let mut state = ledger.states[&licence_0().key()].clone();
+        (state.subject, state.head, state.records) = (subject.clone(), Hash::ZERO, 0);
+        state.latest = latest;
+        ledger.states.insert(subject.key(), state);
+        ledger.histories.insert(subject.key(), Vec::new());
+        ledger.seal();
+        let proof = ledger.proof(vec![ledger.status_claim(&subject)]);
+        let verdict = proof.verify(&ledger.root());
+        assert_eq!(verdict.error(), wanted.as_ref(), "{subject}");
+    }
+}
+
 /// Two records shown at one position, the last of which is the history's.
 fn double_talk(ledger: &mut Ledger) -> Vec<Claim> {
     let links = vec![link(ledger, 4)];
-    let claims = [5, 4].map(|at| match ledger.record_claim(at) {
-        Claim::Record(mut claim) => {
-            claim.entry.position = 4;
-            Claim::Record(claim)
-        }
-        Claim::Status(_) => unreachable!("made above"),
+    let claims = [5, 4].map(|at| {
+        let Claim::Record(mut claim) = ledger.record_claim(at) else { unreachable!("made so") };
+        claim.entry.position = 4;
+        Claim::Record(claim)
     });
     [certified_history(ledger, links, 4)].into_iter().chain(claims).collect()
 }
@@ -982,9 +1051,9 @@ fn parts_of_honest_claims_cannot_be_exchanged() {
     let ledger = ledger(1);
     let root = ledger.root();
     let records: Vec<RecordClaim> = (0..ledger.entries.len())
-        .map(|position| match ledger.record_claim(position) {
-            Claim::Record(claim) => *claim,
-            Claim::Status(_) => unreachable!("made above"),
+        .map(|position| {
+            let Claim::Record(claim) = ledger.record_claim(position) else { unreachable!() };
+            *claim
         })
         .collect();
     type Splice = fn(&mut RecordClaim, &RecordClaim);
@@ -1014,9 +1083,9 @@ fn parts_of_honest_claims_cannot_be_exchanged() {
     }
     let statuses: Vec<StatusClaim> = [licence_0(), lot(), absent()]
         .iter()
-        .map(|subject| match ledger.status_claim(subject) {
-            Claim::Status(claim) => *claim,
-            Claim::Record(_) => unreachable!("made above"),
+        .map(|subject| {
+            let Claim::Status(claim) = ledger.status_claim(subject) else { unreachable!() };
+            *claim
         })
         .collect();
     type StatusSplice = fn(&mut StatusClaim, &StatusClaim);
@@ -1107,6 +1176,12 @@ fn a_thousand_claims_are_checked_in_one_breath() {
     assert_eq!(verify(&bytes, &ledger.root()).error(), None);
 }
 
+impl From<RecordClaim> for Claim {
+    fn from(claim: RecordClaim) -> Self {
+        Self::Record(Box::new(claim))
+    }
+}
+
 /// A record claim whose paths are as long as a path can be, under a transaction of its own.
 fn long_claim(ledger: &Ledger, number: u32) -> RecordClaim {
     let secret = key(1, 0);
@@ -1145,7 +1220,7 @@ fn the_costliest_files_are_soon_checked() {
             change(&mut claim);
             Claim::Record(Box::new(claim))
         };
-        (0..999).map(claim).collect()
+        (0..u32::try_from(SIGNATURES_MAX).unwrap() - 5).map(claim).collect()
     };
     let short: fn(&mut RecordClaim) = |claim| claim.log_path.clear();
     let status = |change: &dyn Fn(&mut StatusClaim)| {
@@ -1174,7 +1249,7 @@ fn the_costliest_files_are_soon_checked() {
     let rows = [
         ("signatures alone", claims(short)),
         ("long paths", claims(|_| {})),
-        ("a long history", with(claims(short), links(52_000))),
+        ("a long history", with(claims(short), links(LINKS_MAX))),
         ("many lots", with(claims(short), lots(170_000))),
         (
             "deep places",
@@ -1183,6 +1258,13 @@ fn the_costliest_files_are_soon_checked() {
                 .collect(),
         ),
     ];
+    // One signature more than the limit, and not one is looked at.
+    let more = (90_000..90_003).map(|number| long_claim(&ledger, number).into());
+    let more = claims(short).into_iter().chain(more).collect();
+    let verdict = verify(&encode(&ledger.proof(more)), &ledger.root());
+    assert!(
+        matches!(verdict.error(), Some(ProofError::Signatures { .. })) && verdict.steps.is_empty()
+    );
     for (name, claims) in rows {
         let mut proof = ledger.proof(claims);
         proof.certificate = ledger.certificate(&proof.header, &[0, 1, 2, 3]);
@@ -1204,5 +1286,5 @@ fn the_costliest_files_are_soon_checked() {
 #[test]
 fn the_formats_a_proof_carries_are_those_it_was_written_for() {
     // FORMAT.md says so; a new format of either is a new format of proofs.
-    assert_eq!((VERSION, block::VERSION, transaction::VERSION), (1, 1, 1));
+    assert_eq!((VERSION, block::VERSION, transaction::VERSION), (2, 1, 1));
 }

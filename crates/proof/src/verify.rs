@@ -1,21 +1,26 @@
 //! The check: from bytes and a trust root to what has been proven, step by step.
 
+mod batch;
+mod blocks;
+mod upstream;
+
 use crate::{
     error::ProofError,
     file, map,
-    receipt::{Claim, Proof, RecordClaim, StatusClaim},
+    receipt::{Claim, Proof, RecordClaim, Said, StatusClaim},
+    succession::Succession,
     trust::TrustRoot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    Agency, AgencyCode, BlockId, ChainId, Hash, Height, PublicKey, RecordId, Role, Round,
-    Signature, Subject, SubjectState, Text, Timestamp, TxId, Validator,
+    Agency, AgencyCode, BlockId, Certificate, ChainId, Committee, Hash, Header, Height, PublicKey,
+    RecordId, Role, Round, Signature, Subject, SubjectState, Text, Timestamp, TxId, Validator,
     authority::Governance,
     block,
     key::BadSignature,
     merkle::{self, PathError, climb},
     operation::{Action, Family, ItemVerb, Operation},
-    subject::Link,
+    subject::{Kind, Link},
     transaction::{self, TransactionHeader, operation_leaf},
 };
 
@@ -77,10 +82,20 @@ pub enum Check {
     State,
     /// The records shown are all the records the subject has.
     History,
+    /// The lots shown are the whole upstream of the lot asked for.
+    Upstream,
+    /// The log of an earlier block begins the log of this one.
+    Consistency,
+    /// Two blocks of one height were certified.
+    Fork,
+    /// A validator said two things where it may say one.
+    Equivocation,
     /// A quorum of the committee agreed on the block.
     Finality,
-    /// The chain and the committee are those of the trust root.
+    /// The chain is that of the trust root, and the committee follows from it.
     Trust,
+    /// The block does not contradict the one saved in the trust root.
+    Checkpoint,
 }
 
 impl Check {
@@ -93,8 +108,13 @@ impl Check {
             Self::Inclusion => "inclusion",
             Self::State => "state",
             Self::History => "history",
+            Self::Upstream => "upstream",
+            Self::Consistency => "consistency",
+            Self::Fork => "fork",
+            Self::Equivocation => "equivocation",
             Self::Finality => "finality",
             Self::Trust => "trust",
+            Self::Checkpoint => "checkpoint",
         }
     }
 }
@@ -170,6 +190,99 @@ pub enum Fact {
         /// How many of these the same file shows whole.
         shown: u64,
     },
+    /// Of [`Check::Record`], for a batch.
+    Records {
+        /// How many records.
+        records: usize,
+        /// Under how many signatures.
+        transactions: usize,
+        /// Of which agencies.
+        agencies: Vec<AgencyCode>,
+    },
+    /// Of [`Check::Authority`], for a batch.
+    Authorities {
+        /// The names of the agencies.
+        names: Vec<Text<96>>,
+        /// For how many of the records the operation let us check the whole scope of the role.
+        covered: usize,
+    },
+    /// Of [`Check::Inclusion`], for a batch.
+    Inclusions {
+        /// How many records.
+        records: usize,
+        /// The log's size.
+        size: u64,
+        /// Hashes beside them.
+        hashes: usize,
+        /// The log's root.
+        root: Hash,
+        /// When the first of them was recorded.
+        first: Timestamp,
+        /// And the last.
+        last: Timestamp,
+    },
+    /// Of [`Check::State`], for the lots of an upstream.
+    States {
+        /// How many lots.
+        lots: usize,
+        /// Hashes on all ways.
+        hashes: usize,
+        /// The map's root.
+        root: Hash,
+    },
+    /// Of [`Check::Upstream`].
+    Upstream {
+        /// The lots reached, the one asked for included.
+        lots: usize,
+        /// Their records.
+        records: usize,
+        /// How many steps up the farthest is.
+        depth: usize,
+        /// The lots that nothing on the ledger was made into: where the way ends.
+        sources: usize,
+    },
+    /// Of [`Check::Consistency`].
+    Consistency {
+        /// The earlier block.
+        height: Height,
+        /// Its time.
+        time: Timestamp,
+        /// How long the log was.
+        old: u64,
+        /// How long it is.
+        new: u64,
+        /// Hashes between.
+        hashes: usize,
+    },
+    /// Of [`Check::Fork`].
+    Fork {
+        /// The height.
+        height: Height,
+        /// The proof's block.
+        one: BlockId,
+        /// The other.
+        other: BlockId,
+        /// The seats that signed both.
+        both: Vec<Validator>,
+    },
+    /// Of [`Check::Equivocation`].
+    Equivocation {
+        /// Who said two things.
+        validator: Validator,
+        /// At which height.
+        height: Height,
+        /// In which round.
+        round: Round,
+        /// What.
+        said: Said,
+    },
+    /// Of [`Check::Checkpoint`].
+    Checkpoint {
+        /// The height of the block saved.
+        height: Height,
+        /// Whether it is this very block.
+        same: bool,
+    },
     /// Of [`Check::Finality`].
     Finality {
         /// The block.
@@ -195,6 +308,8 @@ pub enum Fact {
         committee: Hash,
         /// How many validators it has.
         validators: usize,
+        /// Through how many changes it follows from genesis.
+        changes: usize,
     },
 }
 
@@ -250,7 +365,7 @@ impl Proof {
     /// Checks the proof. Every step that can be evaluated is, whatever became of the others.
     #[must_use]
     pub fn verify(self, root: &TrustRoot) -> Verdict {
-        if let Err(error) = self.count_claims() {
+        if let Err(error) = self.within_limits() {
             return Verdict::unread(error, Some(Box::new(self)));
         }
         let steps = Examination { proof: &self, root }.steps();
@@ -259,6 +374,18 @@ impl Proof {
             None => Ok(Proven(self)),
         };
         Verdict { steps, result }
+    }
+
+    /// Whether the block is final and follows from a trust root; then, who sat in the committee when.
+    pub(crate) fn finality(&self, root: &TrustRoot) -> Result<Succession, ProofError> {
+        self.within_limits()?;
+        let examination = Examination { proof: self, root };
+        let succession = examination.trust()?;
+        examination.finality(&succession)?;
+        if let Some(saved) = root.checkpoint() {
+            examination.checkpoint(saved.header())?;
+        }
+        Ok(succession)
     }
 }
 
@@ -274,11 +401,16 @@ fn worst(steps: &[Step]) -> Option<&ProofError> {
             let rank = match step.check {
                 Check::Trust => 0,
                 Check::Finality => 1,
+                Check::Checkpoint => 2,
                 Check::Record
                 | Check::Authority
                 | Check::Inclusion
                 | Check::State
-                | Check::History => 2,
+                | Check::History
+                | Check::Upstream
+                | Check::Consistency
+                | Check::Fork
+                | Check::Equivocation => 3,
             };
             (error.is_undecided(), rank)
         })
@@ -293,6 +425,7 @@ struct Examination<'a> {
 impl Examination<'_> {
     fn steps(&self) -> Vec<Step> {
         let trust = self.trust();
+        let known = trust.as_ref().ok();
         let same_chain = self.proof.chain == *self.root.chain();
         let mut steps = Vec::new();
         let mut signed = None;
@@ -305,78 +438,129 @@ impl Examination<'_> {
                 Claim::Record(claim) => {
                     push(Check::Record, evaluate(self.record(claim, &mut signed)));
                     // What an agency may do is written in the genesis of its own chain.
-                    push(
-                        Check::Authority,
-                        if same_chain {
-                            evaluate(self.authority(claim))
-                        } else {
-                            Outcome::NotEvaluated
-                        },
-                    );
+                    push(Check::Authority, evaluate_if(same_chain, || self.authority(claim)));
                     push(Check::Inclusion, evaluate(self.inclusion(claim)));
                 }
                 Claim::Status(claim) => {
                     push(Check::State, evaluate(self.state(claim)));
                     if let Some(history) = &claim.history {
-                        push(
-                            Check::History,
-                            evaluate(self.history(claim.state.as_ref(), history, &shown)),
-                        );
+                        let state = claim.state.as_ref();
+                        push(Check::History, evaluate(self.history(state, history, &shown)));
                     }
                 }
+                Claim::Records(claim) => {
+                    let shape = batch::shape(claim);
+                    let sound = shape.is_ok();
+                    let record = shape.and_then(|()| self.records(claim));
+                    push(Check::Record, evaluate(record));
+                    let authority = || self.authorities(claim);
+                    push(Check::Authority, evaluate_if(sound && same_chain, authority));
+                    push(Check::Inclusion, evaluate_if(sound, || self.inclusions(claim)));
+                }
+                Claim::Upstream(claim) => {
+                    let shape = batch::shape(&claim.records);
+                    let sound = shape.is_ok();
+                    let record = shape.and_then(|()| self.records(&claim.records));
+                    push(Check::Record, evaluate(record));
+                    let authority = || self.authorities(&claim.records);
+                    push(Check::Authority, evaluate_if(sound && same_chain, authority));
+                    push(Check::Inclusion, evaluate_if(sound, || self.inclusions(&claim.records)));
+                    push(Check::State, evaluate(self.lot_states(claim)));
+                    push(Check::History, evaluate(self.lot_histories(claim, &shown)));
+                    push(Check::Upstream, evaluate_if(sound, || upstream::whole(claim)));
+                }
+                Claim::Consistency(claim) => {
+                    // Signatures of people whom the trust root does not know say nothing.
+                    let outcome = known.map_or(Outcome::NotEvaluated, |known| {
+                        evaluate(self.consistency(claim, known))
+                    });
+                    push(Check::Consistency, outcome);
+                }
+                Claim::Fork(claim) => {
+                    let outcome = known
+                        .map_or(Outcome::NotEvaluated, |known| evaluate(self.fork(claim, known)));
+                    push(Check::Fork, outcome);
+                }
+                Claim::Votes(claim) => {
+                    let outcome = known
+                        .map_or(Outcome::NotEvaluated, |known| evaluate(self.votes(claim, known)));
+                    push(Check::Equivocation, outcome);
+                }
+                // That the block is final is told below, of all claims.
+                Claim::Block => {}
             }
         }
-        // Signatures of people whom the trust root does not know say nothing.
-        let finality =
-            if trust.is_ok() { evaluate(self.finality()) } else { Outcome::NotEvaluated };
-        steps.push(Step { check: Check::Finality, claim: None, outcome: finality });
-        steps.push(Step { check: Check::Trust, claim: None, outcome: evaluate(trust) });
+        let finality = known.map(|known| self.finality(known));
+        let certain = matches!(finality, Some(Ok(_)));
+        let mut push = |check, outcome| steps.push(Step { check, claim: None, outcome });
+        push(Check::Finality, finality.map_or(Outcome::NotEvaluated, evaluate));
+        push(Check::Trust, evaluate(trust.map(|known| self.trusted(&known))));
+        if let Some(saved) = self.root.checkpoint() {
+            push(Check::Checkpoint, evaluate_if(certain, || self.checkpoint(saved.header())));
+        }
         steps
     }
 
-    fn trust(&self) -> Result<Fact, ProofError> {
-        let Proof { chain, header, .. } = self.proof;
+    /// Follows the handover from the trust root to the committee of the proof's block.
+    fn trust(&self) -> Result<Succession, ProofError> {
+        let Proof { chain, header, handover, .. } = self.proof;
         let wanted = *self.root.chain();
         for found in [*chain, header.chain] {
             if found != wanted {
                 return Err(ProofError::Chain { found, wanted });
             }
         }
-        let wanted = *self.root.digest();
-        for found in [header.committee, header.next_committee] {
-            if found != wanted {
-                return Err(ProofError::TrustRoot { found, wanted });
-            }
-        }
-        Ok(Fact::Trust {
-            name: self.root.name().clone(),
-            chain: *chain,
-            committee: wanted,
-            validators: self.root.committee().size(),
-        })
+        let saved = self.root.checkpoint().map(|saved| saved.header());
+        let known = self.root.succession().follow(chain, handover, header.height, saved)?;
+        let (found, wanted) = (header.committee, known.at(header.height).digest);
+        if found == wanted { Ok(known) } else { Err(ProofError::TrustRoot { found, wanted }) }
     }
 
-    fn finality(&self) -> Result<Fact, ProofError> {
-        let Proof { chain, header, certificate, .. } = self.proof;
-        let block = header.id();
-        if certificate.block != block || certificate.height != header.height {
-            return Err(ProofError::Header);
+    fn trusted(&self, known: &Succession) -> Fact {
+        let reign = known.at(self.proof.header.height);
+        Fact::Trust {
+            name: self.root.name().clone(),
+            chain: self.proof.chain,
+            committee: reign.digest,
+            validators: reign.committee.size(),
+            changes: known.changes_before(self.proof.header.height),
         }
-        version("block header", header.version, block::VERSION)?;
-        let committee = self.root.committee();
-        certificate.verify(chain, committee).map_err(ProofError::Certificate)?;
+    }
+
+    fn finality(&self, known: &Succession) -> Result<Fact, ProofError> {
+        let Proof { chain, header, certificate, .. } = self.proof;
+        let committee = &known.at(header.height).committee;
+        let block = certified(chain, header, certificate, committee)?;
         Ok(Fact::Finality {
             block,
             height: header.height,
             time: header.time,
             round: certificate.round,
-            signers: certificate
-                .signatures
-                .iter()
-                .filter_map(|(seat, _)| committee.seat(*seat).cloned())
-                .collect(),
+            signers: signers(certificate, committee).cloned().collect(),
             quorum: committee.quorum(),
         })
+    }
+
+    /// What a quorum certified can be held against what a quorum certified before.
+    fn checkpoint(&self, saved: &Header) -> Result<Fact, ProofError> {
+        let header = &self.proof.header;
+        let (height, same) = (saved.height, saved.height == header.height);
+        if same && saved != header {
+            let (found, yours) = (header.id(), saved.id());
+            return Err(ProofError::Fork { height, found, yours });
+        }
+        let (older, newer) = if header.height < height { (header, saved) } else { (saved, header) };
+        let follows = same
+            || older.time < newer.time
+                && older.log_size <= newer.log_size
+                && (older.log_size < newer.log_size || older.log_root == newer.log_root)
+                && (older.height.plus(1) < newer.height
+                    || newer.parent == older.id() && newer.committee == older.next_committee);
+        if follows {
+            Ok(Fact::Checkpoint { height, same })
+        } else {
+            Err(ProofError::Contradiction { height: header.height, yours: height })
+        }
     }
 
     /// `signed` is the last signature that verified: the claims of one transaction share it.
@@ -418,14 +602,24 @@ impl Examination<'_> {
     }
 
     fn authority(&self, claim: &RecordClaim) -> Result<Fact, ProofError> {
-        let TransactionHeader { agency: code, key, .. } = &claim.transaction;
+        let (agency, family, scope) = self.may(&claim.transaction, &claim.operation)?;
+        Ok(Fact::Authority { name: agency.name.clone(), family, scope })
+    }
+
+    /// Whether the key is one of the agency's, and the agency may make such a record.
+    fn may(
+        &self,
+        transaction: &TransactionHeader,
+        operation: &Operation,
+    ) -> Result<(&Agency, Family, Scope), ProofError> {
+        let TransactionHeader { agency: code, key, .. } = transaction;
         let agency =
             self.root.genesis().agency(code).ok_or(ProofError::Agency { agency: *code })?;
         if !agency.keys.contains(key) {
             return Err(ProofError::Key { key: *key, agency: *code });
         }
-        let (family, scope) = scope(agency, &claim.operation)?;
-        Ok(Fact::Authority { name: agency.name.clone(), family, scope })
+        let (family, scope) = scope(agency, operation)?;
+        Ok((agency, family, scope))
     }
 
     fn inclusion(&self, claim: &RecordClaim) -> Result<Fact, ProofError> {
@@ -442,14 +636,7 @@ impl Examination<'_> {
         if found != wanted {
             return Err(ProofError::PathMismatch { found, wanted });
         }
-        let limit = header.height.min(transaction.valid_until);
-        if entry.height > limit {
-            return Err(ProofError::EntryHeight { found: entry.height, limit });
-        }
-        // Block times strictly increase, so heights and times compare alike.
-        if entry.height.cmp(&header.height) != entry.time.cmp(&header.time) {
-            return Err(ProofError::EntryTime { found: entry.time, block: header.time });
-        }
+        self.recorded_at(transaction, entry.height, entry.time)?;
         Ok(Fact::Inclusion {
             position,
             size,
@@ -458,6 +645,25 @@ impl Examination<'_> {
             height: entry.height,
             time: entry.time,
         })
+    }
+
+    /// Whether a transaction can have been recorded then, as the proof's block has it.
+    fn recorded_at(
+        &self,
+        transaction: &TransactionHeader,
+        height: Height,
+        time: Timestamp,
+    ) -> Result<(), ProofError> {
+        let header = &self.proof.header;
+        let limit = header.height.min(transaction.valid_until);
+        if height > limit {
+            return Err(ProofError::EntryHeight { found: height, limit });
+        }
+        // Block times strictly increase, so heights and times compare alike.
+        if height.cmp(&header.height) != time.cmp(&header.time) {
+            return Err(ProofError::EntryTime { found: time, block: header.time });
+        }
+        Ok(())
     }
 
     fn state(&self, claim: &StatusClaim) -> Result<Fact, ProofError> {
@@ -509,8 +715,14 @@ impl Examination<'_> {
             }
             before = *position;
         }
-        // Nothing is on the ledger without a record that put it there, so there is a last one.
-        if history.last().map(|link| link.position) != Some(state.latest) {
+        let latest = match (history.last(), state.subject.kind) {
+            (Some(link), _) => Some(link.position),
+            // Genesis put these there, without a record.
+            (None, Kind::Agency | Kind::Network) => Some(0),
+            // Nothing else is on the ledger without a record that put it there.
+            (None, Kind::Item | Kind::Basic | Kind::Licence | Kind::Lot | Kind::Proposal) => None,
+        };
+        if latest != Some(state.latest) {
             return Err(ProofError::HistoryOrder { position: state.latest });
         }
         let mut whole = 0;
@@ -527,16 +739,53 @@ impl Examination<'_> {
     /// The records that the file shows whole, by their place in the log. Two at one place contradict every history.
     fn shown(&self) -> BTreeMap<u64, BTreeSet<RecordId>> {
         let mut shown: BTreeMap<u64, BTreeSet<RecordId>> = BTreeMap::new();
+        let mut show = |position: u64, record: RecordId| {
+            shown.entry(position).or_default().insert(record);
+        };
         for claim in &self.proof.claims {
             match claim {
-                Claim::Record(claim) => {
-                    shown.entry(claim.entry.position).or_default().insert(claim.entry.record);
+                Claim::Record(claim) => show(claim.entry.position, claim.entry.record),
+                Claim::Records(claim) => batch::names(claim).for_each(|(at, id)| show(at, id)),
+                Claim::Upstream(claim) => {
+                    batch::names(&claim.records).for_each(|(at, id)| show(at, id));
                 }
-                Claim::Status(_) => {}
+                Claim::Status(_)
+                | Claim::Consistency(_)
+                | Claim::Fork(_)
+                | Claim::Votes(_)
+                | Claim::Block => {}
             }
         }
         shown
     }
+}
+
+fn evaluate_if(evaluable: bool, check: impl FnOnce() -> Result<Fact, ProofError>) -> Outcome {
+    if evaluable { evaluate(check()) } else { Outcome::NotEvaluated }
+}
+
+/// The id of a block that a quorum of `committee` agreed on.
+pub(crate) fn certified(
+    chain: &ChainId,
+    header: &Header,
+    certificate: &Certificate,
+    committee: &Committee,
+) -> Result<BlockId, ProofError> {
+    let id = header.id();
+    if certificate.block != id || certificate.height != header.height {
+        return Err(ProofError::Header);
+    }
+    version("block header", header.version, block::VERSION)?;
+    certificate.verify(chain, committee).map_err(ProofError::Certificate)?;
+    Ok(id)
+}
+
+/// The seats that signed.
+fn signers<'c>(
+    certificate: &'c Certificate,
+    committee: &'c Committee,
+) -> impl Iterator<Item = &'c Validator> {
+    certificate.signatures.iter().filter_map(|(seat, _)| committee.seat(*seat))
 }
 
 fn evaluate(result: Result<Fact, ProofError>) -> Outcome {

@@ -104,6 +104,7 @@ const fn is_asked_for_the_absent(column: Column) -> bool {
         | Column::Log
         | Column::Documents
         | Column::Committees
+        | Column::Handovers
         | Column::Meta => false,
     }
 }
@@ -120,6 +121,7 @@ const fn compression(column: Column) -> DBCompressionType {
         | Column::Log
         | Column::Documents
         | Column::Committees
+        | Column::Handovers
         | Column::Meta => DBCompressionType::None,
     }
 }

@@ -6,8 +6,11 @@
 #![expect(clippy::print_stdout, reason = "a command speaks")]
 
 use clap::Parser;
-use ledger::{Memory, Rules, commit, propose, prove, tip};
-use proof::{Claim, Proof, RecordClaim, StatusClaim, TrustRoot, encode, map::MapPath, verify};
+use ledger::{Memory, Rules, commit, propose, prove, prove::Asked, tip};
+use proof::{
+    Claim, ForkClaim, Proof, RecordClaim, RecordsClaim, Said, StatusClaim, TrustRoot,
+    UpstreamClaim, VotesClaim, encode, map::MapPath, verify,
+};
 use sim::Dice;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,13 +21,15 @@ use std::{
 use types::{
     Agency, AgencyCode, BlockId, Certificate, Certified, Digest, Entry, Genesis, Hash, Header,
     Height, Level, Operation, RecordId, Region, Role, Round, SecretKey, Signature, Subject, Text,
-    Timestamp, Transaction, TxId, Verified, codec,
+    Timestamp, Transaction, TxId, Verified,
+    authority::{Change, Enrolment, Governance, NewSeat, Possessed, Target},
+    codec,
     genesis::{GovernanceRules, Limits, Seat, Timing},
     key::Domain,
     merkle,
     operation::{
-        Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
-        LicenceVerb, Provenance, TraceEvent,
+        Action, Commitment, EventType, Family, Grade, ItemAction, ItemVerb, LicenceAction,
+        LicenceFacts, LicenceVerb, Provenance, TraceEvent,
     },
     subject::{Link, Part},
     vote::{Step, Vote},
@@ -60,6 +65,8 @@ fn main() -> io::Result<()> {
     for network in &networks {
         let path = arguments.out.join(format!("{}.toml", network.id));
         fs::write(path, network.genesis.to_toml())?;
+        let path = arguments.out.join(format!("{}-saved.toml", network.id));
+        fs::write(path, network.saved.to_text())?;
     }
     let mut forger = Forger { dice, networks: &networks };
     let mut out = Verdicts {
@@ -68,7 +75,12 @@ fn main() -> io::Result<()> {
     };
     for number in 0..arguments.count {
         let (kind, network, bytes) = forger.case(number);
-        out.write(kind, &network.id.to_string(), &network.root, &bytes)?;
+        // One in four is judged by someone who saved a block.
+        if forger.dice.odds(1, 4) {
+            out.write(kind, &format!("{}-saved", network.id), &network.saved, &bytes)?;
+        } else {
+            out.write(kind, &network.id.to_string(), &network.root, &bytes)?;
+        }
     }
     if arguments.edges {
         let genesis = fs::read_to_string(arguments.out.join("edges.toml"))?;
@@ -217,16 +229,24 @@ struct Network {
     root: TrustRoot,
     /// At each height, proofs of one claim each.
     proofs: Vec<Vec<Proof>>,
+    /// Proofs of the later kinds.
+    later: Vec<Proof>,
+    /// The trust root of one who saved a block in the middle, a change of the committee behind it.
+    saved: TrustRoot,
 }
 
 impl Network {
     fn grow(id: char, seats: u8, seed: u8, dice: &mut Dice) -> Self {
         let genesis = genesis(&format!("network {id}"), seats, seed);
         let root = TrustRoot::new(genesis.clone()).expect("the genesis is sound");
-        let mut network = Self { id, seed, seats, genesis, root, proofs: Vec::new() };
-        let rules = Rules::new(&network.genesis);
+        let saved = root.clone();
+        let (proofs, later) = (Vec::new(), Vec::new());
+        let mut network = Self { id, seed, seats, genesis, root, proofs, later, saved };
+        let mut rules = Rules::new(&network.genesis);
         let mut state = Memory::default();
-        let (mut records, mut subjects) = (Vec::new(), BTreeSet::new());
+        let mut records = Vec::new();
+        let agencies = network.genesis.agencies.iter().map(|agency| Subject::agency(&agency.code));
+        let mut subjects: BTreeSet<_> = agencies.chain([Subject::network()]).collect();
         for height in 0..9 {
             let candidates: Vec<Verified<Transaction>> = (0..12)
                 .map(|nonce| network.transaction(dice, height * 100 + nonce))
@@ -250,15 +270,104 @@ impl Network {
                         .map(|(subject, _)| subject),
                 );
             }
+            let governs = outcome.governs();
             state.write(commit(certified, outcome).writes());
+            rules = rules.after(&state, governs).0;
             let mut proofs: Vec<Proof> =
                 records.iter().filter_map(|id| prove::record(&rules, &state, id)).collect();
             let absent = (0..6).map(|n| format!("licence:absent-{n}").parse().expect("a subject"));
             let asked = subjects.iter().cloned().chain(absent);
             proofs.extend(asked.filter_map(|subject| prove::subject(&rules, &state, &subject)));
             network.proofs.push(proofs);
+            network.tell_later(&rules, &state, &records, &subjects, dice);
         }
+        let middle = network.proofs[5][0].clone();
+        let middle = tests::moved(middle, &network.committees(1));
+        network.saved = network.root.advance(&middle).expect("it follows from genesis");
         network
+    }
+
+    /// Proofs of the later kinds as of the last block.
+    fn tell_later(
+        &mut self,
+        rules: &Rules,
+        state: &Memory,
+        records: &[RecordId],
+        subjects: &BTreeSet<Subject>,
+        dice: &mut Dice,
+    ) {
+        let mut asked = vec![vec![Asked::Block]];
+        for step in [1, 2, 5] {
+            let some = records.iter().step_by(step).copied().collect();
+            asked.push(vec![Asked::Records(some)]);
+        }
+        for height in 1..=self.proofs.len() {
+            asked.push(vec![Asked::Consistency(Height(u64::try_from(height).expect("few")))]);
+        }
+        for subject in subjects {
+            if let Ok(lot) = subject.id.as_str().parse()
+                && subject.kind == types::subject::Kind::Lot
+            {
+                asked.push(vec![Asked::Upstream(lot), Asked::Subject(subject.clone())]);
+            }
+        }
+        let made: Vec<Proof> = asked
+            .iter()
+            .filter_map(|asked| prove::asked(rules, state, Height::GENESIS, asked).ok())
+            .collect();
+        let last = made[0].clone();
+        let mut header = last.header;
+        header.time = header.time.plus(dice.below(3));
+        let certificate = self.certify(&header, dice);
+        let fork = Claim::Fork(Box::new(ForkClaim { header, certificate }));
+        self.later.push(Proof { claims: vec![fork], ..last.clone() });
+        for claim in [self.two_votes(dice, &last.header), self.two_votes(dice, &last.header)] {
+            self.later.push(Proof { claims: vec![claim], ..last.clone() });
+        }
+        self.later.extend(made);
+    }
+
+    /// Two sayings of a seat, in order or not, different or not.
+    fn two_votes(&self, dice: &mut Dice, header: &Header) -> Claim {
+        let seat = small(dice, self.seats);
+        let (height, round) =
+            (Height(1 + dice.below(header.height.0)), Round(small(dice, 3).into()));
+        let blocks: Vec<BlockId> = (0..2).map(|_| BlockId(hash(dice))).collect();
+        let secret = secret(self.seed, 10 + seat);
+        let chain = self.root.chain();
+        let step = *pick(dice, &[Step::Prevote, Step::Precommit]);
+        let seat = u16::from(seat);
+        let (said, signatures) = if dice.odds(2, 3) {
+            let mut all = [Some(blocks[0]), Some(blocks[1])];
+            all[0] = all[0].filter(|_| dice.odds(1, 2));
+            if dice.odds(4, 5) {
+                all.sort_unstable();
+            }
+            let sign = |block| Vote { height, round, step, block, seat }.sign(chain, &secret);
+            let [first, second] = all;
+            (Said::Votes { step, first, second }, (sign(first), sign(second)))
+        } else {
+            let round_of = |dice: &mut Dice| dice.odds(1, 2).then(|| Round(small(dice, 3).into()));
+            let second = if dice.odds(1, 2) { blocks[0] } else { blocks[1] };
+            let mut all = [(blocks[0], round_of(dice)), (second, round_of(dice))];
+            if dice.odds(4, 5) {
+                all.sort_unstable();
+            }
+            let sign = |(block, valid_round)| {
+                types::vote::Proposal { height, round, block, valid_round, seat }
+                    .sign(chain, &secret)
+            };
+            let [first, second] = all;
+            (Said::Proposals { first, second }, (sign(first), sign(second)))
+        };
+        Claim::Votes(Box::new(VotesClaim { height, round, seat, said, signatures }))
+    }
+
+    /// The committees from genesis's on, of which each replaces one seat.
+    fn committees(&self, changes: u8) -> Vec<Vec<SecretKey>> {
+        let first: Vec<_> = (0..self.seats).map(|n| secret(self.seed, 10 + n)).collect();
+        let more: Vec<_> = (0..changes).map(|n| secret(self.seed, 40 + n)).collect();
+        tests::lastly(&first, &more)
     }
 
     fn organisation(&self, agency: u8, key: u8) -> SecretKey {
@@ -305,6 +414,7 @@ fn genesis(name: &str, seats: u8, seed: u8) -> Genesis {
             Role::Licence { types: vec![text("11")], regions: vec![region("350100")] },
             Role::Licence { types: vec![text("9"), text("水")], regions: vec![region("350000")] },
             Role::Item { regions: vec![region("350000")] },
+            Role::Govern {},
         ],
         // No one of these two roles alone covers an event with lots of both.
         2 => vec![
@@ -312,6 +422,7 @@ fn genesis(name: &str, seats: u8, seed: u8) -> Genesis {
             Role::Trace { namespaces: vec![text("urn:epc:class:"), text("批次")] },
             Role::Licence { types: Vec::new(), regions: Vec::new() },
         ],
+        3 => vec![Role::Govern {}],
         _ => Vec::new(),
     };
     let code = |n: u8| AgencyCode::new(CODES[usize::from(n)]).expect("the code is sound");
@@ -354,10 +465,18 @@ fn genesis(name: &str, seats: u8, seed: u8) -> Genesis {
 
 /// Any operation, allowed or not, over few subjects, so that histories grow.
 fn operation(dice: &mut Dice) -> Operation {
+    let family = *pick(
+        dice,
+        &[Family::Item, Family::Licence, Family::Trace, Family::Trace, Family::Authority],
+    );
+    operation_of(family, dice)
+}
+
+fn operation_of(family: Family, dice: &mut Dice) -> Operation {
     let at = Timestamp(1_767_225_600_000 + dice.below(100_000));
     let until = if dice.odds(1, 2) { Some(at.plus(1_000_000)) } else { None };
-    let action = match dice.below(3) {
-        0 => Action::Item(ItemAction {
+    let action = match family {
+        Family::Item => Action::Item(ItemAction {
             code: text(&format!("1135000000359125644350{:09}", dice.below(4))),
             basic: text("000101001000"),
             level: *pick(dice, &[Level::Province, Level::Province, Level::City]),
@@ -370,7 +489,7 @@ fn operation(dice: &mut Dice) -> Operation {
                 _ => ItemVerb::Cancel,
             },
         }),
-        1 => {
+        Family::Licence => {
             let facts = LicenceFacts {
                 kind: text(word(dice, &KINDS)),
                 region: region(word(dice, &REGIONS)),
@@ -394,7 +513,8 @@ fn operation(dice: &mut Dice) -> Operation {
                 },
             })
         }
-        _ => {
+        Family::Authority => Action::Govern(governance(dice)),
+        Family::Trace => {
             let parts = [Part::Observed, Part::Input, Part::Output, Part::Parent, Part::Child];
             // Most events are of lots that the third agency may speak of.
             let known = if dice.odds(3, 4) { &LOTS[..3] } else { &LOTS[..] };
@@ -437,6 +557,83 @@ fn operation(dice: &mut Dice) -> Operation {
     }
 }
 
+/// Any act of governance. What two must approve is seldom approved by the second, so that little changes.
+fn governance(dice: &mut Dice) -> Governance {
+    let agency = AgencyCode::new(word(dice, &CODES)).expect("the code is sound");
+    let chain = types::ChainId(hash(dice));
+    let possessed = |dice: &mut Dice| Possessed::sign(&secret(8, small(dice, 9)), &chain, &agency);
+    let until = dice.odds(1, 3).then(|| Timestamp(1_767_225_600_000 + dice.below(100_000_000)));
+    let some = |dice: &mut Dice| dice.below_usize(3);
+    let role = match dice.below(5) {
+        0 => {
+            Role::Item { regions: (0..some(dice)).map(|_| region(word(dice, &REGIONS))).collect() }
+        }
+        1 => Role::Licence {
+            types: (0..some(dice)).map(|_| text(word(dice, &KINDS))).collect(),
+            regions: (0..some(dice)).map(|_| region(word(dice, &REGIONS))).collect(),
+        },
+        2 => Role::Trace { namespaces: (0..some(dice)).map(|_| text(word(dice, &LOTS))).collect() },
+        3 => Role::Item { regions: vec![region("350122")] },
+        _ => Role::Govern {},
+    };
+    let key = secret(small(dice, 3), small(dice, 40)).public();
+    let number = u32::from(small(dice, 4));
+    let limits = Limits {
+        block_bytes_max: 1 << 20,
+        block_operations_max: 1000,
+        validity_heights_max: 10 + number,
+    };
+    let governance = GovernanceRules { approval_percent: 67, open_heights: 100, lead_heights: 2 };
+    let timing = Timing {
+        propose_ms: 500,
+        vote_ms: 200,
+        round_step_ms: 100,
+        timeout_max_ms: 5000,
+        idle_ms: 1000,
+        clock_ahead_ms: 500,
+    };
+    let (proposal, target) =
+        (RecordId(hash(dice)), *pick(dice, &[Target::Network, Target::Agency(agency)]));
+    match dice.below(24) {
+        0 | 1 => Governance::Approve { proposal, target },
+        2 | 3 => Governance::Withdraw { proposal, target },
+        4 | 5 => Governance::Delegate { to: agency, role, until },
+        6 => Governance::Undelegate { from: agency, number },
+        7 | 8 => Governance::Rotate { retire: key, enrol: possessed(dice) },
+        more => Governance::Propose(Box::new(match more {
+            9 | 10 => Change::Enrol(Enrolment {
+                code: agency,
+                name: text("新机构"),
+                region: region(word(dice, &REGIONS)),
+                level: *pick(dice, &[Level::National, Level::Town, Level::Village]),
+                parent: dice.odds(1, 2).then_some(agency),
+                keys: (0..some(dice)).map(|_| possessed(dice)).collect(),
+            }),
+            11 => Change::Suspend(agency),
+            12 => Change::Reinstate(agency),
+            13 => Change::Dissolve(agency),
+            14 => Change::EnrolKey { agency, key: possessed(dice) },
+            15 => Change::RetireKey { agency, key },
+            16 | 17 => Change::Grant { agency, role, until },
+            18 => Change::Revoke { agency, number },
+            19 => Change::Committee {
+                join: (0..some(dice))
+                    .map(|_| NewSeat {
+                        agency,
+                        consensus_key: possessed(dice),
+                        transport_key: possessed(dice),
+                    })
+                    .collect(),
+                leave: (0..some(dice)).map(|_| key).collect(),
+            },
+            20 => Change::Committee { join: Vec::new(), leave: vec![key] },
+            21 => Change::Limits(limits),
+            22 => Change::Timing(timing),
+            _ => Change::Rules(governance),
+        })),
+    }
+}
+
 struct Forger<'a> {
     dice: Dice,
     networks: &'a [Network],
@@ -446,7 +643,7 @@ impl<'a> Forger<'a> {
     /// One case: what was done, the trust root it is held against, and the bytes.
     fn case(&mut self, number: u64) -> (&'static str, &'a Network, Vec<u8>) {
         let network = pick(&mut self.dice, self.networks);
-        let (kind, bytes) = match number % 16 {
+        let (kind, bytes) = match number % 22 {
             0 => ("honest", encode(&self.honest(network))),
             1 => ("byte", self.bytes(network, false)),
             2..=4 => ("byte, sealed", self.bytes(network, true)),
@@ -459,6 +656,10 @@ impl<'a> Forger<'a> {
             12 => ("forged record", encode(&self.record(network))),
             13 => ("forged status", encode(&self.status(network))),
             14 => ("seal", self.seal(network)),
+            15 => ("later kinds", encode(&self.later(network))),
+            16 | 17 => ("forged later kinds", encode(&self.forged_later(network))),
+            18 | 19 => ("handover", encode(&self.handover(network))),
+            20 => ("format 1", self.first_format(network)),
             _ => ("armour", self.armour(network)),
         };
         let stranger = self.dice.odds(1, 20);
@@ -475,9 +676,172 @@ impl<'a> Forger<'a> {
         proof
     }
 
+    /// A proof of a later kind, of several, and now and then after changes of the committee.
+    fn later(&mut self, network: &'a Network) -> Proof {
+        let dice = &mut self.dice;
+        let mut proof = pick(dice, &network.later).clone();
+        if dice.odds(1, 4) {
+            let more = network.later.iter().filter(|more| more.header == proof.header);
+            let more: Vec<_> = more.flat_map(|more| more.claims.iter().cloned()).collect();
+            proof.claims.push(pick(dice, &more).clone());
+        }
+        if dice.odds(1, 4) {
+            proof = tests::moved(proof, &network.committees(small(dice, 4)));
+        }
+        proof
+    }
+
+    /// A claim of a later kind with something changed, under a certificate that fits whatever came of it.
+    fn forged_later(&mut self, network: &'a Network) -> Proof {
+        let mut proof = self.later(network);
+        let other = pick(&mut self.dice, &network.later).clone();
+        let dice = &mut self.dice;
+        let mut header = proof.header;
+        let at = dice.below_usize(proof.claims.len());
+        let twin = other.claims.into_iter().next().expect("it has one");
+        match (&mut proof.claims[at], twin) {
+            (Claim::Records(claim), Claim::Records(twin)) => {
+                forge_batch(claim, Some(*twin), dice, network);
+                settle(claim, &mut header, dice);
+            }
+            (Claim::Records(claim), _) => {
+                forge_batch(claim, None, dice, network);
+                settle(claim, &mut header, dice);
+            }
+            (Claim::Upstream(claim), twin) => {
+                let twin = if let Claim::Upstream(twin) = twin { Some(*twin) } else { None };
+                forge_upstream(claim, twin, dice, network);
+                if dice.odds(1, 3) {
+                    settle(&claim.records, &mut header, dice);
+                }
+            }
+            (Claim::Consistency(claim), _) => {
+                let signed = dice.odds(3, 4);
+                let old = &mut claim.header;
+                match dice.below(11) {
+                    0 => old.height = Height(dice.below(10)),
+                    1 => old.time = old.time.plus(dice.below(20_000)),
+                    2 => old.log_size = dice.below(40),
+                    3 => old.log_root = hash(dice),
+                    4 => old.chain = *pick(dice, self.networks).root.chain(),
+                    5 => old.committee = hash(dice),
+                    6 => drop(claim.path.pop().is_some()),
+                    7 => claim.path.push(hash(dice)),
+                    8 => claim
+                        .path
+                        .iter_mut()
+                        .for_each(|node| node.0[3] ^= u8::from(dice.odds(1, 2))),
+                    9 => old.version = 2,
+                    _ => {}
+                }
+                if signed {
+                    claim.certificate = network.certify(&claim.header, dice);
+                }
+            }
+            (Claim::Fork(claim), _) => {
+                match dice.below(6) {
+                    0 => claim.header.height = Height(dice.below(10)),
+                    1 => claim.header = proof.header,
+                    2 => claim.header.committee = hash(dice),
+                    3 => claim.header.chain = *pick(dice, self.networks).root.chain(),
+                    4 => claim.header.version = 2,
+                    _ => {}
+                }
+                if dice.odds(3, 4) {
+                    claim.certificate = network.certify(&claim.header, dice);
+                }
+            }
+            (Claim::Votes(claim), _) => match dice.below(6) {
+                0 => claim.seat = small(dice, 9).into(),
+                1 => claim.height = Height(dice.below(12)),
+                2 => claim.round = Round(small(dice, 4).into()),
+                3 => claim.signatures = (claim.signatures.1, claim.signatures.0),
+                4 => claim.signatures.1 = claim.signatures.0,
+                _ => {}
+            },
+            (claim @ (Claim::Record(_) | Claim::Status(_) | Claim::Block), twin) => *claim = twin,
+        }
+        if header != proof.header {
+            proof.handover.clear();
+            proof.header = header;
+            proof.header.committee = *network.root.digest();
+            proof.certificate = network.certify(&proof.header, dice);
+        }
+        proof
+    }
+
+    /// Changes of the committee, sound or not.
+    fn handover(&mut self, network: &'a Network) -> Proof {
+        let changes = 1 + small(&mut self.dice, 4);
+        let committees = network.committees(changes);
+        let base = if self.dice.odds(1, 2) { self.later(network) } else { self.honest(network) };
+        let mut proof = tests::moved(Proof { handover: Vec::new(), ..base }, &committees);
+        let dice = &mut self.dice;
+        let at = dice.below_usize(proof.handover.len());
+        let signers: Vec<SecretKey> = committees[at].clone();
+        let resign = |hop: &mut proof::Hop, count: usize| {
+            let secrets: Vec<_> = (0..).zip(signers.iter().take(count).cloned()).collect();
+            hop.certificate = tests::certify(&hop.header, network.root.chain(), &secrets);
+        };
+        let quorum = network.root.committee().quorum();
+        let again = proof.handover[at].clone();
+        let hop = &mut proof.handover[at];
+        match dice.below(18) {
+            0 => drop(proof.handover.remove(at)),
+            1 => proof.handover.insert(at, again),
+            2 => proof.handover.swap(0, at),
+            3 => hop.committee.swap(0, 1),
+            4 => hop.committee.truncate(usize::from(small(dice, 5))),
+            5 => hop.committee[1].key = hop.committee[0].key,
+            6 => resign(hop, quorum + 1),
+            7 => resign(hop, quorum - 1),
+            8 => {
+                hop.header.next_committee = hop.header.committee;
+                resign(hop, quorum);
+            }
+            9 => {
+                hop.header.committee = hash(dice);
+                resign(hop, quorum);
+            }
+            10 => {
+                hop.header.height = Height(dice.below(14));
+                resign(hop, quorum);
+            }
+            11 => {
+                hop.header.version = 2;
+                resign(hop, quorum);
+            }
+            12 => {
+                hop.header.chain = *pick(dice, self.networks).root.chain();
+                resign(hop, quorum);
+            }
+            13 => hop.certificate.block = BlockId(hash(dice)),
+            14 => hop.certificate.round = Round(9),
+            // The last committee is replaced by the first, whose seats were given away.
+            15 => proof.certificate = network.certify(&proof.header, dice),
+            16 => {
+                proof.handover.clear();
+                proof.certificate = network.certify(&proof.header, dice);
+            }
+            _ => {}
+        }
+        proof
+    }
+
+    /// A file of the first format, of kinds that it had or had not.
+    fn first_format(&mut self, network: &'a Network) -> Vec<u8> {
+        let proof = if self.dice.odds(1, 6) { self.later(network) } else { self.honest(network) };
+        let Proof { chain, header, certificate, claims, .. } = &proof;
+        let body = codec::encode(&(chain, header, certificate, claims));
+        let mut bytes = [&proof::MAGIC[..], &1u16.to_le_bytes(), &body, &[0; 8]].concat();
+        seal(&mut bytes);
+        bytes
+    }
+
     /// One to three bytes changed.
     fn bytes(&mut self, network: &'a Network, sealed: bool) -> Vec<u8> {
-        let mut bytes = encode(&self.honest(network));
+        let honest = if self.dice.odds(1, 3) { self.later(network) } else { self.honest(network) };
+        let mut bytes = encode(&honest);
         for _ in 0..=self.dice.below(3) / 2 {
             // Half of them where the frame and the first fields are not, which are large.
             let from = if self.dice.odds(1, 8) { 0 } else { 10 };
@@ -742,7 +1106,10 @@ impl<'a> Forger<'a> {
             _ => network.organisation(agency, small(dice, 2)),
         };
         let count = 1 + dice.below_usize(4);
-        let acts: Vec<Operation> = (0..count).map(|_| operation(dice)).collect();
+        let govern = dice.odds(1, 2);
+        let acts: Vec<Operation> = (0..count)
+            .map(|_| if govern { operation_of(Family::Authority, dice) } else { operation(dice) })
+            .collect();
         let mut tx = network.sign(agency, &signer, dice.below(1000), acts);
         let at = dice.below_usize(count);
         if dice.odds(1, 12) {
@@ -908,6 +1275,121 @@ impl<'a> Forger<'a> {
     }
 }
 
+/// Something of a batch changed.
+fn forge_batch(
+    claim: &mut RecordsClaim,
+    twin: Option<RecordsClaim>,
+    dice: &mut Dice,
+    network: &Network,
+) {
+    let at = dice.below_usize(claim.records.len());
+    let of = dice.below_usize(claim.transactions.len());
+    let record = &mut claim.records[at];
+    let transaction = &mut claim.transactions[of];
+    match dice.below(20) {
+        0 => record.position = dice.below(60),
+        1 => record.index = *pick(dice, &[0, 1, 2, 7, u32::MAX]),
+        2 => record.transaction = *pick(dice, &[0, 1, 2, u32::MAX]),
+        3 => record.operation = operation(dice),
+        4 => drop(claim.records.remove(at)),
+        5 => claim.records.swap(0, at),
+        6 => claim.transactions.swap(0, of),
+        7 => drop(claim.transactions.remove(of)),
+        8 => {
+            let again = claim.transactions[of].clone();
+            claim.transactions.push(again);
+        }
+        9 => transaction.height = Height(dice.below(12)),
+        10 => transaction.time = Timestamp(transaction.time.0 + dice.below(3000)),
+        11 => drop(transaction.operation_nodes.pop().is_some()),
+        12 => transaction.operation_nodes.push(hash(dice)),
+        13 => drop(claim.log_nodes.pop().is_some()),
+        14 => claim.log_nodes.push(hash(dice)),
+        15 => claim.log_nodes.iter_mut().for_each(|node| node.0[7] ^= u8::from(dice.odds(1, 3))),
+        16 => {
+            let tx = &mut transaction.header;
+            match dice.below(5) {
+                0 => tx.version = 2,
+                1 => tx.agency = AgencyCode::new(word(dice, &CODES)).expect("the code is sound"),
+                2 => tx.count = *pick(dice, &[0, 1, 3, u32::MAX]),
+                3 => tx.valid_until = Height(dice.below(9)),
+                _ => tx.nonce += 1,
+            }
+            let signer = network.organisation(small(dice, 4), small(dice, 2));
+            tx.key = signer.public();
+            transaction.signature =
+                signer.sign(Domain::Transaction, &tx.chain, &codec::encode(&*tx));
+        }
+        17 => transaction.header.chain.0 = hash(dice),
+        18 => {
+            if let Some(twin) = twin {
+                claim.records = twin.records;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Makes a header fit the batch, now and then, as far as the batch can be fitted.
+fn settle(claim: &RecordsClaim, header: &mut Header, dice: &mut Dice) {
+    if dice.odds(1, 2) {
+        return;
+    }
+    let leaves: Vec<(u64, Hash)> = claim
+        .records
+        .iter()
+        .filter_map(|record| {
+            let shared = claim.transactions.get(usize::try_from(record.transaction).ok()?)?;
+            let entry = Entry {
+                position: record.position,
+                height: shared.height,
+                time: shared.time,
+                tx: shared.header.id(),
+                index: record.index,
+                record: record.operation.record(&shared.header.agency),
+            };
+            Some((record.position, entry.leaf()))
+        })
+        .collect();
+    if let Ok(root) =
+        proof::many::climb::<merkle::Rfc6962>(&leaves, header.log_size, &claim.log_nodes)
+    {
+        header.log_root = root;
+    }
+}
+
+/// Something of an upstream changed.
+fn forge_upstream(
+    claim: &mut UpstreamClaim,
+    twin: Option<UpstreamClaim>,
+    dice: &mut Dice,
+    network: &Network,
+) {
+    let at = dice.below_usize(claim.lots.len());
+    match dice.below(12) {
+        0 => drop(claim.lots.remove(at)),
+        1 => claim.lots.swap(0, at),
+        2 => claim.lot = text(word(dice, &LOTS)),
+        3 => drop(claim.lots[at].history.pop().is_some()),
+        4 => claim.lots[at].state.version += 1,
+        5 => claim.lots[at].siblings.push(hash(dice)),
+        6 => claim.lots[at].siblings = vec![hash(dice); 257],
+        7 => {
+            let again = claim.lots[at].clone();
+            claim.lots.push(again);
+        }
+        8 => claim.lots[at].state.subject = "licence:licence-1".parse().expect("a subject"),
+        9 => {
+            if let Some(twin) = twin {
+                claim.lots.extend(twin.lots);
+                claim.lots.sort_by(|a, b| a.state.subject.id.cmp(&b.state.subject.id));
+                claim.lots.dedup();
+            }
+        }
+        _ => forge_batch(&mut claim.records, None, dice, network),
+    }
+}
+
 /// Fields of a state and its history changed.
 fn alter(claim: &mut StatusClaim, dice: &mut Dice) {
     if claim.state.is_none() {
@@ -918,6 +1400,15 @@ fn alter(claim: &mut StatusClaim, dice: &mut Dice) {
     }
     let Some(state) = &mut claim.state else { return };
     let Some(history) = &mut claim.history else { return };
+    if history.is_empty() {
+        // What genesis put there has no record; one is made up, or said to be somewhere.
+        if dice.odds(1, 2) {
+            state.latest = dice.below(2);
+            return;
+        }
+        let record = RecordId(hash(dice));
+        history.push(Link { position: dice.below(9), record, part: Part::Target });
+    }
     match dice.below(16) {
         0 => drop(history.pop()),
         1 => {

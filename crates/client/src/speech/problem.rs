@@ -4,7 +4,7 @@ use crate::{
     layout::count,
     speech::{Lang, clean, say, thing},
 };
-use proof::ProofError;
+use proof::{BatchError, EquivocationError, HandoverError, ProofError, UpstreamError};
 use types::CertificateError;
 
 /// What is wrong.
@@ -15,8 +15,8 @@ pub(super) fn text(lang: Lang, error: &ProofError) -> String {
             // The word is the proof crate's, and English; the number is what matters.
             say!(
                 lang,
-                "{what} format {found}; this verifier knows {known}",
-                "格式版本为 {found}，本程序只认识版本 {known}"
+                "{what} format {found}; this verifier knows formats up to {known}",
+                "格式版本为 {found}，本程序最高支持版本 {known}"
             )
         }
         ProofError::TooLong { found } => {
@@ -55,6 +55,54 @@ pub(super) fn text(lang: Lang, error: &ProofError) -> String {
                 "声明数量为 {found}，不在允许范围内"
             )
         }
+        ProofError::Hops { found } => say!(
+            lang,
+            "{found} changes of the committee, more than one file may carry",
+            "含 {found} 次委员会更替，超出单个文件的上限"
+        ),
+        ProofError::Links { found } => say!(
+            lang,
+            "{found} links of histories, more than one file may list",
+            "含 {found} 条历史链接，超出单个文件的上限"
+        ),
+        ProofError::Signatures { found } => say!(
+            lang,
+            "{found} signatures, more than one file may ask to be checked",
+            "含 {found} 个签名，超出单个文件的上限"
+        ),
+        ProofError::Handover(why) => handover(lang, why),
+        ProofError::Fork { height, found, yours } => {
+            let (height, found, yours) = (count(height.0), found.0.short(), yours.0.short());
+            say!(
+                lang,
+                "block {height} of this file is {found}, the one you saved is {yours}, and the validators certified both",
+                "本文件的区块 {height} 为 {found}，您保存的为 {yours}，而验证节点对两者都签了名"
+            )
+        }
+        ProofError::Contradiction { height, yours } => {
+            let (height, yours) = (count(height.0), count(yours.0));
+            say!(
+                lang,
+                "block {height} was certified, but cannot stand in one chain with block {yours}, which you saved",
+                "区块 {height} 经过签署，却不可能与您保存的区块 {yours} 同在一条链上"
+            )
+        }
+        ProofError::Batch(why) => batch(lang, why),
+        ProofError::Consistency(_) => say!(
+            lang,
+            "the earlier log does not begin the later one: records were changed, removed or moved",
+            "较早的日志并非较晚日志的开头：有记录被改动、删除或移位"
+        ),
+        ProofError::ConsistencyOrder { found, limit } => {
+            let (found, limit) = (count(found.0), count(limit.0));
+            say!(
+                lang,
+                "block {found} is said to be before block {limit}, and is not",
+                "区块 {found} 被称早于区块 {limit}，实则不然"
+            )
+        }
+        ProofError::Equivocation(why) => equivocation(lang, why),
+        ProofError::Upstream(why) => upstream(lang, why),
         ProofError::Seal => {
             say!(lang, "the file was changed after it was made", "文件在生成之后被改动过")
         }
@@ -218,6 +266,137 @@ pub(super) fn text(lang: Lang, error: &ProofError) -> String {
     }
 }
 
+fn handover(lang: Lang, error: &HandoverError) -> String {
+    match error {
+        HandoverError::Order { found, limit } => {
+            let (found, limit) = (count(found.0), count(limit.0));
+            say!(
+                lang,
+                "the change of the committee at block {found} does not stand before block {limit}",
+                "区块 {found} 的委员会更替不在区块 {limit} 之前"
+            )
+        }
+        HandoverError::Same { height } => {
+            let height = count(height.0);
+            say!(
+                lang,
+                "block {height} changes nothing of the committee",
+                "区块 {height} 并未更替委员会"
+            )
+        }
+        HandoverError::Committee { found, wanted } => {
+            let (found, wanted) = (found.short(), wanted.short());
+            say!(
+                lang,
+                "the new committee shown is {found}, the validators handed over to {wanted}",
+                "所示新委员会为 {found}，而验证节点移交给 {wanted}"
+            )
+        }
+        HandoverError::Seats(_) => {
+            say!(lang, "the new committee shown is none", "所示新委员会不成立")
+        }
+        HandoverError::Excess { found, wanted } => say!(
+            lang,
+            "a change of the committee with {found} signatures, where it has exactly {wanted}",
+            "委员会更替带有 {found} 个签名，应恰为 {wanted} 个"
+        ),
+    }
+}
+
+fn batch(lang: Lang, error: &BatchError) -> String {
+    match error {
+        BatchError::Size { found } => say!(
+            lang,
+            "a batch of {found} records, which is none or too many",
+            "一批 {found} 条记录，不在允许范围内"
+        ),
+        BatchError::Order { position } => {
+            let position = count(*position);
+            say!(
+                lang,
+                "the record at position {position} does not stand in order in the batch",
+                "批中位置 {position} 的记录次序不对"
+            )
+        }
+        BatchError::Unused { index } => say!(
+            lang,
+            "transaction {index} of the batch carries none of its records",
+            "批中第 {index} 笔交易没有对应的记录"
+        ),
+    }
+}
+
+fn equivocation(lang: Lang, error: &EquivocationError) -> String {
+    match error {
+        EquivocationError::Height { found, wanted } => {
+            let (found, wanted) = (count(found.0), count(wanted.0));
+            say!(
+                lang,
+                "a block of height {found} does not contradict one of height {wanted}",
+                "高度 {found} 的区块与高度 {wanted} 的区块并不矛盾"
+            )
+        }
+        EquivocationError::Same => say!(
+            lang,
+            "the same thing was said twice, or the two are not in order",
+            "两次表示相同，或次序不对"
+        ),
+        EquivocationError::Later { found, limit } => {
+            let (found, limit) = (count(found.0), count(limit.0));
+            say!(
+                lang,
+                "it was said at block {found}, later than the file's block {limit}",
+                "其高度 {found} 晚于文件的区块 {limit}"
+            )
+        }
+        EquivocationError::Seat { seat } => {
+            say!(lang, "there was no validator {seat} at that block", "当时没有验证节点 {seat}")
+        }
+    }
+}
+
+fn upstream(lang: Lang, error: &UpstreamError) -> String {
+    match error {
+        UpstreamError::Size { found } => {
+            say!(lang, "{found} lots, which is none or too many", "{found} 个批次，不在允许范围内")
+        }
+        UpstreamError::Order { lot } => say!(
+            lang,
+            "lot {lot} does not stand in order, or is not a lot",
+            "批次 {lot} 次序不对，或不是批次"
+        ),
+        UpstreamError::Record { lot, position } => {
+            let position = count(*position);
+            say!(
+                lang,
+                "the record at position {position} of the history of lot {lot} is not in the file",
+                "批次 {lot} 历史中位置 {position} 的记录不在文件中"
+            )
+        }
+        UpstreamError::Missing { lot } => {
+            say!(lang, "lot {lot} is upstream and was left out", "批次 {lot} 属于上游却被遗漏")
+        }
+        UpstreamError::Extra { lot } => {
+            say!(
+                lang,
+                "lot {lot} is in the file and not upstream",
+                "批次 {lot} 在文件中却不属于上游"
+            )
+        }
+        UpstreamError::ExtraRecord { position } => {
+            let position = count(*position);
+            say!(
+                lang,
+                "the record at position {position} is of none of the lots",
+                "位置 {position} 的记录不属于任何所列批次"
+            )
+        }
+        UpstreamError::Depth => {
+            say!(lang, "the way upstream is longer than may be", "上游层级超出上限")
+        }
+    }
+}
+
 fn certificate(lang: Lang, error: &CertificateError) -> String {
     match error {
         CertificateError::Order { seat } => say!(
@@ -261,7 +440,10 @@ pub(super) fn advice(lang: Lang, error: &ProofError, file: &str) -> String {
         | ProofError::NotCanonical
         | ProofError::Armor { .. }
         | ProofError::Checksum
-        | ProofError::Claims { .. } => say!(
+        | ProofError::Claims { .. }
+        | ProofError::Hops { .. }
+        | ProofError::Links { .. }
+        | ProofError::Signatures { .. } => say!(
             lang,
             "{file} cannot be checked: {what}. Ask the holder for the file again; nothing was proven or disproven.",
             "无法核验 {file}：{what}。请向持有人重新索取文件；既未证实也未证伪。"
@@ -284,7 +466,19 @@ pub(super) fn advice(lang: Lang, error: &ProofError, file: &str) -> String {
              for the file as it was handed out.",
             "{file} 在生成之后被改动过，尽管其中尚存的内容未见不实。请勿采信，并向持有人索取原始证明文件。"
         ),
-        ProofError::Header
+        ProofError::Fork { .. } | ProofError::Contradiction { .. } => say!(
+            lang,
+            "The validators certified two histories. Rely on neither, keep both files, and tell your agency at once: this is \
+             evidence against more than a third of the validators, or of stolen keys.",
+            "验证节点签署了两种历史。两者都不可采信；请保存两份文件并立即报告本单位：这说明超过三分之一的验证节点违规，或密钥被盗。"
+        ),
+        ProofError::Handover(_)
+        | ProofError::Batch(_)
+        | ProofError::Consistency(_)
+        | ProofError::ConsistencyOrder { .. }
+        | ProofError::Equivocation(_)
+        | ProofError::Upstream(_)
+        | ProofError::Header
         | ProofError::Certificate(_)
         | ProofError::Signature { .. }
         | ProofError::PathLength { .. }

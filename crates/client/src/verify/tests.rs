@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::fixture::{Folder, HOME, Ledger, document, genesis};
-use std::path::PathBuf;
 
 /// Checks files and gives the answer, and what is said, hashes masked.
 struct Desk {
@@ -22,6 +21,9 @@ impl Desk {
             proof: self.folder.write("licence.proof", proof),
             trust_root: Some(self.root.clone()),
             document: document.map(|bytes| self.folder.write("licence.json", bytes)),
+            report: None,
+            explain: false,
+            evidence: None,
             json: false,
             quiet: false,
         })
@@ -47,10 +49,10 @@ impl Desk {
             let said = mask(&speech::report(lang, &report, false));
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join(format!("src/speech/golden/{case}.{name}.txt"));
-            let golden = std::fs::read_to_string(&path).unwrap_or_default();
+            let golden = fs::read_to_string(&path).unwrap_or_default();
             if golden != said {
                 let seen = std::env::temp_dir().join(format!("{case}.{name}.txt"));
-                std::fs::write(&seen, &said).unwrap();
+                fs::write(&seen, &said).unwrap();
                 panic!("{} says otherwise; now it is {}:\n{said}", path.display(), seen.display());
             }
         }
@@ -151,6 +153,9 @@ fn what_cannot_be_checked_is_neither_proven_nor_disproven() {
             proof,
             trust_root: root,
             document: None,
+            report: None,
+            explain: false,
+            evidence: None,
             json: false,
             quiet: false,
         });
@@ -183,4 +188,69 @@ fn programs_get_the_same_answer_as_people() {
     );
     assert_eq!(refused["steps"][0]["outcome"], "failed");
     assert_eq!(refused["claims"], json!([]));
+}
+
+/// Whether a value is of the shape that a schema asks for: the few words of JSON Schema that ours uses.
+fn fits(schema: &Value, value: &Value, root: &Value) -> bool {
+    if let Some(Value::String(name)) = schema.get("$ref") {
+        let name = name.strip_prefix("#/$defs/").expect("a definition of ours");
+        return fits(&root["$defs"][name], value, root);
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let typed = match schema["type"].as_array() {
+        Some(names) => names.iter().any(|name| name == kind),
+        None => schema["type"] == kind,
+    };
+    let listed = schema.get("enum").is_none_or(|all| all.as_array().unwrap().contains(value));
+    let inside = match value {
+        Value::Array(items) => items.iter().all(|item| fits(&schema["items"], item, root)),
+        Value::Object(fields) => {
+            let known = schema["properties"].as_object().unwrap();
+            let required = schema["required"].as_array().unwrap();
+            required.iter().all(|name| fields.contains_key(name.as_str().unwrap()))
+                && fields.iter().all(|(name, field)| {
+                    known.get(name).is_some_and(|schema| fits(schema, field, root))
+                })
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    };
+    typed && listed && inside
+}
+
+#[test]
+fn every_answer_for_programs_is_of_the_published_shape_and_every_page_says_the_same() {
+    let schema: Value = serde_json::from_str(include_str!("../../verify.schema.json")).unwrap();
+    let desk = Desk::new("schema");
+    let (record, status) = (proof::encode(&home().record()), proof::encode(&home().status()));
+    let foreign = proof::encode(&Ledger::new(&genesis(60), 60, &[0, 1, 2, 3]).record());
+    let reports = [
+        desk.report(&record, Some(document())),
+        desk.report(&record, Some(b"<script>")),
+        desk.report(&status, None),
+        desk.report(&status, Some(document())),
+        desk.report(&foreign, None),
+        desk.report(b"%PDF", None),
+    ];
+    for report in &reports {
+        for lang in [Lang::En, Lang::Zh] {
+            let answer = report.json(lang);
+            assert!(fits(&schema, &answer, &schema), "{answer}");
+            let page = page::html(lang, report);
+            let (word, _) = speech::answer(lang, report.answer());
+            assert!(page.contains(&format!(">{word}</h1>")), "{page}");
+            assert!(report.code().is_none_or(|code| page.contains(code)), "{page}");
+            assert_eq!(page.matches("<tr ").count(), speech::steps(lang, report).len());
+            assert!(!page.contains("<script") && !page.contains("http://"), "{page}");
+        }
+    }
+    let mut wrong = reports[0].json(Lang::En);
+    wrong["result"] = "valid".into();
+    assert!(!fits(&schema, &wrong, &schema), "the shape is asked for");
 }
