@@ -124,6 +124,9 @@ pub fn by_document(state: &impl State, document: &Digest, limit: usize) -> Vec<u
 }
 
 /// The committee that decides a height, if a block of the ledger says so.
+///
+/// # Panics
+/// When the state holds what no commit wrote.
 #[must_use]
 pub fn committee(state: &impl State, height: Height) -> Option<Committee> {
     let all = state.scan(Column::Committees, &[], &[], COMMITTEES_MAX);

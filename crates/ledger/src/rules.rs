@@ -239,9 +239,10 @@ impl Rules {
         if !standing.facts.may_sign(&key, next) {
             return Err(Rejection::KeyTerm { key, agency: owner, height: next });
         }
-        match standing.status {
-            Status::Active => Ok(owner),
-            status => Err(Rejection::Inactive { agency: owner, status }),
+        if standing.status == Status::Active {
+            Ok(owner)
+        } else {
+            Err(Rejection::Inactive { agency: owner, status: standing.status })
         }
     }
 
