@@ -151,7 +151,7 @@ async fn what_was_accepted_and_expired_while_its_node_was_dead_is_told_as_expire
     let deadline = Height(height.0 + 4);
     let tx = signer.sign(chain, deadline, vec![licence("too late")]).unwrap();
     let id = tx.id();
-    accepted(&network, 4, &[tx.clone()]).await;
+    accepted(&network, 4, std::slice::from_ref(&tx)).await;
     network.testnet(&["kill", "v4"]);
     for name in ["v1", "v2", "v3"] {
         network.testnet(&["start", name]);

@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tests::{Network, program, program::Ran, say};
 use types::{AgencyCode, Height, PublicKey};
@@ -145,7 +145,7 @@ fn fifth(net: &Network) -> (PathBuf, Value, Value) {
 }
 
 async fn within(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     while !done().await {
         assert!(began.elapsed() < Duration::from_secs(90), "{what}");
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -284,7 +284,6 @@ fn an_agency_is_enrolled_granted_suspended_reinstated_and_dissolved() {
     // The grant runs out by itself, by the time of the block before.
     chain.tip.time = now.plus(3_600_000);
     assert_eq!(chain.rules.authority().roles(&five, chain.tip.moment()).count(), 0);
-    let mut chain = chain;
     chain.tip = tip(&chain.rules, &chain.state);
     chain.change(Change::Revoke { agency: five, number: 0 }).unwrap();
     assert_eq!(chain.issue(five, &key, "1A"), Err("E-AUTH-ROLE"));

@@ -502,7 +502,7 @@ pub(crate) mod tests {
             look(&bytes, &format!("record {frame}, zeros"));
         }
         // The tail again, behind itself, once and as often as there is room: it counts where it was written, once.
-        let mut bytes = whole.clone();
+        let mut bytes = whole;
         let (from, to) = (places[last], places[last + 1]);
         for at in (to..bytes.len() - (to - from)).step_by(PAGE_BYTES) {
             bytes.copy_within(from..to, at);

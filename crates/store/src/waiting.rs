@@ -469,7 +469,7 @@ mod tests {
             }
         }
         // The pages of a frame may reach the disk in any order.
-        let mut pages = bytes.clone();
+        let mut pages = bytes;
         pages[third..third + PAGE_BYTES].fill(0);
         assert_eq!(recall(&pages, salt), Recalled { entries: before, damaged: 0 });
     }
