@@ -1,7 +1,7 @@
 //! A validator's directory: what is in it, and how it is read.
 
 use crate::signstate::SignState;
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use client::api::KeyFile;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -95,20 +95,17 @@ impl Home {
         let genesis = read_genesis(&config.genesis)?;
         let consensus = read_key(&config.consensus_key, "consensus")?;
         let transport = read_key(&config.transport_key, "transport")?;
-        let seat = genesis.validators.iter().find(|seat| seat.consensus_key == consensus.public());
-        let Some(seat) = seat else {
-            bail!(
-                "the consensus key {} has no seat in {}; is this the key that was enrolled?",
-                consensus.public(),
-                config.genesis.display()
-            )
-        };
-        ensure!(
-            seat.transport_key == transport.public(),
-            "the transport key {} is not the one enrolled for this seat, {}",
-            transport.public(),
-            seat.transport_key
-        );
+        // A key without a seat in genesis may have been given one since: the ledger says so, once it is here.
+        if let Some(seat) =
+            genesis.validators.iter().find(|seat| seat.consensus_key == consensus.public())
+        {
+            ensure!(
+                seat.transport_key == transport.public(),
+                "the transport key {} is not the one enrolled for this seat, {}",
+                transport.public(),
+                seat.transport_key
+            );
+        }
         Ok(Self { config, genesis, consensus, transport })
     }
 }

@@ -107,6 +107,13 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     let evidence = Records::open(&config.data, &chain, committee)?;
     let seat = rules.committee().index_of(&consensus.public());
     let public = consensus.public();
+    if seat.is_none() {
+        tracing::warn!(
+            key = %public,
+            "this consensus key has no seat in the committee of the next block: following what neighbours tell, and \
+             voting from the height at which the chain gives it a seat"
+        );
+    }
     tracing::info!(
         chain = %chain.0.short(),
         network = %genesis.name,
