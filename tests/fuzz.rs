@@ -17,11 +17,10 @@
 )]
 
 use consensus::{Evidence, Signed, Timer, TimerKind};
-use ledger::{Column, Memory, PoolLimits, Rules, State, query};
+use ledger::{PoolLimits, Rules, SharedMemory, query};
 use node::{evidence::Records, signstate::SignState};
 use replica::{Effect, Event, Received, Replica, Ticket, Voter, Wake, receive};
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, BTreeSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
@@ -177,30 +176,11 @@ fn spelled<T: Wire + PartialEq + core::fmt::Debug>(bytes: &[u8]) -> String {
     }
 }
 
-#[derive(Clone, Debug, Default)]
-struct Disk(Rc<RefCell<Memory>>);
-
-impl State for Disk {
-    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
-        self.0.borrow().get(column, key)
-    }
-
-    fn scan(
-        &self,
-        column: Column,
-        prefix: &[u8],
-        from: &[u8],
-        limit: usize,
-    ) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.0.borrow().scan(column, prefix, from, limit)
-    }
-}
-
 /// Four replicas in memory, which hear one another at once; what they say is kept, as the corpus.
 struct Town {
     chain: Chain,
-    replicas: Vec<Replica<Disk>>,
-    disks: Vec<Disk>,
+    replicas: Vec<Replica<SharedMemory>>,
+    disks: Vec<SharedMemory>,
     journals: Vec<Vec<Vec<u8>>>,
     /// Of earlier heights, too.
     journalled: Vec<Vec<u8>>,
@@ -225,10 +205,10 @@ fn seat(n: usize) -> u8 {
 fn restored(
     chain: &Chain,
     n: usize,
-    disk: &Disk,
+    disk: &SharedMemory,
     journal: &[Vec<u8>],
     signed: Option<Signed>,
-) -> Result<(Replica<Disk>, Vec<Effect>), consensus::Stuck> {
+) -> Result<(Replica<SharedMemory>, Vec<Effect>), consensus::Stuck> {
     let voter = Voter { signed, ..Voter::new(chain.seat(seat(n))) };
     let limits = PoolLimits::default();
     Replica::restore(chain.genesis(), voter, disk.clone(), journal, Timestamp(start()), limits)
@@ -241,7 +221,7 @@ impl Town {
         let mut town = Self {
             chain,
             replicas: Vec::new(),
-            disks: vec![Disk::default(); 4].iter().map(|_| Disk::default()).collect(),
+            disks: (0..4).map(|_| SharedMemory::default()).collect(),
             journals: vec![Vec::new(); 4],
             journalled: Vec::new(),
             alarms: vec![BTreeMap::new(); 4],
@@ -317,7 +297,7 @@ impl Town {
                 self.journalled.extend(entries.iter().cloned());
                 self.journals[n].extend(entries.iter().cloned());
             } else if let Effect::Commit(commit) = &effect {
-                self.disks[n].0.borrow_mut().write(commit.writes());
+                self.disks[n].write(commit.writes());
                 self.journals[n].clear();
                 self.step(n, Event::Committed(commit.certified().height()));
             } else if let Effect::Send(to, channel, bytes) = &effect {
@@ -377,7 +357,7 @@ fn a_journal_on_a_disk_that_lies() {
     let town = Town::new();
     // Every journal there was, of any height, one record of it changed, over the state before it and after it.
     let journalled = town.journalled.clone();
-    for disk in [&Disk::default(), &town.disks[0]] {
+    for disk in [&SharedMemory::default(), &town.disks[0]] {
         fuzz("journal", journalled.clone(), |bytes| {
             for others in [&journalled[..0], &journalled[..journalled.len().min(30)]] {
                 let mut journal = others.to_vec();
@@ -686,9 +666,9 @@ struct Victim<'a> {
     town: &'a Town,
     frames: &'a [(Channel, Vec<u8>)],
     blocks: &'a [(Block, Certificate)],
-    disk: Disk,
+    disk: SharedMemory,
     journal: Vec<Vec<u8>>,
-    replica: Replica<Disk>,
+    replica: Replica<SharedMemory>,
     signed: BTreeMap<(Height, Round, u8), Option<BlockId>>,
     last: Option<Signed>,
     journalled: BTreeSet<Vec<u8>>,
@@ -703,7 +683,7 @@ impl<'a> Victim<'a> {
         frames: &'a [(Channel, Vec<u8>)],
         blocks: &'a [(Block, Certificate)],
     ) -> Self {
-        let disk = Disk::default();
+        let disk = SharedMemory::default();
         let (replica, effects) = restored(&town.chain, 0, &disk, &[], None).unwrap();
         let mut victim = Self {
             town,
@@ -755,7 +735,7 @@ impl<'a> Victim<'a> {
             } else if let Effect::Commit(commit) = effect {
                 let height = commit.certified().height();
                 assert_eq!(query::height(&self.disk).next(), height);
-                self.disk.0.borrow_mut().write(commit.writes());
+                self.disk.write(commit.writes());
                 self.journal.clear();
                 if !self.step(Event::Committed(height)) {
                     return false;

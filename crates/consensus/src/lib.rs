@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 use types::{
     BlockId, Certificate, ChainId, Committee, Height, Round, SecretKey, Signature,
     codec::Wire,
-    vote::{Message, Proposal, Vote},
+    vote::{Message, Proposal, Step, Vote},
 };
 
 /// Who votes: the key, if this node has a seat, and the chain.
@@ -177,6 +177,29 @@ impl Entry {
         match self {
             Self::Message(message) => message.height(),
             Self::Judged { height, .. } | Self::Elapsed { height, .. } => *height,
+        }
+    }
+
+    /// What was signed, and in which seat, if this is a vote or a proposal.
+    #[must_use]
+    pub const fn signed(&self) -> Option<(u16, Signed)> {
+        match self {
+            Self::Message(Message::Vote(vote, signature)) => {
+                let Vote { height, round, step, block, seat } = *vote;
+                let step = match step {
+                    Step::Prevote => 1,
+                    Step::Precommit => 2,
+                };
+                Some((seat, Signed { height, round, step, block, signature: *signature }))
+            }
+            Self::Message(Message::Proposal(proposal, signature)) => {
+                let Proposal { height, round, block, seat, .. } = *proposal;
+                let (block, signature) = (Some(block), *signature);
+                Some((seat, Signed { height, round, step: 0, block, signature }))
+            }
+            Self::Message(Message::Polka { .. } | Message::RoundChange { .. })
+            | Self::Judged { .. }
+            | Self::Elapsed { .. } => None,
         }
     }
 }

@@ -312,11 +312,10 @@ fn sign_after_journal(actions: &mut [Action]) {
         .collect();
     for signed in signs {
         let remembers = |action: &Action| match action {
-            Action::Journal(Entry::Message(
-                Message::Vote(_, signature) | Message::Proposal(_, signature),
-            )) => *signature == signed.signature,
-            Action::Journal(_)
-            | Action::Sign(_)
+            Action::Journal(entry) => {
+                entry.signed().is_some_and(|(_, kept)| kept.signature == signed.signature)
+            }
+            Action::Sign(_)
             | Action::Broadcast(_)
             | Action::Set(_)
             | Action::Cancel(_)

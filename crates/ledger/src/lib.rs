@@ -24,7 +24,7 @@ pub use execute::{
 pub use pool::{Pool, PoolLimits};
 pub use rejection::{Misrule, Rejection};
 pub use rules::{Amended, Rules};
-pub use state::{Column, Commit, Memory, State, Write};
+pub use state::{Column, Commit, Memory, SharedMemory, State, Write};
 
 #[cfg(test)]
 mod govern_tests;

@@ -1,6 +1,6 @@
 //! Where the ledger's facts rest: columns of bytes, whoever keeps them.
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use types::Certified;
 
 /// The families of keys. Each is a column family of the store.
@@ -163,6 +163,33 @@ impl State for Memory {
             .take(limit)
             .map(|((_, key), value)| (key.clone(), value.clone()))
             .collect()
+    }
+}
+
+/// A state in memory that one reads while another writes it, as a replica and its disk do, on one thread.
+#[derive(Clone, Debug, Default)]
+pub struct SharedMemory(Rc<RefCell<Memory>>);
+
+impl SharedMemory {
+    /// Applies changes, for all who hold it.
+    pub fn write(&self, writes: &[Write]) {
+        self.0.borrow_mut().write(writes);
+    }
+}
+
+impl State for SharedMemory {
+    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
+        self.0.borrow().get(column, key)
+    }
+
+    fn scan(
+        &self,
+        column: Column,
+        prefix: &[u8],
+        from: &[u8],
+        limit: usize,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.0.borrow().scan(column, prefix, from, limit)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use super::*;
 use consensus::Signed;
-use ledger::{Column, Memory, query};
-use std::{cell::RefCell, rc::Rc};
+use ledger::{SharedMemory, query};
 use types::{
     Agency, AgencyCode, BlockId, Digest, Operation, Region, Role,
     agency::Level,
@@ -15,19 +14,6 @@ use types::{
 const CODE: &str = "11350000MXDEX0015L";
 const NODES: usize = 9;
 const LEAD: u32 = 4;
-
-#[derive(Clone, Debug, Default)]
-struct Disk(Rc<RefCell<Memory>>);
-
-impl State for Disk {
-    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
-        self.0.borrow().get(column, key)
-    }
-
-    fn scan(&self, c: Column, prefix: &[u8], from: &[u8], limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.0.borrow().scan(c, prefix, from, limit)
-    }
-}
 
 fn secret(kind: u8, n: usize) -> SecretKey {
     let mut seed = [kind; 32];
@@ -80,8 +66,8 @@ fn genesis() -> Genesis {
 
 #[derive(Default)]
 struct Node {
-    replica: Option<Replica<Disk>>,
-    disk: Disk,
+    replica: Option<Replica<SharedMemory>>,
+    disk: SharedMemory,
     journal: Vec<Vec<u8>>,
     signed: Option<Signed>,
     alarms: BTreeMap<Wake, u64>,
@@ -201,7 +187,7 @@ impl Hall {
                     let block = commit.certified().block();
                     let (height, id) = (block.header.height, block.id());
                     assert_eq!(*self.agreed.entry(height).or_insert(id), id, "a fork at {height}");
-                    self.nodes[n].disk.0.borrow_mut().write(commit.writes());
+                    self.nodes[n].disk.write(commit.writes());
                     self.nodes[n].journal.clear();
                     self.step(n, Event::Committed(height));
                 }

@@ -159,6 +159,20 @@ impl Voter {
         Self { secret, signed: None, floor: Height::GENESIS }
     }
 
+    /// What the journal says this key signed in `seat`, and its record does not know: a crash came between the two.
+    fn unrecorded(&self, seat: u16, journal: &[Entry]) -> Vec<Signed> {
+        let signed = journal.iter().filter_map(Entry::signed).filter(|(by, _)| *by == seat);
+        let mut last = self.signed.map(|signed| signed.place());
+        let mut unrecorded = Vec::new();
+        for (_, signed) in signed {
+            if last < Some(signed.place()) {
+                last = Some(signed.place());
+                unrecorded.push(signed);
+            }
+        }
+        unrecorded
+    }
+
     /// The first height it may vote at, over a ledger whose next height is `next` and a journal of that height.
     ///
     /// If the journal holds the last thing signed, nothing is lost and the height goes on. If not, the journal is older
@@ -166,14 +180,8 @@ impl Voter {
     fn vote_from(&self, next: Height, journal: &[Entry]) -> Height {
         let last = self.signed.map_or(Height::GENESIS, |signed| signed.height);
         let remembered = |signed: &Signed| {
-            journal.iter().any(|entry| match entry {
-                Entry::Message(Message::Vote(_, signature) | Message::Proposal(_, signature)) => {
-                    *signature == signed.signature
-                }
-                Entry::Message(Message::Polka { .. } | Message::RoundChange { .. })
-                | Entry::Judged { .. }
-                | Entry::Elapsed { .. } => false,
-            })
+            let mut known = journal.iter().filter_map(Entry::signed);
+            known.any(|(_, known)| known.signature == signed.signature)
         };
         let unknown =
             last > next || (last == next && !self.signed.as_ref().is_some_and(remembered));
@@ -296,9 +304,10 @@ impl<S: State> Replica<S> {
             }
         }
         let vote_from = voter.vote_from(height, &entries);
-        let secret = voter.secret;
-        let own = secret.public();
+        let own = voter.secret.public();
         let (seat, seats) = seating(&rules, &own);
+        let unrecorded = seat.map(|seat| voter.unrecorded(seat, &entries)).unwrap_or_default();
+        let secret = voter.secret;
         let start = Start { height, committee: rules.committee().clone() };
         if vote_from > height {
             tracing::warn!(%height, %vote_from, "this key may have signed what this node does not remember: following, not voting");
@@ -344,6 +353,8 @@ impl<S: State> Replica<S> {
         tracing::debug!(height = %height, entries = entries.len(), "restored");
         let mut effects =
             vec![Effect::Admit(replica.rules.peers()), Effect::Set(Wake::Status, STATUS_MS)];
+        // Before anything else: if the journal is lost next, the key's record alone must tell.
+        effects.extend(unrecorded.into_iter().map(Effect::Sign));
         replica.perform(now, actions, &mut effects)?;
         Ok((replica, effects))
     }

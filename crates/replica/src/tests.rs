@@ -10,9 +10,8 @@ mod clock;
 mod limits;
 mod liveness;
 
-use ledger::{Column, Memory, query};
+use ledger::{SharedMemory, query};
 use proptest::prelude::*;
-use std::{cell::RefCell, rc::Rc};
 use types::{
     Agency, AgencyCode, BlockId, ChainId, Digest, Operation, Region, Role, Signature,
     agency::Level,
@@ -24,25 +23,6 @@ use types::{
 const CODES: [&str; 4] =
     ["11350000MXDEX0015L", "11350000MXDEX0023F", "11350000MXDEX0031A", "11350000MXDEX004X2"];
 const IDLE_MS: u32 = 400;
-
-#[derive(Clone, Debug, Default)]
-struct Disk(Rc<RefCell<Memory>>);
-
-impl State for Disk {
-    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
-        self.0.borrow().get(column, key)
-    }
-
-    fn scan(
-        &self,
-        column: Column,
-        prefix: &[u8],
-        from: &[u8],
-        limit: usize,
-    ) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.0.borrow().scan(column, prefix, from, limit)
-    }
-}
 
 pub(crate) fn secret(kind: u8, n: usize) -> SecretKey {
     let mut seed = [kind; 32];
@@ -131,8 +111,8 @@ fn tx(chain: ChainId, n: u64, operations: Vec<Operation>) -> Transaction {
 }
 
 struct Node {
-    replica: Option<Replica<Disk>>,
-    disk: Disk,
+    replica: Option<Replica<SharedMemory>>,
+    disk: SharedMemory,
     journal: Vec<Vec<u8>>,
     signed: Option<Signed>,
     alarms: BTreeMap<Wake, u64>,
@@ -179,7 +159,7 @@ impl Town {
         let genesis = genesis();
         let node = || Node {
             replica: None,
-            disk: Disk::default(),
+            disk: SharedMemory::default(),
             journal: Vec::new(),
             signed: None,
             alarms: BTreeMap::new(),
@@ -309,7 +289,7 @@ impl Town {
                     assert_eq!(query::height(&self.nodes[n].disk).next(), height);
                     assert_eq!(*self.agreed.entry(height).or_insert(id), id, "a fork at {height}");
                     self.committed.entry(height).or_insert(self.now);
-                    self.nodes[n].disk.0.borrow_mut().write(commit.writes());
+                    self.nodes[n].disk.write(commit.writes());
                     self.nodes[n].journal.clear();
                     self.step(n, Event::Committed(height));
                 }
@@ -352,19 +332,17 @@ impl Town {
     }
 
     fn judge_speech(&mut self, from: usize, message: &Message) {
-        let (key, block, step, signature) = match message {
-            Message::Vote(vote, signature) => {
+        let (key, block, step) = match message {
+            Message::Vote(vote, _) => {
                 let key = (vote.seat, vote.step as u8, vote.height, vote.round);
-                (key, vote.block, 1 + vote.step as u8, signature)
+                (key, vote.block, 1 + vote.step as u8)
             }
-            Message::Proposal(p, signature) => {
-                ((p.seat, 2, p.height, p.round), Some(p.block), 0, signature)
-            }
+            Message::Proposal(p, _) => ((p.seat, 2, p.height, p.round), Some(p.block), 0),
             Message::Polka { .. } | Message::RoundChange { .. } => return,
         };
         let (seat, _, height, round) = key;
-        let last = self.nodes[from].signed.map(|signed| signed.place());
-        let remembered = last >= Some((height, round, step)) || self.is_journalled(from, signature);
+        let remembered =
+            self.nodes[from].signed.map(|signed| signed.place()) >= Some((height, round, step));
         assert!(usize::from(seat) != from || remembered, "node {from} speaks, and may forget it");
         assert_eq!(*self.spoken.entry(key).or_insert(block), block, "two words for {key:?}");
     }
@@ -646,7 +624,7 @@ fn what_is_of_another_chain_is_refused_at_the_door() {
 fn a_damaged_journal_stops_the_replica() {
     let town = Town::asleep();
     let restore = |journal: &[Vec<u8>]| {
-        let disk = Disk::default();
+        let disk = SharedMemory::default();
         let limits = PoolLimits::default();
         let voter = Voter::new(secret(1, 0));
         Replica::restore(&town.genesis, voter, disk, journal, town.clock(), limits).is_ok()

@@ -3,10 +3,10 @@
 //! The judge executes every block that is agreed on by itself, once, on a ledger of its own, and compares what each node
 //! writes with what it would write. It never asks a node what to believe.
 
-use crate::{Plan, clock, disk::Ledger};
+use crate::{Plan, clock};
 use consensus::{Entry, Evidence, Place, Signed};
 use core::fmt;
-use ledger::{Column, Commit, Memory, Rules, State as _, Tip, Write, prove, query};
+use ledger::{Column, Commit, Memory, Rules, SharedMemory, State as _, Tip, Write, prove, query};
 use replica::{Received, Status};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
@@ -150,7 +150,7 @@ impl Judge {
     pub(crate) fn commits(
         &mut self,
         node: usize,
-        before: &Ledger,
+        before: &SharedMemory,
         commit: &Commit,
         elapsed: u64,
     ) -> Result<(), Broken> {
@@ -230,7 +230,7 @@ impl Judge {
 
     /// A node wrote a block: what its ledger holds can be proven. The newest record everywhere, an old one and subjects at
     /// one node of each height: all ledgers are the same but for the certificates.
-    pub(crate) fn committed(&mut self, node: usize, ledger: &Ledger) -> Result<(), Broken> {
+    pub(crate) fn committed(&mut self, node: usize, ledger: &SharedMemory) -> Result<(), Broken> {
         let height = query::height(ledger);
         self.reached[node] = height;
         self.journalled[node].clear();
@@ -247,7 +247,7 @@ impl Judge {
     /// Proves records of a ledger, and their subjects if asked, in one proof, and verifies it.
     fn prove(
         &self,
-        ledger: &Ledger,
+        ledger: &SharedMemory,
         positions: impl Iterator<Item = u64>,
         subjects: bool,
     ) -> Result<(), Broken> {
@@ -279,7 +279,7 @@ impl Judge {
     }
 
     /// A node starts over a ledger.
-    pub(crate) fn starts(&mut self, node: usize, ledger: &Ledger) -> Result<(), Broken> {
+    pub(crate) fn starts(&mut self, node: usize, ledger: &SharedMemory) -> Result<(), Broken> {
         let (height, reached) = (query::height(ledger), self.reached[node]);
         self.heard.retain(|(who, _), _| *who != node);
         self.due.retain(|(who, ..)| *who != node);
@@ -427,7 +427,7 @@ impl Judge {
     pub(crate) fn inspects(
         &self,
         node: usize,
-        ledger: &Ledger,
+        ledger: &SharedMemory,
         every_record: bool,
     ) -> Result<(), Broken> {
         for (height, (id, _)) in (1..=query::height(ledger).0).zip(&self.writes) {

@@ -14,8 +14,7 @@
 //! Every effect is synced before the next begins, so at most the one in flight is in doubt: [`Fate`].
 
 use consensus::Signed;
-use ledger::{Column, Commit, Memory, State};
-use std::{cell::RefCell, rc::Rc};
+use ledger::{Commit, SharedMemory};
 
 /// What becomes of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,26 +27,6 @@ pub(crate) enum Fate {
     Torn,
 }
 
-/// The ledger on a disk, as the replica reads it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger(Rc<RefCell<Memory>>);
-
-impl State for Ledger {
-    fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
-        self.0.borrow().get(column, key)
-    }
-
-    fn scan(
-        &self,
-        column: Column,
-        prefix: &[u8],
-        from: &[u8],
-        limit: usize,
-    ) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.0.borrow().scan(column, prefix, from, limit)
-    }
-}
-
 #[derive(Debug)]
 struct Frame {
     epoch: u64,
@@ -58,7 +37,7 @@ struct Frame {
 /// A disk.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
-    ledger: Ledger,
+    ledger: SharedMemory,
     epoch: u64,
     /// The frames of the file in their order, void ones included; they are written over from the first on.
     frames: Vec<Frame>,
@@ -70,7 +49,7 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// The ledger.
-    pub(crate) const fn ledger(&self) -> &Ledger {
+    pub(crate) const fn ledger(&self) -> &SharedMemory {
         &self.ledger
     }
 
@@ -104,7 +83,7 @@ impl Disk {
     pub(crate) fn commit(&mut self, commit: &Commit, fate: Fate) -> bool {
         match fate {
             Fate::Done => {
-                self.ledger.0.borrow_mut().write(commit.writes());
+                self.ledger.write(commit.writes());
                 self.epoch += 1;
                 self.end = 0;
                 true

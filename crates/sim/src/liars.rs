@@ -6,11 +6,10 @@
 
 use crate::{
     Dice, Plan,
-    disk::Ledger,
     load::{Key, secret},
     net::Sent,
 };
-use ledger::{Rules, execute::Draft, query};
+use ledger::{Rules, SharedMemory, execute::Draft, query};
 use replica::{Question, Received, receive};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -65,7 +64,7 @@ impl Behaviour {
 pub(crate) struct Stage<'a> {
     pub(crate) chain: &'a ChainId,
     pub(crate) rules: &'a Rules,
-    pub(crate) ledger: &'a Ledger,
+    pub(crate) ledger: &'a SharedMemory,
     pub(crate) round: Round,
 }
 

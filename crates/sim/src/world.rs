@@ -4,12 +4,12 @@ use crate::{
     Dice, Failure, Plan, Report, Then, Trouble,
     checks::{Broken, Judge, Promise},
     clock::Clock,
-    disk::{Disk, Fate, Ledger},
+    disk::{Disk, Fate},
     liars::{Liars, Stage},
     load::{self, Key, Order},
     net::{Net, Parcel, Sent},
 };
-use ledger::{PoolLimits, query};
+use ledger::{PoolLimits, SharedMemory, query};
 use replica::{Effect, Event, Offence, Received, Replica, Ticket, Voter, Wake};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +29,7 @@ const HUSH_MS: (u64, u64) = (10_000, 20_000);
 struct Node {
     secret: SecretKey,
     peer: Peer,
-    replica: Option<Replica<Ledger>>,
+    replica: Option<Replica<SharedMemory>>,
     disk: Disk,
     clock: Clock,
     /// For each alarm, the number of its last setting: older ones ring in vain.
@@ -679,7 +679,7 @@ impl World {
     }
 }
 
-type Restored = Result<(Replica<Ledger>, Vec<Effect>), consensus::Stuck>;
+type Restored = Result<(Replica<SharedMemory>, Vec<Effect>), consensus::Stuck>;
 
 fn restore(genesis: &Genesis, node: &mut Node, now: Timestamp) -> Restored {
     let (journal, signed) = node.disk.open();

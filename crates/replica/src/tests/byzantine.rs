@@ -211,12 +211,12 @@ fn a_block_one_over_a_limit_gets_no_vote() {
         let mut block = three.clone();
         let rules = Rules::new(&base.genesis);
         // Another genesis is another chain; what is compared here is the size alone.
-        let foreign = validate(&rules, &Disk::default(), &block, |_| None);
+        let foreign = validate(&rules, &SharedMemory::default(), &block, |_| None);
         assert!(matches!(foreign, Err(ledger::Invalid::Header { field: "chain" })));
         block.header.chain = *rules.chain();
         block.transactions = (1..=3).map(|n| tx(*rules.chain(), n, vec![issue(n)])).collect();
         block.header.payload = Block::payload(&block.transactions);
-        let judged = validate(&rules, &Disk::default(), &block, |_| None);
+        let judged = validate(&rules, &SharedMemory::default(), &block, |_| None);
         let is_size = matches!(judged, Err(ledger::Invalid::Size));
         assert_eq!(is_size, !fits, "{allowed} bytes: {judged:?}");
     }
@@ -372,7 +372,7 @@ fn a_block_gives_the_same_roots_whatever_waits_and_however_many_execute_it() {
         .collect();
     let (genesis, chain) = (&town.genesis, town.chain);
     let replay = |knows: bool| {
-        let (rules, mut memory) = (Rules::new(genesis), Memory::default());
+        let (rules, mut memory) = (Rules::new(genesis), ledger::Memory::default());
         for (block, certificate) in blocks.clone() {
             let known = |tx: &Transaction| knows.then(|| tx.clone().verify(&chain).unwrap());
             let outcome = validate(&rules, &memory, &block, known).unwrap();

@@ -11,7 +11,7 @@ const PUPIL: usize = 3;
 /// A chain as its neighbours have it.
 struct Library {
     rules: Rules,
-    disk: Disk,
+    disk: SharedMemory,
     blocks: Vec<(Block, Certificate)>,
 }
 
@@ -26,7 +26,11 @@ fn certify(chain: &ChainId, block: &Block) -> Certificate {
 }
 
 /// The next block of a chain, and its commit.
-fn append(rules: &Rules, disk: &Disk, txs: &[Verified<Transaction>]) -> (Block, Certificate) {
+fn append(
+    rules: &Rules,
+    disk: &SharedMemory,
+    txs: &[Verified<Transaction>],
+) -> (Block, Certificate) {
     let tip = ledger::tip(rules, disk);
     let sized = txs.iter().map(|tx| (tx, codec::encode(tx.get()).len()));
     let (block, outcome, refused) =
@@ -40,13 +44,13 @@ fn append(rules: &Rules, disk: &Disk, txs: &[Verified<Transaction>]) -> (Block, 
         rules.chain(),
         rules.committee(),
     );
-    disk.0.borrow_mut().write(ledger::commit(certified.unwrap(), outcome).writes());
+    disk.write(ledger::commit(certified.unwrap(), outcome).writes());
     (block, certificate)
 }
 
 impl Library {
     fn new(genesis: &Genesis, blocks: u64, records: u64) -> Self {
-        let (rules, disk) = (Rules::new(genesis), Disk::default());
+        let (rules, disk) = (Rules::new(genesis), SharedMemory::default());
         let chain = *rules.chain();
         let blocks = (0..blocks).map(|height| {
             let txs: Vec<_> = (0..records)
@@ -117,8 +121,8 @@ const LIES: [Trick; 11] = [
 struct School {
     library: Library,
     tricks: [Trick; 3],
-    replica: Replica<Disk>,
-    disk: Disk,
+    replica: Replica<SharedMemory>,
+    disk: SharedMemory,
     now: u64,
     alarms: BTreeMap<Wake, u64>,
     post: BTreeMap<(u64, u64), (usize, Received)>,
@@ -135,7 +139,7 @@ struct School {
 
 impl School {
     fn new(library: Library, genesis: &Genesis, tricks: [Trick; 3]) -> Self {
-        let disk = Disk::default();
+        let disk = SharedMemory::default();
         let (replica, effects) = Replica::restore(
             genesis,
             Voter::new(secret(1, PUPIL)),
@@ -200,7 +204,7 @@ impl School {
                     let height = commit.certified().height();
                     let theirs = self.library.blocks[usize::try_from(height.0 - 1).unwrap()].0.id();
                     assert_eq!(commit.certified().block().id(), theirs);
-                    self.disk.0.borrow_mut().write(commit.writes());
+                    self.disk.write(commit.writes());
                     self.step(Event::Committed(height));
                 }
                 Effect::Check(unchecked) => {

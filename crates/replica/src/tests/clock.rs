@@ -132,7 +132,7 @@ fn vote_on(
     let mut town = Town::asleep();
     town.start(0);
     town.now = 1000;
-    let disk = Disk::default();
+    let disk = SharedMemory::default();
     let tip = ledger::tip(&town.rules, &disk);
     let time = Timestamp(town.clock().0.saturating_add_signed(late));
     let block = ledger::propose(&town.rules, &disk, &tip, time, 1, core::iter::empty()).0;
