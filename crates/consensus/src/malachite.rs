@@ -229,7 +229,6 @@ impl Core {
                 if Said::of(&message).is_some_and(|said| self.signer.witness.knows(&said)) {
                     actions.extend(self.overhear(&message));
                 }
-                self.note_round_change(&message, &mut actions);
                 core_message(message)
             }
             Input::Propose { height, round, block } => CoreInput::Propose(
@@ -245,20 +244,6 @@ impl Core {
             self.run(core_message(message), &mut actions)?;
         }
         Ok(actions)
-    }
-
-    /// The core does not journal what made it leave a round. A replay that stays where we left would say there what we
-    /// never said, so it is journalled here.
-    fn note_round_change(&self, message: &Message, actions: &mut Vec<Action>) {
-        let Message::RoundChange { height, round, skip, .. } = message else { return };
-        let CoreInput::RoundCertificate(certificate) = core_message(message.clone()) else {
-            return;
-        };
-        let (at, now) = self.at();
-        let entered = if *skip { round.0 } else { round.0.saturating_add(1) };
-        if *height == at && entered > now.0 && self.signer.check_round(&certificate).is_ok() {
-            actions.push(Action::Journal(Entry::Message(message.clone())));
-        }
     }
 
     fn replayed(&self, entry: &Entry) -> CoreInput {
