@@ -22,6 +22,8 @@ use types::{
     vote::{Step, Vote},
 };
 
+mod pool;
+
 /// 0: the province, with every role. 1: a city below it. 2: another province's office. 3: an agency without roles.
 const CODES: [&str; 4] =
     ["11350000MXDEX0015L", "11350100MXDEX00587", "11350000MXDEX0031A", "11350000MXDEX004X2"];
