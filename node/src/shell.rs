@@ -30,7 +30,10 @@ use std::{
 };
 use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use types::{ChainId, Genesis, Height, SecretKey, Transaction, TxId, Verified, net::Peer};
+use types::{
+    ChainId, Genesis, Height, SecretKey, Transaction, TxId, Verified,
+    net::{Channel, Peer},
+};
 
 /// How often an observer may be told something new between two blocks.
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);
@@ -429,6 +432,8 @@ pub fn start(
         watchers: BTreeMap::new(),
         next_ticket: 0,
         committed_at: clock::instant(),
+        unsynced: Vec::new(),
+        unsynced_since: clock::instant(),
         published_at: clock::instant(),
         published_height: Height::GENESIS,
         effects: VecDeque::from(effects),
@@ -509,6 +514,26 @@ fn note_offence(metrics: &Metrics, network: &Network, peer: Peer, offence: &Offe
     }
 }
 
+/// Whether nobody may learn of this before what was committed is durable. Questions of who catches up are no promise.
+const fn may_not_precede(effect: &Effect) -> bool {
+    match effect {
+        Effect::Journal(_)
+        | Effect::Sign(_)
+        | Effect::Answer(..)
+        | Effect::Refused(..)
+        | Effect::Send(_, Channel::Votes | Channel::Proposals | Channel::Transactions, _) => true,
+        Effect::Commit(_)
+        | Effect::Check(_)
+        | Effect::Send(_, Channel::Sync, _)
+        | Effect::Set(..)
+        | Effect::Cancel(_)
+        | Effect::CancelRounds
+        | Effect::Blame(..)
+        | Effect::Accuse(_)
+        | Effect::Admit(_) => false,
+    }
+}
+
 struct Body {
     replica: Replica<Arc<Store>>,
     listener: Listener,
@@ -544,6 +569,9 @@ struct Body {
     watchers: BTreeMap<TxId, Vec<oneshot::Sender<Receipt>>>,
     next_ticket: u64,
     committed_at: Instant,
+    /// What is written and not yet durable, and since when.
+    unsynced: Vec<Commit>,
+    unsynced_since: Instant,
     published_at: Instant,
     published_height: Height,
     effects: VecDeque<Effect>,
@@ -645,6 +673,9 @@ impl Body {
 
     fn perform(&mut self) -> Result<(), Ended> {
         while let Some(effect) = self.effects.pop_front() {
+            if may_not_precede(&effect) {
+                self.sync()?;
+            }
             match effect {
                 // A journal that is not believed takes nothing; and what is not our own word need not be remembered.
                 Effect::Journal(_) if self.store.distrusted_blocks()? > 0 => {}
@@ -667,7 +698,7 @@ impl Body {
                         signed.block.map_or_else(|| "nil".to_owned(), |block| block.to_string());
                     tracing::debug!(%height, %round, step, %block, signature = %signed.signature, "signed");
                 }
-                Effect::Commit(commit) => self.commit(&commit)?,
+                Effect::Commit(commit) => self.commit(commit)?,
                 Effect::Check(unchecked) => {
                     let checked = self.checked.clone();
                     // Dropped when this thread is gone, and nobody waits for it any more.
@@ -716,48 +747,65 @@ impl Body {
                 }
             }
         }
-        Ok(())
+        self.sync()
     }
 
-    fn commit(&mut self, commit: &Commit) -> Result<(), Ended> {
-        let started = clock::instant();
-        self.store.commit(commit)?;
-        self.committed_at = clock::instant();
-        self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
-        let certificate = commit.certified().certificate();
-        if let Err(elsewhere) = self.listener.certified(certificate) {
+    /// Writes a block, and tells the replica at once, which may have the next one ready: who catches up syncs once for
+    /// many. Nobody else is told before [`Body::sync`].
+    fn commit(&mut self, commit: Box<Commit>) -> Result<(), Ended> {
+        if self.unsynced.is_empty() {
+            self.unsynced_since = clock::instant();
+        }
+        self.store.commit(&commit)?;
+        if let Err(elsewhere) = self.listener.certified(commit.certified().certificate()) {
             self.elsewhere(elsewhere)?;
         }
-        let block = commit.certified().block();
-        let height = block.header.height;
-        let records: usize = block.transactions.iter().map(|tx| tx.operations.len()).sum();
-        self.metrics.committed(height, block.transactions.len(), records);
-        tracing::info!(
-            %height,
-            block = %block.id().0.short(),
-            txs = block.transactions.len(),
-            records,
-            round = %commit.certified().certificate().round,
-            signatures = commit.certified().certificate().signatures.len(),
-            ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "block"
-        );
-        self.settled(block.transactions.iter().map(Transaction::id));
-        for tx in &block.transactions {
-            let id = tx.id();
-            if let Some(watchers) = self.watchers.remove(&id)
-                && let Some(place) = query::place(&*self.store, &id)
-            {
-                let receipt = receipt(&self.store, tx, &place);
-                for watcher in watchers {
-                    watcher.send(receipt.clone()).unwrap_or(());
-                }
-            }
-        }
+        let height = commit.certified().height();
+        self.unsynced.push(*commit);
         // Before anything else happens: the replica takes no other event while a commit is under way.
         let effects = self.replica.step(clock::now(), Event::Committed(height))?;
         for effect in effects.into_iter().rev() {
             self.effects.push_front(effect);
+        }
+        Ok(())
+    }
+
+    /// Makes durable what was committed, and then tells those who wait for it.
+    fn sync(&mut self) -> Result<(), Ended> {
+        if self.unsynced.is_empty() {
+            return Ok(());
+        }
+        self.store.sync()?;
+        self.committed_at = clock::instant();
+        let took = self.unsynced_since.elapsed();
+        self.metrics.commit_seconds.observe(took.as_secs_f64());
+        for commit in core::mem::take(&mut self.unsynced) {
+            let certified = commit.certified();
+            let (block, certificate) = (certified.block(), certified.certificate());
+            let records: usize = block.transactions.iter().map(|tx| tx.operations.len()).sum();
+            self.metrics.committed(certified.height(), block.transactions.len(), records);
+            tracing::info!(
+                height = %certified.height(),
+                block = %certificate.block.0.short(),
+                txs = block.transactions.len(),
+                records,
+                round = %certificate.round,
+                signatures = certificate.signatures.len(),
+                ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                "block"
+            );
+            let ids: Vec<TxId> = block.transactions.iter().map(Transaction::id).collect();
+            self.settled(ids.iter().copied());
+            for (tx, id) in block.transactions.iter().zip(&ids) {
+                if let Some(watchers) = self.watchers.remove(id)
+                    && let Some(place) = query::place(&*self.store, id)
+                {
+                    let receipt = receipt(&self.store, tx, &place);
+                    for watcher in watchers {
+                        watcher.send(receipt.clone()).unwrap_or(());
+                    }
+                }
+            }
         }
         Ok(())
     }

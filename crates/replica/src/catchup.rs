@@ -37,8 +37,9 @@ const RANGE_FIRST: u32 = 16;
 /// asked for.
 const AHEAD_BLOCKS: u64 = 2048;
 const HELD_BYTES: usize = 16 << 20;
-/// How many blocks are executed before something else is heard.
-const BATCH: u32 = 8;
+/// How many blocks, or operations, are executed before something else is heard, and the disk is synced.
+const BATCH_BLOCKS: usize = 64;
+const BATCH_OPERATIONS: usize = 1000;
 /// How many seconds a neighbour is not asked: after silence, and after a lie; doubled each time, up to the most.
 const SILENCE_PAUSE_S: u64 = 1;
 const SILENCE_PAUSE_MAX_S: u64 = 32;
@@ -124,8 +125,8 @@ pub(crate) struct CatchUp {
     best: Option<u32>,
     /// Whom we asked last: among equals the next question goes to somebody else.
     last: Option<Peer>,
-    /// Blocks executed since anything else was heard.
-    batch: u32,
+    /// Blocks, and operations in them, executed since anything else was heard.
+    batch: (usize, usize),
     /// Seconds since the start.
     second: u64,
     pace: Option<Pace>,
@@ -228,6 +229,11 @@ impl CatchUp {
     /// Whether the block of this height is here, ready to be executed.
     pub(crate) fn is_ready(&self, height: Height) -> bool {
         matches!(self.held.get(&height), Some((_, Held::Ready(_))))
+    }
+
+    /// Whether so many were executed in a row that somebody else should be heard.
+    const fn is_batch_full(&self) -> bool {
+        self.batch.0 >= BATCH_BLOCKS || self.batch.1 >= BATCH_OPERATIONS
     }
 
     /// Bytes of blocks that are held.
@@ -613,21 +619,23 @@ impl<S: State> Replica<S> {
     /// Commits the next block that is ready, or asks for more. Says whether there is more to be done before we rest.
     pub(crate) fn follow(&mut self, effects: &mut Vec<Effect>) -> Result<bool, Stuck> {
         let next = self.deciding();
-        if self.catchup.is_ready(next) && self.catchup.batch >= BATCH {
+        if self.catchup.is_ready(next) && self.catchup.is_batch_full() {
             // Whoever speaks to us is heard in between.
-            self.catchup.batch = 0;
+            self.catchup.batch = (0, 0);
             effects.push(Effect::Set(Wake::Follow, 1));
             self.look_behind(effects);
             return Ok(true);
         }
         if let Some(ready) = self.catchup.take(next) {
-            self.catchup.batch += 1;
             let Ready { certified, transactions, .. } = ready;
+            let (blocks, operations) = &mut self.catchup.batch;
+            *blocks += 1;
+            *operations += transactions.iter().map(|tx| tx.get().operations.len()).sum::<usize>();
             let outcome = self.execute(certified.block(), &transactions)?;
             self.commit(certified, outcome, effects);
             return Ok(true);
         }
-        self.catchup.batch = 0;
+        self.catchup.batch = (0, 0);
         self.check_next(effects);
         self.look_behind(effects);
         Ok(false)

@@ -77,7 +77,7 @@ pub enum Event {
     Elapsed(Wake),
     /// The blocks that were to be checked are.
     Checked(Checked),
-    /// The commit asked for is on disk.
+    /// The commit asked for is written.
     Committed(Height),
     /// A neighbour can be spoken to.
     Connected(Peer),
@@ -93,7 +93,8 @@ pub enum Effect {
     /// Remember beside the key, and sync, what was signed, before anything after it in the list is done. If the key's
     /// record says that something else was signed there or later, the process ends.
     Sign(Signed),
-    /// Write a block and all it changes, as a whole, and sync; then feed [`Event::Committed`].
+    /// Write a block and all it changes, as a whole, so that it can be read; then feed [`Event::Committed`]. It is to be
+    /// durable before anything after it is journalled, signed, answered or said, but for questions of who catches up.
     Commit(Box<Commit>),
     /// Check these, on any thread; then feed [`Event::Checked`], at any time.
     Check(Box<Unchecked>),
@@ -196,7 +197,8 @@ impl Voter {
 /// **The contract.** The shell performs the effects of a step in order and completely before it feeds the next event; if
 /// one fails, the process ends. So the replica never waits for an acknowledgement, and "journal before you speak" is a
 /// property of a list. One effect answers back: after [`Effect::Commit`] the shell feeds [`Event::Committed`], and only
-/// that starts the next height.
+/// that starts the next height. A crash may lose the last blocks that were committed if nothing was said since; they are
+/// certified, and fetched again.
 pub struct Replica<S> {
     state: S,
     rules: Rules,

@@ -42,7 +42,9 @@ pub struct Store {
 /// What only one thread at a time may do.
 struct Writer {
     journal: Journal,
+    /// How much was written, and how much of it is durable.
     writes: u64,
+    synced: u64,
     failed: Option<String>,
 }
 
@@ -98,7 +100,7 @@ pub fn open(path: &Path, chain: &ChainId, on_fault: fn(&Fault) -> !) -> Result<S
         .map(u64::from_le_bytes)
         .ok_or_else(|| not_a_ledger("the database does not know how much was written"))?;
     let journal = Journal::open(&journal, chain, writes)?;
-    let writer = Mutex::new(Writer { journal, writes, failed: None });
+    let writer = Mutex::new(Writer { journal, writes, synced: writes, failed: None });
     Ok(Store { db, path: path.to_owned(), on_fault, writer, _lock: lock })
 }
 
@@ -126,27 +128,42 @@ pub fn open_reading(
     let (format, found) = decode_format(&record)?;
     check(format, found, chain)?;
     let failed = Some("opened for reading, because the disk could not be written to".to_owned());
-    let writer = Mutex::new(Writer { journal: Journal::unread(&journal)?, writes: 0, failed });
+    let writer =
+        Mutex::new(Writer { journal: Journal::unread(&journal)?, writes: 0, synced: 0, failed });
     Ok(Store { db, path: path.to_owned(), on_fault, writer, _lock: lock })
 }
 
 impl Store {
-    /// Writes all that a block changes, or nothing, and returns when it is durable. The journal begins anew.
+    /// Writes all that a block changes, or nothing. It can be read at once, and is durable, with all that was written
+    /// before it, after [`Store::sync`]: a crash until then loses the last blocks, whole, and none in between.
     ///
     /// # Errors
     /// The disk failed, now or earlier. Whether the block was written is then unknown until the next start.
     pub fn commit(&self, commit: &Commit) -> Result<(), Fault> {
-        self.write(commit.writes())
+        let mut writer = self.writer()?;
+        let result = self.put(&mut writer, commit.writes());
+        writer.note(result)
     }
 
-    /// Writes what no block changes: the state that a genesis describes. As a whole, durably, as [`Store::commit`], and
-    /// so the journal begins anew: this is not for writing between two blocks.
+    /// Returns when all that was committed is durable. The journal begins anew.
+    ///
+    /// # Errors
+    /// The disk failed, now or earlier. Which of the blocks since the last sync are there is then unknown until the next
+    /// start.
+    pub fn sync(&self) -> Result<(), Fault> {
+        let mut writer = self.writer()?;
+        let result = self.sync_log(&mut writer);
+        writer.note(result)
+    }
+
+    /// Writes what no block changes: the state that a genesis describes. As a whole, durably, as [`Store::commit`] and
+    /// [`Store::sync`], and so the journal begins anew: this is not for writing between two blocks.
     ///
     /// # Errors
     /// As [`Store::commit`].
     pub fn write(&self, writes: &[Write]) -> Result<(), Fault> {
         let mut writer = self.writer()?;
-        let result = self.put(&mut writer, writes);
+        let result = self.put(&mut writer, writes).and_then(|()| self.sync_log(&mut writer));
         writer.note(result)
     }
 
@@ -160,14 +177,23 @@ impl Store {
                 None => batch.delete_cf(self.family(*column), key),
             }
         }
-        self.db
-            .write_opt(batch, &synced())
-            .map_err(Fault::rocksdb("write", &self.path.join("ledger")))?;
+        self.db.write(batch).map_err(Fault::rocksdb("write", &self.path.join("ledger")))?;
         writer.writes = epoch;
-        writer.journal.begin(epoch)
+        Ok(())
     }
 
-    /// Adds entries to the journal, all or none, and returns when they are durable. They count until the next commit.
+    fn sync_log(&self, writer: &mut Writer) -> Result<(), Fault> {
+        if writer.synced == writer.writes {
+            return Ok(());
+        }
+        self.db.flush_wal(true).map_err(Fault::rocksdb("sync", &self.path.join("ledger")))?;
+        writer.synced = writer.writes;
+        // Not before: if the commits are lost, what was journalled before them counts.
+        writer.journal.begin(writer.synced)
+    }
+
+    /// Adds entries to the journal, all or none, and returns when they are durable, and all that was committed before
+    /// them. They count until the next commit.
     ///
     /// # Errors
     /// The disk failed, now or earlier, or the journal is damaged: a node that cannot know what it said must not speak.
@@ -175,7 +201,7 @@ impl Store {
         let mut writer = self.writer()?;
         // A refusal is not a failure: blocks may still be committed, until the ledger is past the damage.
         writer.journal.believed()?;
-        let result = writer.journal.append(entries);
+        let result = self.sync_log(&mut writer).and_then(|()| writer.journal.append(entries));
         writer.note(result)
     }
 
@@ -710,6 +736,39 @@ mod tests {
         again.write(&[]).unwrap();
         again.journal(&entries(&["c"])).unwrap();
         assert_eq!(again.replay().unwrap(), entries(&["c"]));
+    }
+
+    #[test]
+    fn what_is_committed_and_not_synced_may_be_lost_and_then_the_journal_before_it_counts() {
+        let home = directory();
+        let first = store(home.path());
+        let commit = |tip: &[u8]| {
+            let mut writer = first.writer().unwrap();
+            first.put(&mut writer, &[put(Column::Meta, b"tip", tip)]).unwrap();
+        };
+        first.write(&[put(Column::Meta, b"tip", b"1")]).unwrap();
+        first.journal(&entries(&["a"])).unwrap();
+        let before = copy(home.path());
+        commit(b"2");
+        commit(b"3");
+        assert_eq!(first.get(Column::Meta, b"tip"), Some(b"3".to_vec()), "it is read at once");
+
+        // The power goes: the ledger is what was synced, the journal what is in its file.
+        let lost = |journal: &Path| {
+            let lost = copy(before.path());
+            fs::copy(journal.join("journal"), lost.path().join("journal")).unwrap();
+            let again = store(lost.path());
+            (again.get(Column::Meta, b"tip"), again.replay().map_err(|fault| fault.to_string()))
+        };
+        let (tip, journal) = lost(home.path());
+        assert_eq!((tip, journal), (Some(b"1".to_vec()), Ok(entries(&["a"]))));
+
+        // Nothing is journalled before it is durable.
+        first.journal(&entries(&["b"])).unwrap();
+        assert_eq!(first.replay().unwrap(), entries(&["b"]));
+        assert!(lost(home.path()).1.unwrap_err().contains("older than the journal"));
+        let whole = copy(home.path());
+        assert_eq!(store(whole.path()).replay().unwrap(), entries(&["b"]));
     }
 
     #[test]
