@@ -99,6 +99,80 @@ mod tests {
         }
     }
 
+    /// Bytes that arrive in pieces of these lengths, in turn.
+    struct Pieces<'a> {
+        bytes: &'a [u8],
+        lengths: std::iter::Cycle<std::vec::IntoIter<usize>>,
+    }
+
+    impl AsyncRead for Pieces<'_> {
+        fn poll_read(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+            into: &mut [u8],
+        ) -> std::task::Poll<io::Result<usize>> {
+            let length = self.lengths.next().unwrap_or(1);
+            let length = length.min(into.len()).min(self.bytes.len());
+            let (piece, rest) = self.bytes.split_at(length);
+            into[..length].copy_from_slice(piece);
+            self.bytes = rest;
+            std::task::Poll::Ready(Ok(length))
+        }
+    }
+
+    /// What a stream says, taken at its word from one piece of memory.
+    fn sliced(mut bytes: &[u8], bytes_max: usize) -> Vec<Vec<u8>> {
+        let mut messages = Vec::new();
+        while let Some((header, rest)) = bytes.split_first_chunk::<4>() {
+            let length = u32::from_le_bytes(*header) as usize;
+            if length == 0 || length > bytes_max || length > rest.len() {
+                break;
+            }
+            messages.push(rest[..length].to_vec());
+            bytes = &rest[length..];
+        }
+        messages
+    }
+
+    #[tokio::test]
+    async fn any_bytes_in_any_pieces_are_read_as_what_they_say() {
+        const BYTES_MAX: usize = 300;
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut draw = move |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        let (mut whole, mut broken) = (0, 0);
+        for _ in 0..20_000 {
+            let mut bytes = Vec::new();
+            for _ in 0..draw(4) {
+                // Mostly what a neighbour would say, or nearly; now and then a claim of anything.
+                let length = draw(320);
+                let claim = match draw(6) {
+                    0 => u32::try_from(draw(1 << 32)).unwrap(),
+                    1 => u32::try_from(length + 1).unwrap(),
+                    _ => u32::try_from(length).unwrap(),
+                };
+                bytes.extend(claim.to_le_bytes());
+                bytes.extend((0..length).map(|_| u8::try_from(draw(256)).unwrap()));
+            }
+            let cut = usize::try_from(draw(bytes.len() as u64 + 20)).unwrap();
+            bytes.truncate(cut);
+            let lengths: Vec<_> = (0..7).map(|_| 1 + usize::try_from(draw(200)).unwrap()).collect();
+            let mut pieces = Pieces { bytes: &bytes, lengths: lengths.into_iter().cycle() };
+            let mut messages = Vec::new();
+            while let Ok(message) = read(&mut pieces, BYTES_MAX, || ()).await {
+                messages.push(message);
+            }
+            assert_eq!(messages, sliced(&bytes, BYTES_MAX), "{bytes:?}");
+            let taken: usize = messages.iter().map(|message| 4 + message.len()).sum();
+            if taken == bytes.len() { whole += 1 } else { broken += 1 }
+        }
+        assert!(whole > 1000 && broken > 1000, "{whole} {broken}");
+    }
+
     #[tokio::test]
     async fn a_header_alone_takes_no_memory_to_speak_of() {
         let mut wire = Cursor::new((4_u32 << 20).to_le_bytes());
