@@ -14,6 +14,7 @@ pub mod authority;
 pub mod block;
 pub mod codec;
 pub mod committee;
+pub mod fields;
 pub mod genesis;
 pub mod hash;
 pub mod key;
