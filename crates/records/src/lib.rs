@@ -164,6 +164,7 @@ fn label(found: &Found<'_>, action: &Action) -> String {
         Action::Item(act) => format!("{op} {}", act.code),
         Action::Licence(act) => format!("{op} {}", act.licence),
         Action::Govern(_) => op.to_owned(),
+        Action::List(act) => format!("{op} {}", act.name),
         Action::Trace(event) => {
             let step = event.step.as_deref().map(|step| format!(" {step}")).unwrap_or_default();
             let lots = match event.lots.as_slice() {

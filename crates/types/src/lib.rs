@@ -17,6 +17,7 @@ pub mod committee;
 pub mod fields;
 pub mod genesis;
 pub mod hash;
+pub mod item;
 pub mod key;
 pub mod merkle;
 pub mod net;
