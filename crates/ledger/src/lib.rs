@@ -30,4 +30,6 @@ pub use state::{Column, Commit, Memory, State, Write};
 #[cfg(test)]
 mod govern_tests;
 #[cfg(test)]
+mod item_tests;
+#[cfg(test)]
 mod tests;

@@ -16,9 +16,11 @@
 
 mod canonical;
 pub mod cbv;
+mod comments;
 mod context;
 mod digital_link;
 mod document;
+mod elements;
 mod epcis;
 mod fault;
 mod gdst;
@@ -27,11 +29,14 @@ pub mod identifiers;
 mod item;
 mod json;
 mod licence;
+mod list;
 mod native;
 mod privacy;
 mod read;
+mod reform;
 mod vocabulary;
 
+pub use comments::{has_comments, strip};
 pub use document::{CONTEXT_BYTES_MAX, RECORDS_MAX};
 pub use fault::{FAULTS_MAX, Fault};
 pub use json::{DEPTH_MAX, VALUES_MAX};
@@ -91,6 +96,7 @@ pub fn prepare(document: &[u8], capture: &Capture) -> Result<Vec<Prepared>, Vec<
     }
     let value = json::parse(document).map_err(|fault| vec![fault])?;
     let mut faults = Faults::default();
+    comments::refuse(&value, &Place::start(""), &mut faults);
     let found = document::records(&value, &mut faults);
     let document = Digest::blake3(document);
     let mut contexts = Contexts::default();
@@ -140,6 +146,7 @@ fn record(
         captured_at: capture.captured_at,
     };
     let label = label(found, &action);
+    let commitment = Commitment { fields: elements::fields(&action), ..commitment };
     let operation =
         Operation { action, commitment, effective_from, grade: capture.grade, provenance };
     let bytes = codec::encode(&operation).len();
