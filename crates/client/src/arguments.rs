@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Verify(Verify),
     Trust(Trust),
     Version(Version),
+    New(crate::new::New),
+    Check(crate::check::Check),
 }
 
 /// The node to ask.

@@ -35,7 +35,7 @@ pub(crate) fn refuse(value: &Value, place: &Place<'_>, faults: &mut Faults) {
 
 fn still_there(name: &str) -> Problem {
     Problem::new(
-        "E-REC-073",
+        "E-REC-083",
         format!(
             "{:?} is a comment of a template; take the comments out with `minlian check --strip FILE`",
             quote(name)

@@ -80,7 +80,7 @@ fn codes(list: &Members<'_, '_>, faults: &mut Faults) -> Option<Vec<ItemCode>> {
     let (place, before) = (list.at("事项"), faults.len());
     if !(1..=MEMBERS_MAX).contains(&values.len()) {
         let problem = Problem::new(
-            "E-REC-071",
+            "E-REC-081",
             format!("a list names 1 to {MEMBERS_MAX} items"),
             format!("清单应含 1 至 {MEMBERS_MAX} 个事项"),
         );
@@ -94,7 +94,7 @@ fn codes(list: &Members<'_, '_>, faults: &mut Faults) -> Option<Vec<ItemCode>> {
     codes.sort();
     for pair in codes.windows(2).filter(|pair| pair[0] == pair[1]) {
         let problem = Problem::new(
-            "E-REC-071",
+            "E-REC-081",
             format!("{} is named twice", pair[0]),
             format!("{} 重复列出", pair[0]),
         );

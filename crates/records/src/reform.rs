@@ -149,7 +149,7 @@ pub(crate) fn split(members: &Members<'_, '_>, faults: &mut Faults) -> Option<Re
 
 fn relatives(least: usize) -> Problem {
     Problem::new(
-        "E-REC-070",
+        "E-REC-080",
         format!("{least} to {RELATIVES_MAX} items, none twice"),
         format!("应为 {least} 至 {RELATIVES_MAX} 个事项,且不重复"),
     )
@@ -157,7 +157,7 @@ fn relatives(least: usize) -> Problem {
 
 fn itself(code: &str) -> Problem {
     Problem::new(
-        "E-REC-070",
+        "E-REC-080",
         format!("{} cannot take its own place", quote(code)),
         format!("{} 不能取代自身", quote(code)),
     )
@@ -230,7 +230,7 @@ fn tasks(members: &Members<'_, '_>, faults: &mut Faults) -> Option<Vec<Text<32>>
     let twice = tasks.windows(2).any(|pair| pair[0] == pair[1]);
     if twice || !(1..=TASKS_MAX).contains(&tasks.len()) {
         let problem = Problem::new(
-            "E-REC-072",
+            "E-REC-082",
             format!("1 to {TASKS_MAX} tasks, none twice"),
             format!("委托内容应为 1 至 {TASKS_MAX} 项,且不重复"),
         );

@@ -675,8 +675,8 @@ fn malformed_item_operations_are_refused() {
             "E-REC-047 /prev_version",
         ),
         (json!({"item": {"咨询电话": "13800138000"}}), "E-REC-052 /item/咨询电话"),
-        (json!({"item": {"// 事项名称": "x"}}), "E-REC-073 /item/~1~1 事项名称"),
-        (json!({"// op": "x"}), "E-REC-073 /~1~1 op, E-REC-012 /~1~1 op"),
+        (json!({"item": {"// 事项名称": "x"}}), "E-REC-083 /item/~1~1 事项名称"),
+        (json!({"// op": "x"}), "E-REC-083 /~1~1 op, E-REC-012 /~1~1 op"),
         (json!({"op": "item.delete"}), "E-REC-040 /op"),
     ] {
         check(&base, &patch, want);
