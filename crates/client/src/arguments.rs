@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Version(Version),
     New(crate::new::New),
     Check(crate::check::Check),
+    Item(crate::items::Item),
+    Govern(crate::govern::Govern),
 }
 
 /// The node to ask.

@@ -7,6 +7,8 @@ mod console;
 mod exit;
 #[cfg(test)]
 mod fixture;
+mod govern;
+mod items;
 mod layout;
 mod new;
 mod prove;
@@ -49,6 +51,8 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
         }
         Command::New(what) => new::run(&what, console),
         Command::Check(what) => check::run(&what, console),
+        Command::Item(what) => online(items::run(&what, console)),
+        Command::Govern(what) => online(govern::run(&what, console)),
         Command::Submit(what) => online(submit::run(*what, console)),
         Command::Status(what) => online(ask::status(&what, console)),
         Command::History(what) => online(ask::history(&what, console)),

@@ -34,7 +34,7 @@ pub(crate) enum Lang {
 }
 
 impl Lang {
-    const fn pick<'t>(self, en: &'t str, zh: &'t str) -> &'t str {
+    pub(crate) const fn pick<'t>(self, en: &'t str, zh: &'t str) -> &'t str {
         match self {
             Self::En => en,
             Self::Zh => zh,
