@@ -255,3 +255,165 @@ async fn a_fifth_validator_joins_the_first_leaves_and_a_new_agency_records() {
     say(&format!("{height} blocks, committees of 4, 5 and 4"));
     assert!(AgencyCode::new(NEW).is_ok());
 }
+
+/// `minlian` as an agency of the network runs it, without questions; its answer as JSON.
+fn minlian(net: &Network, key: &str, words: &[&str]) -> (i32, Value) {
+    let ran = Ran::of(
+        &program::command("minlian")
+            .args(words)
+            .args(["--node", &net.url(2), "--key", path(&net.key(key)), "--yes", "--json"])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap(),
+    );
+    let row = ran.stdout.lines().last().and_then(|line| serde_json::from_str(line).ok());
+    (ran.code, row.unwrap_or_else(|| panic!("{words:?}: {}{}", ran.stdout, ran.stderr)))
+}
+
+/// An answer about items, as JSON, with more words such as where the proof is kept.
+fn asked(words: &[&str], more: &[&str]) -> (i32, Value) {
+    let ran = Ran::of(
+        &program::command("minlian")
+            .args(["item"])
+            .args(words)
+            .args(more)
+            .arg("--json")
+            .output()
+            .unwrap(),
+    );
+    let row = ran.stdout.lines().last().and_then(|line| serde_json::from_str(line).ok());
+    (ran.code, row.unwrap_or(Value::String(ran.stderr)))
+}
+
+const FIRST: &str = "11350000MXDEX0015L";
+
+fn item(code: &str, days: &str) -> Value {
+    json!({
+        "op": "item.publish", "effective": "2026-06-01T00:00:00+08:00",
+        "item": { "实施编码": code, "事项版本": 1, "事项名称": "水域滩涂养殖证核发(示例)", "承诺办结时限": days },
+    })
+}
+
+/// On real validators: a delegation lets an agency do less than the one above, a grant is refused for its reasons, and what
+/// became of the catalogue is proven from files.
+#[test]
+fn a_delegation_narrows_a_grant_is_refused_and_the_catalogue_is_proven() {
+    let net = Network::up();
+    let refused = |key: &str, words: &[&str], want: &str| {
+        let (exit, row) = minlian(&net, key, words);
+        assert_eq!((exit, row["code"].as_str()), (1, Some(want)), "{words:?}: {row}");
+    };
+    // The province publishes; the uniform elements are laid down by two of three that govern.
+    let mut hall = Hall { net: &net, number: 100 };
+    let province = format!("{FIRST}2350117002011");
+    let (exit, row) = hall.say("v1", &item(&province, "15"));
+    assert_eq!(exit, 0, "{row}");
+    let elements = ["govern", "propose", "elements", "事项名称", "承诺办结时限"];
+    refused("v4", &elements, "E-AUTH-ROLE");
+    let (exit, row) = minlian(&net, "v1", &elements);
+    assert_eq!((exit, row["status"].as_str()), (0, Some("active")), "{row}");
+    let proposal = row["proposal"].as_str().unwrap().to_owned();
+    refused("v1", &["govern", "approve", &proposal], "E-GOV-TWICE");
+    refused("v2", &["govern", "withdraw", &proposal], "E-GOV-PROPOSER");
+    let (exit, row) = minlian(&net, "v2", &["govern", "approve", &proposal]);
+    assert_eq!(
+        (exit, row["status"].as_str(), row["approvals"].as_u64()),
+        (0, Some("enacted"), Some(2)),
+        "{row}"
+    );
+
+    // Grants, and what is none.
+    let grant = |role: &'static str, more: &[&'static str]| -> Vec<&'static str> {
+        [&["govern", "propose", "grant", FOURTH, "--role", role], more].concat()
+    };
+    let past = ["--until", "2020-01-01T00:00:00Z"];
+    refused("v1", &grant("item:350100", &past), "E-GOV-EXPIRY");
+    refused("v1", &grant("govern", &["--until", "2099-01-01T00:00:00Z"]), "E-GOV-EXPIRY");
+    refused("v4", &grant("item:350100", &[]), "E-AUTH-ROLE");
+    refused("v1", &["govern", "propose", "revoke", FOURTH, "77"], "E-GOV-GRANT");
+
+    // The fourth may enter nothing until the first, directly above it, lets it; and then only in that city.
+    let (city, other) = (format!("{FOURTH}3350117002011"), format!("{NEW}3350117002011"));
+    let inside = item(&other, "10");
+    let (exit, row) = hall.say("v4", &inside);
+    assert!(exit == 1 && row.to_string().contains("E-AUTH-ROLE"), "{row}");
+    refused("v1", &["govern", "delegate", FOURTH, "--role", "item:360000"], "E-GOV-WIDER");
+    refused("v1", &["govern", "delegate", FOURTH, "--role", "licence:1@350100"], "E-GOV-WIDER");
+    refused("v2", &["govern", "delegate", FOURTH, "--role", "trace:urn:"], "E-GOV-LINE");
+    let (exit, row) = minlian(&net, "v1", &["govern", "delegate", FOURTH, "--role", "item:350100"]);
+    assert_eq!(exit, 0, "{row}");
+    let (exit, row) = hall.say("v4", &inside);
+    assert_eq!(exit, 0, "{row}");
+    let (exit, row) = hall.say("v4", &item(&city, "10"));
+    assert!(
+        exit == 1 && row.to_string().contains("E-AUTH-ROLE"),
+        "the fourth sits in 350000: {row}"
+    );
+    let (_, row) = minlian(&net, "v1", &["govern", "show", FOURTH]);
+    let number =
+        row["state"]["facts"]["agency"]["grants"].as_array().unwrap().last().unwrap()["number"]
+            .to_string();
+    let (exit, row) = minlian(&net, "v1", &["govern", "undelegate", FOURTH, &number]);
+    assert_eq!(exit, 0, "{row}");
+    let cancel = json!({ "op": "item.cancel", "effective": "2026-07-01", "实施编码": other });
+    let (exit, row) = hall.say("v4", &cancel);
+    assert!(exit == 1 && row.to_string().contains("E-AUTH-ROLE"), "{row}");
+    let list = json!({ "op": "list.publish", "effective": "2026-06-01",
+        "list": { "清单名称": "高频", "行政区划代码": "350000", "清单版本": 1, "事项": [&province, &other] } });
+    let (exit, row) = hall.say("v1", &list);
+    assert_eq!(exit, 0, "{row}");
+
+    // What differs is proven, from the node and from the file alone.
+    let (genesis, url) = (net.genesis(), net.url(3));
+    let online = ["--node", &url, "--trust-root", path(&genesis)];
+    let file = net.scratch().join("drift.proof");
+    let (exit, row) =
+        asked(&["drift", "350117002011"], &[&online[..], &["--out", path(&file)]].concat());
+    assert_eq!(
+        (exit, row["proven"].as_bool(), row["compared"].as_u64()),
+        (1, Some(true), Some(2)),
+        "{row}"
+    );
+    let differing = json!([{ "element": "承诺办结时限", "differ": [other], "lack": [] }]);
+    assert_eq!(row["differing"], differing, "{row}");
+    let offline = ["--proof", path(&file), "--trust-root", path(&genesis)];
+    assert_eq!(asked(&["drift", "350117002011"], &offline), (exit, row));
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let forged = net.scratch().join("forged.proof");
+    fs::write(&forged, bytes).unwrap();
+    let (exit, _) = asked(
+        &["drift", "350117002011"],
+        &["--proof", path(&forged), "--trust-root", path(&genesis)],
+    );
+    assert_eq!(exit, 1, "a proof that was changed proves nothing");
+
+    for (code, day, exit, standing) in [
+        (province.as_str(), "2026-06-01", 0, "in_force"),
+        (&province, "2026-05-31", 1, "not_yet"),
+        (&other, "20270101", 0, "in_force"),
+    ] {
+        let (found, row) = asked(&["in-force", code, "--on", day], &online);
+        assert_eq!((found, row["stood"][0]["standing"].as_str()), (exit, Some(standing)), "{row}");
+        assert_eq!(
+            (row["proven"].as_bool(), row["latest_version"].as_u64()),
+            (Some(true), Some(1)),
+            "{row}"
+        );
+    }
+    let (exit, row) = asked(&["in-force", &city, "--on", "2026-06-01"], &online);
+    assert_eq!(
+        (exit, row["absent"].as_bool(), row["proven"].as_bool()),
+        (1, Some(true), Some(true)),
+        "{row}"
+    );
+    for (code, exit) in [(&province, 0), (&city, 1)] {
+        let (found, row) = asked(&["list", "高频", "--contains", code], &online);
+        assert_eq!(
+            (found, row["contains"].as_bool(), row["proven"].as_bool()),
+            (exit, Some(exit == 0), Some(true)),
+            "{row}"
+        );
+    }
+}

@@ -1,6 +1,8 @@
 //! A chain in one value: secrets that everyone knows, a state in memory, and no votes but those of the certificate.
 
-use ledger::{Memory, Rules, commit, propose, prove, prove::Asked, tip};
+use ledger::{
+    Memory, Pool, PoolLimits, Rejection, Rules, commit, propose, prove, prove::Asked, tip,
+};
 use proof::{Hop, Proof, TrustRoot};
 use types::{
     Agency, AgencyCode, Certificate, Certified, ChainId, Committee, Digest, Genesis, Hash, Header,
@@ -34,6 +36,60 @@ impl Chain {
     pub fn new(name: &str, seed: u8) -> Self {
         let genesis = genesis(name, seed);
         Self { rules: Rules::new(&genesis), genesis, state: Memory::default(), seed }
+    }
+
+    /// A chain of other agencies, whose keys are those of [`Chain::organisation`] by their place; the first four have seats.
+    #[must_use]
+    pub fn with(agencies: Vec<Agency>, seed: u8) -> Self {
+        let mut genesis = genesis("with", seed);
+        for (seat, agency) in genesis.validators.iter_mut().zip(&agencies) {
+            seat.agency = agency.code;
+        }
+        genesis.agencies = agencies;
+        for (n, agency) in (0..).zip(&mut genesis.agencies) {
+            agency.keys = vec![secret(seed, 100 + n).public()];
+        }
+        Self { rules: Rules::new(&genesis), genesis, state: Memory::default(), seed }
+    }
+
+    /// The rules for the next block.
+    #[must_use]
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub const fn state(&self) -> &Memory {
+        &self.state
+    }
+
+    /// The key that the agency at this place of [`Chain::with`] signs with.
+    #[must_use]
+    pub fn key(&self, place: u8) -> SecretKey {
+        secret(self.seed, 100 + place)
+    }
+
+    /// What admission and execution both say of a transaction; it is committed if they let it pass.
+    ///
+    /// # Errors
+    /// The rule it breaks.
+    pub fn attempt(&mut self, tx: Transaction) -> Result<(), Rejection> {
+        let tx = tx.verify(&self.genesis.chain())?;
+        let tip = tip(&self.rules, &self.state);
+        let mut pool = Pool::new(PoolLimits::default());
+        let admitted = pool.admit(&self.rules, &self.state, &tip, tx.clone());
+        let now = tip.time.plus(1000);
+        let candidates = std::iter::once((&tx, 0));
+        let (.., refused) = propose(&self.rules, &self.state, &tip, now, 1, candidates);
+        let executed = refused.into_iter().next().map_or(Ok(()), |(_, why)| Err(why));
+        // Only what no block could hold is seen at admission alone.
+        if !matches!(admitted, Err(Rejection::Size { .. })) {
+            assert_eq!(admitted.clone().map(drop), executed, "admission says what execution says");
+        }
+        admitted?;
+        self.commit(vec![tx.into_inner()]);
+        Ok(())
     }
 
     /// What it was agreed to be.
@@ -234,7 +290,9 @@ fn genesis(name: &str, seed: u8) -> Genesis {
     }
 }
 
-fn operation(action: Action, document: &str) -> Operation {
+/// An act, with a commitment to a document of this text.
+#[must_use]
+pub fn operation(action: Action, document: &str) -> Operation {
     let at: Timestamp = "2026-01-05T01:00:00Z".parse().expect("a time");
     Operation {
         action,

@@ -22,7 +22,7 @@ pub mod program;
 mod proxy;
 pub mod vectors;
 
-pub use chain::{Chain, certify, govern, lastly, licence, lots, moved, publish};
+pub use chain::{Chain, certify, govern, lastly, licence, lots, moved, operation, publish};
 pub use lines::{Lines, Pairs, both, everyone};
 pub use namespaces::{Namespaces, isolated};
 pub use network::{Load, Network, Submission, say};

@@ -156,6 +156,8 @@ fn digests() -> Value {
         (Purpose::History, "minlian v1 history"),
         (Purpose::Committee, "minlian v1 committee"),
         (Purpose::Trace, "minlian v1 trace"),
+        (Purpose::FieldLeaf, "minlian v1 field leaf"),
+        (Purpose::FieldNode, "minlian v1 field node"),
     ];
     let contexts = rows.map(|(purpose, context)| {
         json!({ "context": context, "input": hex(b"abc"), "hash": hash(purpose, &[b"abc"]) })

@@ -604,7 +604,7 @@ def read_subject(r: Reader) -> bytes:
 
 def read_named(r: Reader) -> tuple[bytes, int, str]:
     start = r.at
-    kind, name = r.variant(7), r.text(256)
+    kind, name = r.variant(8), r.text(256)
     return r.since(start), kind, name
 
 
@@ -619,7 +619,7 @@ def read_state(r: Reader) -> State:
 
 
 def read_facts(r: Reader) -> None:
-    kind = r.variant(7)
+    kind = r.variant(9)
     if kind == 0:
         r.text(24), read_level(r), r.region(), r.maybe(r.time)
     elif kind == 1:
@@ -632,6 +632,10 @@ def read_facts(r: Reader) -> None:
         read_change(r), r.many(r.code, 18), r.u64()  # approvals, closes
     elif kind == 6:
         read_network_facts(r)
+    elif kind == 7:
+        r.many(lambda: r.text(96), 9)  # uniform elements
+    elif kind == 8:
+        r.region(), r.hash(), r.u32()  # a list of items
 
 
 def read_agency_facts(r: Reader) -> None:
@@ -667,7 +671,7 @@ def read_link(r: Reader) -> Link:
 
 def read_operation(r: Reader) -> Operation:
     start = r.at
-    action = (read_item, read_licence, read_trace, read_govern)[r.variant(4)](r)
+    action = (read_item, read_licence, read_trace, read_govern, read_list)[r.variant(5)](r)
     r.digest(), r.digest(), r.maybe(r.hash)  # commitment
     r.time()  # effective_from
     r.variant(4)  # grade
@@ -678,9 +682,37 @@ def read_operation(r: Reader) -> Operation:
 def read_item(r: Reader):
     r.text(36), r.text(24), read_level(r)
     region = r.region()
-    verb = r.variant(5)
+    verb = r.variant(10)
     if verb in (0, 1):
         r.u32(), r.maybe(r.time)
+    elif verb in (5, 6, 7):
+        r.u32(), r.maybe(r.time), read_elements(r)
+    elif verb == 8:
+        r.many(lambda: read_successor(r), 35)
+    elif verb == 9:
+        r.code(), r.many(lambda: r.text(32), 9), r.maybe(r.time)
+    if verb == 7:
+        r.many(lambda: (r.text(36), r.text(24)), 18)
+    # What is new in the catalogue needs a role over its region.
+    return "item", region if verb in (0, 5, 7, 8) else None, None, []
+
+
+def read_elements(r: Reader) -> None:
+    r.many(lambda: (r.text(96), r.hash()), 41)
+
+
+def read_successor(r: Reader) -> None:
+    r.text(36), r.text(24), read_level(r), r.region(), r.maybe(r.time), read_elements(r)
+
+
+def read_list(r: Reader):
+    r.text(96)
+    region = r.region()
+    verb = r.variant(3)
+    if verb == 1:
+        r.u32()
+    if verb < 2:
+        r.many(lambda: r.text(36), 9)
     return "item", region if verb == 0 else None, None, []
 
 
@@ -729,12 +761,12 @@ def read_govern(r: Reader):
 
 
 def read_target(r: Reader) -> None:
-    if r.variant(2) == 1:
+    if r.variant(3) == 1:
         r.code()
 
 
 def read_change(r: Reader) -> None:
-    change = r.variant(12)
+    change = r.variant(13)
     if change == 0:
         r.code(), r.text(96), r.region(), read_level(r), r.maybe(r.code)
         r.many(lambda: read_possessed(r), 98)
@@ -751,6 +783,8 @@ def read_change(r: Reader) -> None:
     elif change == 8:
         r.many(lambda: (r.code(), read_possessed(r), read_possessed(r)), 214)
         r.many(r.key, 33)
+    elif change == 12:
+        r.many(lambda: r.text(96), 9)
     else:
         read_numbers(r, (3, 6, 3)[change - 9])
 

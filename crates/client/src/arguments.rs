@@ -32,6 +32,10 @@ pub(crate) enum Command {
     Verify(Verify),
     Trust(Trust),
     Version(Version),
+    New(crate::new::New),
+    Check(crate::check::Check),
+    Item(crate::items::Item),
+    Govern(crate::govern::Govern),
 }
 
 /// The node to ask.

@@ -2,11 +2,15 @@
 
 mod arguments;
 mod ask;
+mod check;
 mod console;
 mod exit;
 #[cfg(test)]
 mod fixture;
+mod govern;
+mod items;
 mod layout;
+mod new;
 mod prove;
 mod report;
 mod speech;
@@ -45,6 +49,10 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
             })?;
             Ok(Exit::Done)
         }
+        Command::New(what) => new::run(&what, console),
+        Command::Check(what) => check::run(&what, console),
+        Command::Item(what) => online(items::run(&what, console)),
+        Command::Govern(what) => online(govern::run(&what, console)),
         Command::Submit(what) => online(submit::run(*what, console)),
         Command::Status(what) => online(ask::status(&what, console)),
         Command::History(what) => online(ask::history(&what, console)),

@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use types::{
     AgencyCode, Height, Subject, Timestamp,
     authority::{Governance, Target},
+    item::ListVerb,
     operation::{Action, EventType, Family, ItemVerb, LicenceVerb},
     subject::{Facts, Kind, Part, Status},
     vote::Step as Vote,
@@ -33,7 +34,7 @@ pub(crate) enum Lang {
 }
 
 impl Lang {
-    const fn pick<'t>(self, en: &'t str, zh: &'t str) -> &'t str {
+    pub(crate) const fn pick<'t>(self, en: &'t str, zh: &'t str) -> &'t str {
         match self {
             Self::En => en,
             Self::Zh => zh,
@@ -660,6 +661,18 @@ pub(crate) fn facts(lang: Lang, facts: &Facts) -> Option<String> {
                 }
             })
         }
+        Facts::Elements(names) => {
+            let (count, names) = (
+                names.len(),
+                clean(&names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")),
+            );
+            Some(say!(lang, "{count} uniform elements: {names}", "统一要素 {count} 项：{names}"))
+        }
+        Facts::List { region, members, count } => Some(say!(
+            lang,
+            "{count} items of region {region}, digest {members}",
+            "区划 {region} 事项 {count} 项，摘要 {members}"
+        )),
         Facts::Basic { .. } | Facts::Lot => None,
     }
 }
@@ -1006,6 +1019,7 @@ pub(crate) fn thing(lang: Lang, subject: &Subject) -> String {
         Kind::Agency => lang.pick("agency", "机构"),
         Kind::Proposal => lang.pick("proposal", "提案"),
         Kind::Network => lang.pick("network", "网络"),
+        Kind::List => lang.pick("list of service items", "专题清单"),
     };
     format!("{kind} {}", subject.id)
 }
@@ -1014,7 +1028,7 @@ pub(crate) fn thing(lang: Lang, subject: &Subject) -> String {
 pub(crate) fn status(lang: Lang, kind: Kind, status: Status) -> &'static str {
     match (status, kind) {
         (Status::Active, Kind::Licence) => lang.pick("ACTIVE", "有效"),
-        (Status::Active, Kind::Item | Kind::Basic) => lang.pick("IN FORCE", "在用"),
+        (Status::Active, Kind::Item | Kind::Basic | Kind::List) => lang.pick("IN FORCE", "在用"),
         (Status::Active, Kind::Lot) => lang.pick("RECORDED", "有记录"),
         (Status::Active, Kind::Agency) => lang.pick("ENROLLED", "在册"),
         (Status::Active, Kind::Proposal) => lang.pick("OPEN", "表决中"),
@@ -1022,11 +1036,17 @@ pub(crate) fn status(lang: Lang, kind: Kind, status: Status) -> &'static str {
         (Status::Suspended, Kind::Licence) => lang.pick("SUSPENDED", "暂扣"),
         (
             Status::Suspended,
-            Kind::Item | Kind::Basic | Kind::Lot | Kind::Agency | Kind::Proposal | Kind::Network,
+            Kind::Item
+            | Kind::Basic
+            | Kind::Lot
+            | Kind::Agency
+            | Kind::Proposal
+            | Kind::Network
+            | Kind::List,
         ) => lang.pick("SUSPENDED", "暂停"),
         (Status::Annulled, _) => lang.pick("ANNULLED", "撤销"),
         (Status::Cancelled, Kind::Licence) => lang.pick("CANCELLED", "注销"),
-        (Status::Cancelled, Kind::Item | Kind::Basic | Kind::Lot | Kind::Network) => {
+        (Status::Cancelled, Kind::Item | Kind::Basic | Kind::Lot | Kind::Network | Kind::List) => {
             lang.pick("CANCELLED", "取消")
         }
         (Status::Cancelled, Kind::Agency) => lang.pick("DISSOLVED", "撤并"),
@@ -1043,12 +1063,15 @@ pub(crate) fn status(lang: Lang, kind: Kind, status: Status) -> &'static str {
 pub(crate) fn act(lang: Lang, action: &Action) -> String {
     match action {
         Action::Item(act) => {
-            let verb = match act.verb {
-                ItemVerb::Publish { .. } => lang.pick("publication", "发布"),
-                ItemVerb::Amend { .. } => lang.pick("amendment", "变更"),
+            let verb = match &act.verb {
+                ItemVerb::Publish { .. } | ItemVerb::Enter(_) => lang.pick("publication", "发布"),
+                ItemVerb::Amend { .. } | ItemVerb::Revise(_) => lang.pick("amendment", "变更"),
                 ItemVerb::Suspend => lang.pick("suspension", "暂停"),
                 ItemVerb::Resume => lang.pick("resumption", "恢复"),
                 ItemVerb::Cancel => lang.pick("cancellation", "取消"),
+                ItemVerb::Merge { .. } => lang.pick("merger into", "合并"),
+                ItemVerb::Split { .. } => lang.pick("split", "拆分"),
+                ItemVerb::Entrust { .. } => lang.pick("entrustment", "委托"),
             };
             let code = &act.code;
             say!(lang, "{verb} of service item {code}", "政务服务事项 {code} {verb}")
@@ -1070,6 +1093,15 @@ pub(crate) fn act(lang: Lang, action: &Action) -> String {
             say!(lang, "{verb} of e-licence {licence}", "电子证照 {licence} {verb}")
         }
         Action::Govern(act) => governance(lang, act),
+        Action::List(act) => {
+            let verb = match act.verb {
+                ListVerb::Publish { .. } => lang.pick("publication", "发布"),
+                ListVerb::Amend { .. } => lang.pick("amendment", "变更"),
+                ListVerb::Cancel => lang.pick("cancellation", "取消"),
+            };
+            let name = &act.name;
+            say!(lang, "{verb} of the list {name}", "专题清单“{name}”{verb}")
+        }
         Action::Trace(event) => {
             let kind = match event.event {
                 EventType::Object => lang.pick("object event", "对象事件"),

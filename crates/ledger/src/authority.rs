@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use types::{
     AgencyCode, PublicKey, Role, SubjectState,
     authority::{AgencyFacts, Grant, Moment, NetworkFacts},
+    fields::FieldName,
     subject::{Facts, Status},
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Authority {
     /// Every key an agency ever had: none is used twice.
     keys: BTreeMap<PublicKey, AgencyCode>,
     network: NetworkFacts,
+    /// The elements that every version of a service item must have.
+    uniform: Vec<FieldName>,
 }
 
 impl Authority {
@@ -31,7 +34,7 @@ impl Authority {
     /// # Panics
     /// When the network itself is not among them, or an agency's subject is not named by a code.
     pub(crate) fn of(states: impl IntoIterator<Item = SubjectState>) -> Self {
-        let (mut agencies, mut network) = (BTreeMap::new(), None);
+        let (mut agencies, mut network, mut uniform) = (BTreeMap::new(), None, Vec::new());
         for SubjectState { subject, status, facts, .. } in states {
             match facts {
                 Facts::Agency(facts) => {
@@ -39,11 +42,13 @@ impl Authority {
                     agencies.insert(code, Standing { status, facts: *facts });
                 }
                 Facts::Network(facts) => network = Some(*facts),
+                Facts::Elements(names) => uniform = names,
                 Facts::Item { .. }
                 | Facts::Basic { .. }
                 | Facts::Licence { .. }
                 | Facts::Lot
-                | Facts::Proposal(_) => {}
+                | Facts::Proposal(_)
+                | Facts::List { .. } => {}
             }
         }
         let keys = agencies
@@ -51,11 +56,15 @@ impl Authority {
             .flat_map(|(code, standing)| standing.facts.keys.iter().map(|term| (term.key, *code)))
             .collect();
         let network = network.expect("every chain has a network");
-        Self { agencies, keys, network }
+        Self { agencies, keys, network, uniform }
     }
 
     pub(crate) const fn network(&self) -> &NetworkFacts {
         &self.network
+    }
+
+    pub(crate) fn uniform(&self) -> &[FieldName] {
+        &self.uniform
     }
 
     pub(crate) fn agency(&self, code: &AgencyCode) -> Option<&Standing> {

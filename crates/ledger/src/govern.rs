@@ -10,6 +10,8 @@ use types::{
         AgencyFacts, Change, Enrolment, Governance, Grant, KEYS_MAX, KeyTerm, Member, NetworkFacts,
         NewSeat, Possessed, ProposalFacts, Scheduled, Target, fits,
     },
+    fields::FieldName,
+    item::ELEMENTS_MAX,
     operation::Family,
     subject::{Facts, Kind, Status},
 };
@@ -114,6 +116,12 @@ impl<V: View> Case<'_, V> {
             self.change_network(change, facts)?;
             return Ok(state);
         }
+        if let (Facts::Elements(names), Change::Elements(wanted)) = (&mut state.facts, change) {
+            self.uniform(wanted)?;
+            names.clone_from(wanted);
+            state.version = state.version.saturating_add(1);
+            return Ok(state);
+        }
         let Facts::Agency(facts) = &mut state.facts else {
             return Err(self.misrule(Misrule::Target { subject: state.subject }));
         };
@@ -142,7 +150,11 @@ impl<V: View> Case<'_, V> {
             Change::RetireKey { agency, key } => self.retire_key(*agency, facts, key)?,
             Change::Grant { agency: _, role, until } => self.grant(facts, role, *until, None)?,
             Change::Revoke { agency, number } => self.revoke(*agency, facts, *number, None)?,
-            Change::Committee { .. } | Change::Limits(_) | Change::Timing(_) | Change::Rules(_) => {
+            Change::Committee { .. }
+            | Change::Limits(_)
+            | Change::Timing(_)
+            | Change::Rules(_)
+            | Change::Elements(_) => {
                 return Err(self.misrule(Misrule::Target { subject: state.subject }));
             }
         }
@@ -174,11 +186,22 @@ impl<V: View> Case<'_, V> {
             | Change::EnrolKey { .. }
             | Change::RetireKey { .. }
             | Change::Grant { .. }
-            | Change::Revoke { .. } => {
+            | Change::Revoke { .. }
+            | Change::Elements(_) => {
                 return Err(self.misrule(Misrule::Target { subject: Subject::network() }));
             }
         }
         Ok(())
+    }
+
+    /// Uniform elements are named once each, and there is room for them in an item.
+    fn uniform(&self, names: &[FieldName]) -> Result<(), Rejection> {
+        let once = |(at, name): (usize, &FieldName)| !names.iter().take(at).any(|n| n == name);
+        if names.len() <= ELEMENTS_MAX && names.iter().enumerate().all(once) {
+            return Ok(());
+        }
+        let why = format!("at most {ELEMENTS_MAX} elements are uniform, each named once");
+        Err(self.misrule(Misrule::Parameter { why }))
     }
 
     /// The committee with some seats less and some more, to take over when those who join have had time to catch up.
@@ -359,6 +382,10 @@ impl<V: View> Case<'_, V> {
     fn target(&self, target: Target, change: &Change) -> Result<SubjectState, Rejection> {
         let subject = target.subject();
         let found = self.view.subject(&subject.key());
+        if let (Change::Elements(_), None) = (change, &found) {
+            // Until somebody names them there are none.
+            return Ok(self.new_state(subject, 1, Facts::Elements(Vec::new())));
+        }
         let Change::Enrol(Enrolment { code, name, region, level, parent, .. }) = change else {
             let state = self.alive(found, &subject)?;
             return match state.status {

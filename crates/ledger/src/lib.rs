@@ -11,6 +11,7 @@
 pub mod authority;
 pub mod execute;
 mod govern;
+mod item;
 pub mod pool;
 pub mod prove;
 pub mod query;
@@ -22,11 +23,13 @@ pub use execute::{
     Change, Draft, Invalid, Outcome, Tip, commit, first_difference, propose, tip, validate,
 };
 pub use pool::{Pool, PoolLimits};
-pub use rejection::{Misrule, Rejection};
+pub use rejection::{ItemFault, Misrule, Rejection};
 pub use rules::{Amended, Rules};
 pub use state::{Column, Commit, Memory, SharedMemory, State, Write};
 
 #[cfg(test)]
 mod govern_tests;
+#[cfg(test)]
+mod item_tests;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,12 @@
 //! Every reason for which the ledger refuses a transaction, each with a code that never changes.
 
 use types::{
-    AgencyCode, Height, PublicKey, Subject, TxId,
+    AgencyCode, Height, PublicKey, Subject, Timestamp, TxId,
     agency::Level,
     committee::CommitteeError,
-    operation::{Family, LOTS_MAX},
+    fields::FieldName,
+    item::{ELEMENTS_MAX, MEMBERS_MAX, RELATIVES_MAX, TASKS_MAX},
+    operation::{Family, ItemCode, LOTS_MAX},
     subject::Status,
     transaction::TransactionError,
 };
@@ -214,6 +216,14 @@ pub enum Rejection {
         "this key has as many unconfirmed transactions as it may; wait for some to be committed"
     )]
     Quota,
+    /// The catalogue of service items does not work like this.
+    #[error("operation {index}: {why}")]
+    Item {
+        /// Which operation.
+        index: usize,
+        /// The rule.
+        why: ItemFault,
+    },
 }
 
 impl Rejection {
@@ -250,6 +260,7 @@ impl Rejection {
             Self::Governance { why, .. } => why.code(),
             Self::Full => "E-POOL-FULL",
             Self::Quota => "E-POOL-QUOTA",
+            Self::Item { why, .. } => why.code(),
         }
     }
 
@@ -431,6 +442,80 @@ impl Misrule {
             Self::Parameter { .. } => "E-GOV-PARAMETER",
             Self::Ungoverned => "E-GOV-UNGOVERNED",
             Self::Size { .. } => "E-GOV-SIZE",
+        }
+    }
+}
+
+/// A rule of the catalogue of service items that an operation breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ItemFault {
+    /// Not the shape of a code.
+    #[error(
+        "{code:?} is not a code: 24 to 36 digits and capitals for an item, digits and capitals for a basic code"
+    )]
+    Code {
+        /// What was given.
+        code: String,
+    },
+    /// The end is not after the beginning.
+    #[error("the end, {end}, is not after {effective_from}, from when it has effect")]
+    Dates {
+        /// The end.
+        end: Timestamp,
+        /// From when it has effect.
+        effective_from: Timestamp,
+    },
+    /// Elements are not in order.
+    #[error("a version has 1 to {ELEMENTS_MAX} elements, by ascending name, none twice")]
+    Elements,
+    /// A uniform element is missing.
+    #[error(
+        "the element {name} is uniform at all levels and is missing here; `minlian status network:elements` tells when that was decided"
+    )]
+    Uniform {
+        /// Its name.
+        name: FieldName,
+    },
+    /// The commitment is to other fields.
+    #[error("the fields committed to are not the elements that are listed")]
+    Root,
+    /// Not what can be merged.
+    #[error(
+        "1 to {RELATIVES_MAX} items are merged, at least 2 into a new one, by ascending code, none twice"
+    )]
+    Predecessors,
+    /// Not what can come of a split.
+    #[error("an item is split into 2 to {RELATIVES_MAX} new ones, by ascending code, none twice")]
+    Successors,
+    /// An item does not take its own place.
+    #[error("{code} cannot take its own place")]
+    Itself {
+        /// The item.
+        code: ItemCode,
+    },
+    /// Not an entrustment.
+    #[error(
+        "1 to {TASKS_MAX} tasks are entrusted, in ascending order, none twice, to another agency"
+    )]
+    Entrustment,
+    /// Not a list.
+    #[error("a list names 1 to {MEMBERS_MAX} items, by ascending code, none twice")]
+    Members,
+}
+
+impl ItemFault {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Code { .. } => "E-ITEM-CODE",
+            Self::Dates { .. } => "E-ITEM-DATES",
+            Self::Elements => "E-ITEM-ELEMENTS",
+            Self::Uniform { .. } => "E-ITEM-UNIFORM",
+            Self::Root => "E-ITEM-ROOT",
+            Self::Predecessors => "E-ITEM-PREDECESSORS",
+            Self::Successors => "E-ITEM-SUCCESSORS",
+            Self::Itself { .. } => "E-ITEM-ITSELF",
+            Self::Entrustment => "E-ITEM-ENTRUST",
+            Self::Members => "E-LIST-MEMBERS",
         }
     }
 }

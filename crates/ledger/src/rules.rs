@@ -10,13 +10,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use types::{
     AgencyCode, ChainId, Committee, Genesis, Hash, Height, PublicKey, RecordId, Subject,
     SubjectState, Timestamp,
-    agency::{Level, Role},
+    agency::Role,
     authority::{Member, Moment, NetworkFacts},
+    fields::FieldName,
     genesis::{Limits, Timing},
     net::Peer,
     operation::{
-        Action, Family, ItemAction, ItemVerb, LOTS_MAX, LicenceAction, LicenceFacts, LicenceVerb,
-        Operation, TraceEvent,
+        Action, Family, LOTS_MAX, LicenceAction, LicenceFacts, LicenceVerb, Operation, TraceEvent,
     },
     subject::{Facts, Status},
     transaction::TransactionHeader,
@@ -204,6 +204,12 @@ impl Rules {
         self.network().peers(self.next)
     }
 
+    /// The elements that every version of a service item must have, as the last block left them.
+    #[must_use]
+    pub fn uniform(&self) -> &[FieldName] {
+        self.authority.uniform()
+    }
+
     /// An agency as the last block left it.
     #[must_use]
     pub fn agency(&self, code: &AgencyCode) -> Option<&Standing> {
@@ -258,10 +264,11 @@ impl Rules {
         let effective_from = operation.effective_from;
         let case = Case { index, agency, rules: self, view, at, effective_from };
         match &operation.action {
-            Action::Item(act) => case.item(act),
+            Action::Item(act) => case.item(act, &operation.commitment),
             Action::Licence(act) => case.licence(act),
             Action::Trace(event) => case.trace(event),
             Action::Govern(act) => case.govern(record, act),
+            Action::List(act) => case.list(act),
         }
     }
 
@@ -283,111 +290,6 @@ impl<V: View> Case<'_, V> {
     /// Whether a role that the agency holds now is like this.
     pub(crate) fn covers(&self, covers: impl Fn(&Role) -> bool) -> bool {
         self.rules.authority.roles(&self.agency, self.at).any(covers)
-    }
-
-    fn item(&self, act: &ItemAction) -> Result<Changes, Rejection> {
-        let subject = Subject::item(&act.code);
-        let basic = Subject::basic(&act.basic);
-        let (key, basic_key) = (subject.key(), basic.key());
-        let covered = self.covers(|role| role.covers_item(act.region));
-        let uncovered = || self.role(Family::Item, format!("items in region {}", act.region));
-        let found = self.view.subject(&key);
-        let found_basic = self.view.subject(&basic_key);
-        match act.verb {
-            ItemVerb::Publish { version, planned_cancel } => {
-                if !covered {
-                    return Err(uncovered());
-                }
-                if let Some(state) = found {
-                    return Err(self.exists(state));
-                }
-                if version != 1 {
-                    return Err(Rejection::Version {
-                        index: self.index,
-                        subject,
-                        found: version,
-                        wanted: 1,
-                    });
-                }
-                let basic_state = match found_basic {
-                    Some(state) if state.status == Status::Active => state,
-                    None if act.level <= Level::Province => {
-                        let (level, opener) = (act.level, act.code.clone());
-                        self.new_state(basic, 1, Facts::Basic { level, opener })
-                    }
-                    Some(_) | None => {
-                        let basic = act.basic.to_string();
-                        return Err(Rejection::Level {
-                            index: self.index,
-                            basic,
-                            level: act.level,
-                        });
-                    }
-                };
-                let (basic, level, region) = (act.basic.clone(), act.level, act.region);
-                let state = self.new_state(
-                    subject,
-                    1,
-                    Facts::Item { basic, level, region, planned_cancel },
-                );
-                Ok(vec![(key, state), (basic_key, basic_state)])
-            }
-            ItemVerb::Amend { .. } | ItemVerb::Suspend | ItemVerb::Resume | ItemVerb::Cancel => {
-                let mut state = self.alive(found, &subject)?;
-                let owner =
-                    state.owner == self.agency && self.covers(|role| role.family() == Family::Item);
-                if !covered && !owner {
-                    return Err(uncovered());
-                }
-                let Facts::Item { basic, level, region, planned_cancel } = &mut state.facts else {
-                    return Err(Rejection::Identity { index: self.index, subject });
-                };
-                if (&*basic, *level, *region) != (&act.basic, act.level, act.region) {
-                    return Err(Rejection::Identity { index: self.index, subject });
-                }
-                let mut basic_state = found_basic.ok_or_else(|| Rejection::Unknown {
-                    index: self.index,
-                    subject: Subject::basic(&act.basic),
-                })?;
-                match act.verb {
-                    ItemVerb::Amend { version, planned_cancel: planned } => {
-                        let wanted = state.version + 1;
-                        if version != wanted {
-                            return Err(Rejection::Version {
-                                index: self.index,
-                                subject,
-                                found: version,
-                                wanted,
-                            });
-                        }
-                        *planned_cancel = planned;
-                        state.version = version;
-                    }
-                    ItemVerb::Suspend => {
-                        self.turn(&mut state, "suspend", &[Status::Active], Status::Suspended)?;
-                    }
-                    ItemVerb::Resume => {
-                        self.turn(&mut state, "resume", &[Status::Suspended], Status::Active)?;
-                    }
-                    ItemVerb::Cancel => {
-                        self.turn(
-                            &mut state,
-                            "cancel",
-                            &[Status::Active, Status::Suspended],
-                            Status::Cancelled,
-                        )?;
-                        // With the entry that opened the basic code goes the right to add levels below it.
-                        if matches!(&basic_state.facts, Facts::Basic { opener, .. } if *opener == act.code)
-                        {
-                            basic_state.status = Status::Cancelled;
-                        }
-                    }
-                    ItemVerb::Publish { .. } => return Err(self.exists(state)),
-                }
-                state.effective_from = self.effective_from;
-                Ok(vec![(key, state), (basic_key, basic_state)])
-            }
-        }
     }
 
     fn licence(&self, act: &LicenceAction) -> Result<Changes, Rejection> {

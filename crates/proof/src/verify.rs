@@ -17,6 +17,7 @@ use types::{
     RecordId, Role, Round, Signature, Subject, SubjectState, Text, Timestamp, TxId, Validator,
     authority::Governance,
     block,
+    item::ListVerb,
     key::BadSignature,
     merkle::{self, PathError, climb},
     operation::{Action, Family, ItemVerb, Operation},
@@ -720,7 +721,10 @@ impl Examination<'_> {
             // Genesis put these there, without a record.
             (None, Kind::Agency | Kind::Network) => Some(0),
             // Nothing else is on the ledger without a record that put it there.
-            (None, Kind::Item | Kind::Basic | Kind::Licence | Kind::Lot | Kind::Proposal) => None,
+            (
+                None,
+                Kind::Item | Kind::Basic | Kind::Licence | Kind::Lot | Kind::Proposal | Kind::List,
+            ) => None,
         };
         if latest != Some(state.latest) {
             return Err(ProofError::HistoryOrder { position: state.latest });
@@ -806,16 +810,33 @@ fn scope(agency: &Agency, operation: &Operation) -> Result<(Family, Scope), Proo
         // The owner of an item may act on it after its region was given to another.
         Action::Item(act) => (
             Family::Item,
-            match (act.verb, any(&|role| role.covers_item(act.region))) {
+            match (&act.verb, any(&|role| role.covers_item(act.region))) {
                 (_, true) => Some(true),
-                (ItemVerb::Publish { .. }, false) => Some(false),
+                (
+                    ItemVerb::Publish { .. }
+                    | ItemVerb::Enter(_)
+                    | ItemVerb::Merge { .. }
+                    | ItemVerb::Split { .. },
+                    false,
+                ) => Some(false),
                 (
                     ItemVerb::Amend { .. }
                     | ItemVerb::Suspend
                     | ItemVerb::Resume
-                    | ItemVerb::Cancel,
+                    | ItemVerb::Cancel
+                    | ItemVerb::Revise(_)
+                    | ItemVerb::Entrust { .. },
                     false,
                 ) => None,
+            },
+        ),
+        // Whoever drew up a list may act on it, too.
+        Action::List(act) => (
+            Family::Item,
+            match (&act.verb, any(&|role| role.covers_item(act.region))) {
+                (_, true) => Some(true),
+                (ListVerb::Publish { .. }, false) => Some(false),
+                (ListVerb::Amend { .. } | ListVerb::Cancel, false) => None,
             },
         ),
         // An act on a licence that exists does not repeat what the licence says of itself.

@@ -56,7 +56,7 @@ pub(crate) fn read(name: &str, members: &Members<'_, '_>, faults: &mut Faults) -
             members.fault(
                 own.first().copied().unwrap_or("op"),
                 Problem::new(
-                    "E-REC-060",
+                    "E-REC-061",
                     format!("at {path}: {}", quote(why)),
                     format!("在 {path} 处:{}", quote(why)),
                 ),

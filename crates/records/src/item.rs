@@ -1,18 +1,28 @@
 //! Service items, 政务服务事项: from an operation in the words of GB/T 39046 to an act on the ledger.
 
 use crate::{
+    elements::elements,
     fault::{Faults, Problem, quote},
     identifiers::{self, ItemCodeParts},
     json::Value,
     native::Reading,
     read::{self, Members},
+    reform,
 };
 use types::{
     AgencyCode, Level, Timestamp,
+    item::{Edition, is_basic_code, is_item_code},
     operation::{Action, BasicCode, ItemAction, ItemCode, ItemVerb},
 };
 
-const VERBS: [&str; 5] = ["publish", "amend", "suspend", "resume", "cancel"];
+/// The members that every operation on an item may have.
+pub(crate) const ALWAYS: [&str; 8] =
+    ["op", "at", "actor", "effective", "item", "reason", "note", "_note"];
+/// The codes by which an operation may name an item without its document.
+pub(crate) const CODES: [&str; 4] = ["实施编码", "基本编码", "行使层级代码", "实施主体代码"];
+
+const VERBS: [&str; 8] =
+    ["publish", "amend", "suspend", "resume", "cancel", "merge", "split", "delegate"];
 
 /// Whether there is such an act.
 pub(crate) fn knows(name: &str) -> bool {
@@ -21,8 +31,12 @@ pub(crate) fn knows(name: &str) -> bool {
 
 /// Reads an operation whose `op` is `item.` and `name`.
 pub(crate) fn read(name: &str, members: &Members<'_, '_>, faults: &mut Faults) -> Option<Reading> {
-    const ALWAYS: [&str; 8] = ["op", "at", "actor", "effective", "item", "reason", "note", "_note"];
-    const CODES: [&str; 4] = ["实施编码", "基本编码", "行使层级代码", "实施主体代码"];
+    match name {
+        "merge" => return reform::merge(members, faults),
+        "split" => return reform::split(members, faults),
+        "delegate" => return reform::delegate(members, faults),
+        _other => {}
+    }
     let versioned = matches!(name, "publish" | "amend");
     let known = match name {
         "publish" => ALWAYS.to_vec(),
@@ -45,32 +59,33 @@ pub(crate) fn read(name: &str, members: &Members<'_, '_>, faults: &mut Faults) -
     let what = identify(&item, faults);
     let verb = match name {
         "publish" | "amend" => {
-            item.require("事项名称", faults);
-            item.text("事项名称", faults);
-            let version = version(&item, faults);
-            let planned_cancel = planned_cancel(&item, effective_from, faults);
-            previous(members, version, faults);
-            let version = version?;
-            if name == "publish" {
-                ItemVerb::Publish { version, planned_cancel }
-            } else {
-                ItemVerb::Amend { version, planned_cancel }
-            }
+            let edition = edition(&item, effective_from, faults);
+            previous(members, edition.as_ref().map(|edition| edition.version), faults);
+            if name == "publish" { ItemVerb::Enter(edition?) } else { ItemVerb::Revise(edition?) }
         }
         "suspend" => ItemVerb::Suspend,
         "resume" => ItemVerb::Resume,
         "cancel" => ItemVerb::Cancel,
         _other => return None,
     };
-    let Identity { code, basic, level, organisation } = what?;
-    let region = identifiers::region_of(organisation)?;
-    Some(Reading {
-        action: Action::Item(ItemAction { code, basic, level, region, verb }),
-        effective_from: effective_from?,
-    })
+    Some(Reading { action: what?.act(verb)?, effective_from: effective_from? })
 }
 
-fn effective(members: &Members<'_, '_>, faults: &mut Faults) -> Option<Timestamp> {
+/// The version that an item's document is.
+pub(crate) fn edition(
+    item: &Members<'_, '_>,
+    effective: Option<Timestamp>,
+    faults: &mut Faults,
+) -> Option<Edition> {
+    item.require("事项名称", faults);
+    item.text("事项名称", faults);
+    let version = version(item, faults);
+    let planned_cancel = planned_cancel(item, effective, faults);
+    let elements = elements(item, faults);
+    Some(Edition { version: version?, planned_cancel, elements: elements? })
+}
+
+pub(crate) fn effective(members: &Members<'_, '_>, faults: &mut Faults) -> Option<Timestamp> {
     let found = members.text("effective", faults)?;
     let time = read::time(found).or_else(|| read::beijing_midnight(found));
     if time.is_none() {
@@ -80,18 +95,26 @@ fn effective(members: &Members<'_, '_>, faults: &mut Faults) -> Option<Timestamp
 }
 
 /// Which item it is.
-struct Identity {
-    code: ItemCode,
-    basic: BasicCode,
-    level: Level,
-    organisation: AgencyCode,
+pub(crate) struct Identity {
+    pub(crate) code: ItemCode,
+    pub(crate) basic: BasicCode,
+    pub(crate) level: Level,
+    pub(crate) organisation: AgencyCode,
 }
 
-fn identify(item: &Members<'_, '_>, faults: &mut Faults) -> Option<Identity> {
+impl Identity {
+    /// An act on it.
+    pub(crate) fn act(self, verb: ItemVerb) -> Option<Action> {
+        let Self { code, basic, level, organisation } = self;
+        let region = identifiers::region_of(organisation)?;
+        Some(Action::Item(ItemAction { code, basic, level, region, verb }))
+    }
+}
+
+pub(crate) fn identify(item: &Members<'_, '_>, faults: &mut Faults) -> Option<Identity> {
     let code: Option<ItemCode> = item.carried("实施编码", faults);
     if let Some(code) = code.as_deref()
-        && !((24..=36).contains(&code.len())
-            && code.bytes().all(|c| matches!(c, b'0'..=b'9' | b'A'..=b'Z')))
+        && !is_item_code(code)
     {
         let problem = Problem::new(
             "E-REC-046",
@@ -117,6 +140,14 @@ fn identify(item: &Members<'_, '_>, faults: &mut Faults) -> Option<Identity> {
             .and_then(|text| read::carried(text, &item.at("基本编码"), faults)),
         (false, Some(parts)) => BasicCode::new(parts.basic).ok(),
     };
+    if let Some(bad) = basic.as_deref().filter(|basic| !is_basic_code(basic)) {
+        let problem = Problem::new(
+            "E-REC-046",
+            format!("{:?} is not a basic code: digits and capitals", quote(bad)),
+            format!("“{}”不是基本编码:应为数字或大写字母", quote(bad)),
+        );
+        item.fault("基本编码", problem, faults);
+    }
     let level = if item.has("行使层级代码") {
         level(item, faults)
     } else {
@@ -169,11 +200,20 @@ fn level(item: &Members<'_, '_>, faults: &mut Faults) -> Option<Level> {
 
 /// 事项版本, a number or its digits.
 fn version(item: &Members<'_, '_>, faults: &mut Faults) -> Option<u32> {
-    item.require("事项版本", faults);
-    let value = item.get("事项版本")?;
+    version_in("事项版本", item, faults)
+}
+
+/// A version in a member of another name.
+pub(crate) fn version_in(
+    name: &str,
+    members: &Members<'_, '_>,
+    faults: &mut Faults,
+) -> Option<u32> {
+    members.require(name, faults);
+    let value = members.get(name)?;
     let version = whole(value).filter(|version| *version > 0);
     if version.is_none() {
-        item.fault("事项版本", not_a_version(), faults);
+        members.fault(name, not_a_version(), faults);
     }
     version
 }
@@ -194,7 +234,7 @@ fn whole(value: &Value) -> Option<u32> {
 }
 
 /// `prev_version`, where it is given, is the version before.
-fn previous(members: &Members<'_, '_>, version: Option<u32>, faults: &mut Faults) {
+pub(crate) fn previous(members: &Members<'_, '_>, version: Option<u32>, faults: &mut Faults) {
     let (Some(value), Some(version)) = (members.get("prev_version"), version) else { return };
     match whole(value) {
         Some(previous) if previous.checked_add(1) == Some(version) => {}
@@ -207,7 +247,7 @@ fn previous(members: &Members<'_, '_>, version: Option<u32>, faults: &mut Faults
     }
 }
 
-fn planned_cancel(
+pub(crate) fn planned_cancel(
     item: &Members<'_, '_>,
     effective: Option<Timestamp>,
     faults: &mut Faults,

@@ -16,9 +16,11 @@
 
 mod canonical;
 pub mod cbv;
+mod comments;
 mod context;
 mod digital_link;
 mod document;
+mod elements;
 mod epcis;
 mod fault;
 mod gdst;
@@ -27,11 +29,14 @@ pub mod identifiers;
 mod item;
 mod json;
 mod licence;
+mod list;
 mod native;
 mod privacy;
 mod read;
+mod reform;
 mod vocabulary;
 
+pub use comments::{has_comments, strip};
 pub use document::{CONTEXT_BYTES_MAX, RECORDS_MAX};
 pub use fault::{FAULTS_MAX, Fault};
 pub use json::{DEPTH_MAX, VALUES_MAX};
@@ -91,6 +96,7 @@ pub fn prepare(document: &[u8], capture: &Capture) -> Result<Vec<Prepared>, Vec<
     }
     let value = json::parse(document).map_err(|fault| vec![fault])?;
     let mut faults = Faults::default();
+    comments::refuse(&value, &Place::start(""), &mut faults);
     let found = document::records(&value, &mut faults);
     let document = Digest::blake3(document);
     let mut contexts = Contexts::default();
@@ -140,6 +146,7 @@ fn record(
         captured_at: capture.captured_at,
     };
     let label = label(found, &action);
+    let commitment = Commitment { fields: elements::fields(&action), ..commitment };
     let operation =
         Operation { action, commitment, effective_from, grade: capture.grade, provenance };
     let bytes = codec::encode(&operation).len();
@@ -164,6 +171,7 @@ fn label(found: &Found<'_>, action: &Action) -> String {
         Action::Item(act) => format!("{op} {}", act.code),
         Action::Licence(act) => format!("{op} {}", act.licence),
         Action::Govern(_) => op.to_owned(),
+        Action::List(act) => format!("{op} {}", act.name),
         Action::Trace(event) => {
             let step = event.step.as_deref().map(|step| format!(" {step}")).unwrap_or_default();
             let lots = match event.lots.as_slice() {

@@ -2,7 +2,7 @@
 
 use crate::{
     fault::{Faults, Problem, quote},
-    govern, item, licence,
+    govern, item, licence, list,
     read::Members,
 };
 use types::{AgencyCode, Timestamp, operation::Action};
@@ -24,6 +24,7 @@ pub(crate) fn read(
     let reading = match op.split_once('.') {
         Some(("licence", name)) if licence::knows(name) => licence::read(name, members, faults),
         Some(("item", name)) if item::knows(name) => item::read(name, members, faults),
+        Some(("list", name)) if list::knows(name) => list::read(name, members, faults),
         Some(("govern", name)) if govern::knows(name) => govern::read(name, members, faults),
         Some(_) | None => {
             members.fault("op", unknown(op), faults);
@@ -43,16 +44,13 @@ fn unknown(op: &str) -> Problem {
             "grants and uses of a licence are not recorded by this version",
             "本版本尚不支持亮证授权与用证记录",
         ),
-        "item.merge" | "item.split" | "item.delegate" => (
-            "this version does not record it; amend, publish and cancel items instead",
-            "本版本尚不支持;请用变更、发布、取消代替",
-        ),
         _other => {
             return Problem::new(
                 "E-REC-040",
                 format!(
                     "{:?} is not an operation; licence.{{issue, renew, change, transfer_in, suspend, resume, annul, cancel, \
-                     revoke, transfer_out}}, item.{{publish, amend, suspend, resume, cancel}} and govern.{{propose, approve, withdraw, \
+                     revoke, transfer_out}}, item.{{publish, amend, suspend, resume, cancel, merge, split, delegate}}, \
+                     list.{{publish, amend, cancel}} and govern.{{propose, approve, withdraw, \
                      delegate, undelegate, rotate}} are",
                     quote(op)
                 ),

@@ -559,7 +559,6 @@ fn malformed_licence_operations_are_refused() {
         (json!({"op": 1}), "E-REC-013 /op"),
         (json!({"op": "licence.expire"}), "E-REC-041 /op"),
         (json!({"op": "grant"}), "E-REC-041 /op"),
-        (json!({"op": "item.merge"}), "E-REC-041 /op"),
         (json!({"meta": {"证照标识": null}}), "E-REC-011 /meta"),
         (
             json!({"meta": {"证照标识": LICENCE.replace("001.9", "001.8")}}),
@@ -675,7 +674,9 @@ fn malformed_item_operations_are_refused() {
             json!({"op": "item.amend", "prev_version": 1, "item": {"事项版本": 3}}),
             "E-REC-047 /prev_version",
         ),
-        (json!({"op": "item.split"}), "E-REC-041 /op"),
+        (json!({"item": {"咨询电话": "13800138000"}}), "E-REC-052 /item/咨询电话"),
+        (json!({"item": {"// 事项名称": "x"}}), "E-REC-083 /item/~1~1 事项名称"),
+        (json!({"// op": "x"}), "E-REC-083 /~1~1 op, E-REC-012 /~1~1 op"),
         (json!({"op": "item.delete"}), "E-REC-040 /op"),
     ] {
         check(&base, &patch, want);

@@ -4,6 +4,7 @@ use crate::{
     agency::{Agency, AgencyCode, Level, Region, Role},
     codec::{self, Wire},
     committee::{Committee, CommitteeError, Validator},
+    fields::FieldName,
     genesis::{Genesis, GovernanceRules, Limits, Seat, Timing},
     hash::{ChainId, RecordId},
     key::{Domain, PublicKey, SecretKey, Signature},
@@ -105,6 +106,8 @@ pub enum Target {
     Network,
     /// An agency.
     Agency(AgencyCode),
+    /// Which elements of service items are uniform.
+    Elements,
 }
 
 impl Target {
@@ -114,6 +117,7 @@ impl Target {
         match self {
             Self::Network => Subject::network(),
             Self::Agency(code) => Subject::agency(code),
+            Self::Elements => Subject::elements(),
         }
     }
 }
@@ -173,6 +177,8 @@ pub enum Change {
     Timing(Timing),
     /// How governance itself decides.
     Rules(GovernanceRules),
+    /// Which elements of service items are uniform at all levels, 五级十五同: every version of an item must have them.
+    Elements(Vec<FieldName>),
 }
 
 impl Change {
@@ -191,6 +197,7 @@ impl Change {
             Self::Committee { .. } | Self::Limits(_) | Self::Timing(_) | Self::Rules(_) => {
                 Target::Network
             }
+            Self::Elements(_) => Target::Elements,
         }
     }
 }

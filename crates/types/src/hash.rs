@@ -35,9 +35,13 @@ pub enum Purpose {
     Committee,
     /// The effects of a step, compared between runs of the simulator.
     Trace,
+    /// A field of a document.
+    FieldLeaf,
+    /// An inner node of a tree of fields, and its root with their number.
+    FieldNode,
 }
 
-const PURPOSES: [&str; 13] = [
+const PURPOSES: [&str; 15] = [
     "minlian v1 chain",
     "minlian v1 block",
     "minlian v1 transaction",
@@ -51,6 +55,8 @@ const PURPOSES: [&str; 13] = [
     "minlian v1 history",
     "minlian v1 committee",
     "minlian v1 trace",
+    "minlian v1 field leaf",
+    "minlian v1 field node",
 ];
 
 /// The BLAKE3 derive-key hash of `parts`, one after the other, for one purpose.

@@ -5,6 +5,7 @@ use crate::{
     authority::Governance,
     codec::{self, Wire},
     hash::{Digest, Hash, Purpose, RecordId, hash},
+    item::{Edition, ListAction, Predecessor, Successor},
     subject::{Part, Subject},
     text::Text,
     time::Timestamp,
@@ -60,11 +61,31 @@ impl Operation {
         match &self.action {
             Action::Item(act) => {
                 // The basic code's own history is what all levels did under it.
-                vec![
-                    (Subject::item(&act.code), Part::Subject),
-                    (Subject::basic(&act.basic), Part::Parent),
-                ]
+                let own = match &act.verb {
+                    ItemVerb::Split { .. } => Part::Superseded,
+                    ItemVerb::Publish { .. }
+                    | ItemVerb::Amend { .. }
+                    | ItemVerb::Suspend
+                    | ItemVerb::Resume
+                    | ItemVerb::Cancel
+                    | ItemVerb::Enter(_)
+                    | ItemVerb::Revise(_)
+                    | ItemVerb::Merge { .. }
+                    | ItemVerb::Entrust { .. } => Part::Subject,
+                };
+                let (others, part) = act.verb.relatives();
+                let mut subjects = vec![(Subject::item(&act.code), own)];
+                subjects.extend(others.iter().map(|(code, _)| (Subject::item(code), part)));
+                subjects.push((Subject::basic(&act.basic), Part::Parent));
+                for (_, basic) in others {
+                    let parent = (Subject::basic(basic), Part::Parent);
+                    if !subjects.contains(&parent) {
+                        subjects.push(parent);
+                    }
+                }
+                subjects
             }
+            Action::List(act) => vec![(Subject::list(&act.name), Part::Subject)],
             Action::Licence(act) => {
                 let mut subjects = vec![(Subject::licence(&act.licence), Part::Subject)];
                 if let Some(old) = act.verb.supersedes() {
@@ -107,6 +128,8 @@ pub enum Action {
     Trace(TraceEvent),
     /// To agencies and the network.
     Govern(Governance),
+    /// To a named list of service items.
+    List(ListAction),
 }
 
 /// A service item's implementation code, 实施编码.
@@ -136,7 +159,7 @@ pub struct ItemAction {
 }
 
 /// What can be done to a service item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemVerb {
     /// Enter it in the catalogue, as its next version (the first is 1).
@@ -159,6 +182,56 @@ pub enum ItemVerb {
     Resume,
     /// Take it out of the catalogue for good.
     Cancel,
+    /// Enter it in the catalogue, with its elements committed to one by one. What is published today is published so.
+    Enter(Edition),
+    /// Replace the version in force by the next, with its elements.
+    Revise(Edition),
+    /// Enter it, or its next version, in place of others, which end by this.
+    Merge {
+        /// The version that they are merged into: 1 of a new item, or the next of this one.
+        edition: Edition,
+        /// Those that end, by ascending code.
+        predecessors: Vec<Predecessor>,
+    },
+    /// End it, and enter others in its place.
+    Split {
+        /// Those that come into being, by ascending code.
+        successors: Vec<Successor>,
+    },
+    /// Entrust another agency with part of the work, 委托, until a time. Nothing about authority on the ledger changes.
+    Entrust {
+        /// To whom.
+        to: AgencyCode,
+        /// With what, such as `accept`.
+        tasks: Vec<Text<32>>,
+        /// Before this time; none means until it is cancelled.
+        until: Option<Timestamp>,
+    },
+}
+
+impl ItemVerb {
+    /// The other items in it, with their basic codes, and their part.
+    #[must_use]
+    pub fn relatives(&self) -> (Vec<(&ItemCode, &BasicCode)>, Part) {
+        match self {
+            Self::Merge { predecessors, .. } => {
+                let all = predecessors.iter().map(|other| (&other.code, &other.basic));
+                (all.collect(), Part::Superseded)
+            }
+            Self::Split { successors } => {
+                let all = successors.iter().map(|other| (&other.code, &other.basic));
+                (all.collect(), Part::Subject)
+            }
+            Self::Publish { .. }
+            | Self::Amend { .. }
+            | Self::Suspend
+            | Self::Resume
+            | Self::Cancel
+            | Self::Enter(_)
+            | Self::Revise(_)
+            | Self::Entrust { .. } => (Vec::new(), Part::Subject),
+        }
+    }
 }
 
 /// An act on an e-licence.

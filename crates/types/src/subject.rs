@@ -4,7 +4,9 @@ use crate::{
     agency::{AgencyCode, Level, Region},
     authority::{AgencyFacts, NetworkFacts, ProposalFacts},
     codec::{self, Wire},
+    fields::FieldName,
     hash::{Hash, Purpose, RecordId, hash},
+    item::ListName,
     operation::{BasicCode, ItemCode, LicenceFacts, LicenceId, Lot},
     text::Text,
     time::Timestamp,
@@ -50,13 +52,15 @@ pub enum Kind {
     Agency,
     /// A proposal, by the record that made it.
     Proposal,
-    /// The network itself: `network:chain`.
+    /// The network itself: `network:chain`; and which elements of items are uniform: `network:elements`.
     Network,
+    /// A named list of service items, 专题清单.
+    List,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Item,
         Self::Basic,
         Self::Licence,
@@ -64,6 +68,7 @@ impl Kind {
         Self::Agency,
         Self::Proposal,
         Self::Network,
+        Self::List,
     ];
 
     /// The word before the colon in `KIND:ID`.
@@ -77,6 +82,7 @@ impl Kind {
             Self::Agency => "agency",
             Self::Proposal => "proposal",
             Self::Network => "network",
+            Self::List => "list",
         }
     }
 }
@@ -141,6 +147,18 @@ impl Subject {
         Self::new(Kind::Network, "chain")
     }
 
+    /// Which elements of service items are uniform.
+    #[must_use]
+    pub fn elements() -> Self {
+        Self::new(Kind::Network, "elements")
+    }
+
+    /// A named list of service items.
+    #[must_use]
+    pub fn list(name: &ListName) -> Self {
+        Self::new(Kind::List, name)
+    }
+
     /// Its place in the state map.
     #[must_use]
     pub fn key(&self) -> Hash {
@@ -165,7 +183,7 @@ impl FromStr for Subject {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let expected = crate::hash::ParseError {
-            expected: "KIND:ID with a kind of item, basic, licence, lot, agency, proposal or network",
+            expected: "KIND:ID with a kind of item, basic, licence, lot, agency, proposal, network or list",
         };
         let (kind, id) = text.split_once(':').ok_or_else(|| expected.clone())?;
         let kind =
@@ -258,6 +276,17 @@ pub enum Facts {
     Proposal(Box<ProposalFacts>),
     /// Of the network.
     Network(Box<NetworkFacts>),
+    /// Of the uniform elements: their names.
+    Elements(Vec<FieldName>),
+    /// Of a named list of service items.
+    List {
+        /// The region whose catalogue it is a part of.
+        region: Region,
+        /// The digest of its items, in order: [`crate::item::members_root`].
+        members: Hash,
+        /// How many they are.
+        count: u32,
+    },
 }
 
 impl Wire for SubjectState {

@@ -8,6 +8,7 @@ use crate::{
     block::CertifiedError,
     codec::{self, Wire},
     committee::CommitteeError,
+    item::{Edition, Element, ListAction, ListVerb, Predecessor, Successor},
     operation::{
         Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
         LicenceVerb, Provenance, TraceEvent,
@@ -467,14 +468,54 @@ fn licence_facts() -> impl Strategy<Value = LicenceFacts> {
     )
 }
 
+fn element() -> impl Strategy<Value = Element> {
+    (text(), hash()).prop_map(|(name, leaf)| Element { name, leaf })
+}
+
 fn action() -> impl Strategy<Value = Action> {
-    let verb = (0..5_u8, any::<u32>(), option::of(time())).prop_map(
-        |(n, version, planned_cancel)| match n {
-            0 => ItemVerb::Publish { version, planned_cancel },
-            1 => ItemVerb::Amend { version, planned_cancel },
-            2 => ItemVerb::Suspend,
-            3 => ItemVerb::Resume,
-            _ => ItemVerb::Cancel,
+    let successor = (text(), text(), level(), region(), option::of(time()), vec(element(), 0..3))
+        .prop_map(|(code, basic, level, region, planned_cancel, elements)| Successor {
+            code,
+            basic,
+            level,
+            region,
+            planned_cancel,
+            elements,
+        });
+    let verb = (
+        0..10_u8,
+        (any::<u32>(), option::of(time()), vec(element(), 0..3)),
+        vec((text(), text()), 0..3),
+        vec(successor, 0..3),
+        (agency_code(), vec(text(), 0..3)),
+    )
+        .prop_map(
+            |(n, (version, planned_cancel, elements), others, successors, (to, tasks))| {
+                let edition = Edition { version, planned_cancel, elements };
+                let predecessor = |(code, basic)| Predecessor { code, basic };
+                let predecessors = others.into_iter().map(predecessor).collect();
+                match n {
+                    0 => ItemVerb::Publish { version, planned_cancel },
+                    1 => ItemVerb::Amend { version, planned_cancel },
+                    2 => ItemVerb::Suspend,
+                    3 => ItemVerb::Resume,
+                    4 => ItemVerb::Cancel,
+                    5 => ItemVerb::Enter(edition),
+                    6 => ItemVerb::Revise(edition),
+                    7 => ItemVerb::Merge { edition, predecessors },
+                    8 => ItemVerb::Split { successors },
+                    _ => ItemVerb::Entrust { to, tasks, until: planned_cancel },
+                }
+            },
+        );
+    let list = (text(), region(), 0..3_u8, any::<u32>(), vec(text(), 0..3)).prop_map(
+        |(name, region, n, version, members)| {
+            let verb = match n {
+                0 => ListVerb::Publish { members },
+                1 => ListVerb::Amend { version, members },
+                _ => ListVerb::Cancel,
+            };
+            Action::List(ListAction { name, region, verb })
         },
     );
     let item =
@@ -514,7 +555,7 @@ fn action() -> impl Strategy<Value = Action> {
         .prop_map(|(event, id, time, step, lots, cbv_hash, corrects)| {
             Action::Trace(TraceEvent { event, id, time, step, lots, cbv_hash, corrects })
         });
-    prop_oneof![item, licence, trace]
+    prop_oneof![item, licence, trace, list]
 }
 
 fn any_operation() -> impl Strategy<Value = Operation> {
@@ -597,7 +638,7 @@ fn message() -> impl Strategy<Value = Message> {
 }
 
 fn subject() -> impl Strategy<Value = Subject> {
-    let kind = prop::sample::select(vec![Kind::Item, Kind::Basic, Kind::Licence, Kind::Lot]);
+    let kind = prop::sample::select(Kind::ALL.to_vec());
     (kind, text()).prop_map(|(kind, id)| Subject { kind, id })
 }
 
