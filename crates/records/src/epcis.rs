@@ -1,5 +1,9 @@
 //! EPCIS 2.0 events: from an event to the lots it is about, refusing what the JSON schema of the standard lets pass.
 
+pub(crate) mod ambiguity;
+mod coherence;
+mod uri;
+
 use crate::{
     cbv,
     context::Prefixes,
@@ -16,6 +20,7 @@ use types::{
     operation::{EventType, LOTS_MAX, Lot, TraceEvent},
     subject::Part,
 };
+use uri::Level;
 
 /// The most items in any list of an event.
 const LIST_MAX: usize = LOTS_MAX;
@@ -116,6 +121,7 @@ pub(crate) fn read(
     let action = action(event, kind, faults);
     let lots = lots(event, kind, action, &prefixes, faults);
     complete(event, kind, action, faults);
+    coherence::check(event, kind, action, lots.iter(), faults);
     what_and_where(event, faults);
     parties(event, faults);
     sensors(event, faults);
@@ -249,7 +255,7 @@ fn lots(
     let mut lots = BTreeSet::new();
     if let Some(parent) = single
         && let Some(value) = event.get(parent)
-        && let Some(lot) = epc(value, &event.at(parent), prefixes, faults)
+        && let Some(lot) = epc(value, &event.at(parent), Level::Instance, prefixes, faults)
     {
         lots.insert((lot, Part::Parent));
     }
@@ -257,7 +263,8 @@ fn lots(
         let place = event.at(epcs);
         let mut here = BTreeSet::new();
         for (index, value) in bounded(event, epcs, faults).iter().enumerate() {
-            let Some(lot) = epc(value, &place.index(index), prefixes, faults) else { continue };
+            let at = place.index(index);
+            let Some(lot) = epc(value, &at, Level::Instance, prefixes, faults) else { continue };
             if !here.insert(lot.clone()) {
                 let problem =
                     Problem::new("E-REC-027", "this identifier is there twice", "该标识重复出现");
@@ -273,6 +280,21 @@ fn lots(
             {
                 lots.insert((lot, *part));
             }
+        }
+    }
+    // Events that share one tell one story: what went in by any of them may be in what came out by any. So the transformation
+    // is a link of the chain like a lot, made of all its inputs, and all its outputs are made of it.
+    if kind == EventType::Transformation
+        && let Some(shared) = event.get("transformationID").and_then(Value::as_str)
+        && let Some(link) = is_uri(shared)
+            .then(|| read::carried(&prefixes.expand(shared), &event.at("transformationID"), faults))
+            .flatten()
+    {
+        if lots.iter().any(|(_, part)| *part == Part::Input) {
+            lots.insert((link.clone(), Part::Output));
+        }
+        if lots.iter().any(|(lot, part)| *part == Part::Output && *lot != link) {
+            lots.insert((link, Part::Input));
         }
     }
     if lots.len() > LOTS_MAX {
@@ -298,6 +320,7 @@ fn bounded<'v>(owner: &Members<'v, '_>, name: &str, faults: &mut Faults) -> &'v 
 fn epc(
     value: &Value,
     place: &Place<'_>,
+    level: Level,
     prefixes: &Prefixes<'_>,
     faults: &mut Faults,
 ) -> Option<Lot> {
@@ -316,6 +339,18 @@ fn epc(
         faults.add(place, problem);
         return None;
     }
+    if let Some(why) = uri::wrong(&full, level) {
+        let problem = Problem::new(
+            "E-REC-028",
+            format!("{:?} is not an EPC URI for this place: {why}", quote(found)),
+            format!(
+                "“{}”不是此处可用的 EPC URI,不符合 GS1 标签数据标准(TDS 2.0)对其各组成部分的规定",
+                quote(found)
+            ),
+        );
+        faults.add(place, problem);
+        return None;
+    }
     read::carried(&full, place, faults)
 }
 
@@ -328,7 +363,15 @@ fn quantity(
     element.require("epcClass", faults);
     let wrong = |what: &str, zh: &str| Problem::new("E-REC-025", what, zh);
     match element.get("quantity") {
-        Some(Value::Number(number)) if *number >= 0.0 => {}
+        Some(Value::Number(number))
+            if *number >= 0.0 && (number.fract() == 0.0 || element.has("uom")) => {}
+        Some(Value::Number(number)) if *number >= 0.0 => {
+            let problem = wrong(
+                "a quantity without a unit counts things, and is whole",
+                "没有计量单位的数量表示件数,应为整数",
+            );
+            element.fault("quantity", problem, faults);
+        }
         Some(Value::Number(_)) => {
             element.fault("quantity", wrong("a quantity is not negative", "数量不得为负"), faults);
         }
@@ -356,7 +399,8 @@ fn quantity(
         );
         element.fault("uom", problem, faults);
     }
-    epc(element.get("epcClass")?, &element.at("epcClass"), prefixes, faults)
+    let at = element.at("epcClass");
+    epc(element.get("epcClass")?, &at, Level::Class, prefixes, faults)
 }
 
 /// What the standard requires to be there, which depends on the type and the action.

@@ -76,6 +76,8 @@ pub struct Prepared {
     pub label: String,
     /// The acting agency, if the document names one.
     pub actor: Option<AgencyCode>,
+    /// Of an event, what to know of its CBV hash before relying on it.
+    pub ambiguous: Vec<cbv::Ambiguity>,
 }
 
 /// Reads a document and prepares an operation for each of its records.
@@ -154,7 +156,14 @@ fn record(
         );
         return None;
     }
-    Some(Prepared { operation, at: found.at.clone(), label, actor })
+    let ambiguous = match found.form {
+        Form::Event => {
+            let prefixes = context::Prefixes::of(found.context);
+            epcis::ambiguity::of(members.map(), &prefixes).into_iter().collect()
+        }
+        Form::Operation => Vec::new(),
+    };
+    Some(Prepared { operation, at: found.at.clone(), label, actor, ambiguous })
 }
 
 /// One line for people. It names only what the ledger names.
