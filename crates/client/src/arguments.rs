@@ -32,10 +32,11 @@ pub(crate) enum Command {
     Verify(Verify),
     Trust(Trust),
     Version(Version),
+    Trace(Trace),
 }
 
 /// The node to ask.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Node {
     /// The node's address
     #[arg(long, value_name = "URL", env = "MINLIAN_NODE")]
@@ -287,6 +288,79 @@ pub(crate) struct Version {
     /// JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What a lot was made of and what was made of it, as a tree
+///
+/// The graph is of one block. Places, quantities and licences are in the documents, not on the ledger: give those you have, and
+/// each is matched to its record by digest.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  minlian trace urn:epc:class:lgtin:6901234.012345.L1 --up --node http://127.0.0.1:28001\n  \
+                        minlian trace urn:epc:class:lgtin:6901234.012345.L1 --recall --json --node …\n  \
+                        minlian trace urn:epc:id:sscc:6901234.0000000001 --documents catch.jsonld --prove lot.proof --node …"
+)]
+pub(crate) struct Trace {
+    /// The lot, as its events name it
+    #[arg(value_name = "LOT")]
+    pub(crate) lot: operation::Lot,
+    #[command(flatten)]
+    pub(crate) node: Node,
+    /// Only what it was made of
+    #[arg(long)]
+    pub(crate) up: bool,
+    /// Only what was made of it
+    #[arg(long)]
+    pub(crate) down: bool,
+    /// Everything downstream and who has it, also by events that were declared erroneous
+    #[arg(long, conflicts_with = "up")]
+    pub(crate) recall: bool,
+    /// Documents behind the events: places, quantities and licences are shown from them
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) documents: Vec<PathBuf>,
+    /// Write the proof that the upstream is complete, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prove: Option<PathBuf>,
+    /// The most steps from the lot
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) depth: usize,
+    /// The most lots
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    pub(crate) lots: usize,
+    /// JSON on standard output
+    #[arg(long, group = "form")]
+    pub(crate) json: bool,
+    /// Graphviz on standard output
+    #[arg(long, group = "form")]
+    pub(crate) dot: bool,
+    /// Mermaid on standard output
+    #[arg(long, group = "form")]
+    pub(crate) mermaid: bool,
+}
+
+/// How a graph is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As a tree for people.
+    Tree,
+    /// As JSON.
+    Json,
+    /// For Graphviz.
+    Dot,
+    /// For Mermaid.
+    Mermaid,
+}
+
+impl Trace {
+    /// How the graph is to be shown.
+    pub(crate) const fn form(&self) -> Form {
+        match (self.json, self.dot, self.mermaid) {
+            (true, _, _) => Form::Json,
+            (false, true, _) => Form::Dot,
+            (false, false, true) => Form::Mermaid,
+            (false, false, false) => Form::Tree,
+        }
+    }
 }
 
 /// How far the records have to have come.

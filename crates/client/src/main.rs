@@ -11,6 +11,7 @@ mod prove;
 mod report;
 mod speech;
 mod submit;
+mod trace;
 mod trust;
 mod verify;
 
@@ -50,6 +51,7 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
         Command::History(what) => online(ask::history(&what, console)),
         Command::Record(what) => online(ask::record(&what, console)),
         Command::Prove(what) => online(prove::run(&what, console)),
+        Command::Trace(what) => online(trace::run(&what, console)),
     }
 }
 

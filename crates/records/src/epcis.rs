@@ -282,20 +282,15 @@ fn lots(
             }
         }
     }
-    // Events that share one tell one story: what went in by any of them may be in what came out by any. So the transformation
-    // is a link of the chain like a lot, made of all its inputs, and all its outputs are made of it.
+    // Two events may each tell half of a transformation. What they share is the link between them, like a lot: made of what
+    // went in by the one, and what came out by the other is made of it.
     if kind == EventType::Transformation
-        && let Some(shared) = event.get("transformationID").and_then(Value::as_str)
-        && let Some(link) = is_uri(shared)
-            .then(|| read::carried(&prefixes.expand(shared), &event.at("transformationID"), faults))
-            .flatten()
+        && let Some(shared) = event.get("transformationID")
+        && let Some(missing) = missing_half(&lots)
+        && let Some(link) =
+            epc(shared, &event.at("transformationID"), Level::Instance, prefixes, faults)
     {
-        if lots.iter().any(|(_, part)| *part == Part::Input) {
-            lots.insert((link.clone(), Part::Output));
-        }
-        if lots.iter().any(|(lot, part)| *part == Part::Output && *lot != link) {
-            lots.insert((link, Part::Input));
-        }
+        lots.insert((link, missing));
     }
     if lots.len() > LOTS_MAX {
         faults.add(
@@ -304,6 +299,16 @@ fn lots(
         );
     }
     lots
+}
+
+/// The part that no lot of a transformation has, if only one of its two has lots.
+fn missing_half(lots: &BTreeSet<(Lot, Part)>) -> Option<Part> {
+    let has = |wanted: Part| lots.iter().any(|(_, part)| *part == wanted);
+    match (has(Part::Input), has(Part::Output)) {
+        (true, false) => Some(Part::Output),
+        (false, true) => Some(Part::Input),
+        (true, true) | (false, false) => None,
+    }
 }
 
 /// A list of at most [`LIST_MAX`] items.

@@ -131,6 +131,13 @@ fn what_the_schema_lets_pass_is_refused_at_its_place() {
             json!({"inputEPCList": ["urn:epc:id:grai:9521001.0001.1"]}),
             "E-REC-028 /inputEPCList/0",
         ),
+        // Half a transformation has to be joined to the other by something that can be.
+        (
+            "TransformationEvent",
+            json!({"inputEPCList": null, "transformationID": "mixing-1:2"}),
+            "E-REC-024 /transformationID",
+        ),
+        ("TransformationEvent", json!({"transformationID": "mixing-1:2"}), "ok"),
         // Counts without a unit are whole.
         (
             "ObjectEvent",
@@ -221,7 +228,7 @@ fn every_type_of_event_gives_its_lots_their_parts() {
         (
             "TransformationEvent",
             json!({"transformationID": shared}),
-            vec![(LOT, Output), (shared, Input), (shared, Output), (PALLET, Input)],
+            vec![(LOT, Output), (PALLET, Input)],
         ),
     ] {
         let got = trace(&event(kind, &more)).lots;
