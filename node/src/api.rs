@@ -113,7 +113,9 @@ impl From<Rejection> for Failure {
             | Rejection::Horizon { .. }
             | Rejection::Lots { .. }
             | Rejection::Validity { .. }
-            | Rejection::Itself { .. } => StatusCode::BAD_REQUEST,
+            | Rejection::Itself { .. }
+            | Rejection::Lines { .. }
+            | Rejection::SeedUnit { .. } => StatusCode::BAD_REQUEST,
             Rejection::Expired { .. }
             | Rejection::Committed(_)
             | Rejection::Recorded
@@ -124,7 +126,8 @@ impl From<Rejection> for Failure {
             | Rejection::Version { .. }
             | Rejection::Level { .. }
             | Rejection::Identity { .. }
-            | Rejection::Governance { .. } => StatusCode::CONFLICT,
+            | Rejection::Governance { .. }
+            | Rejection::SeedReused { .. } => StatusCode::CONFLICT,
         };
         Self::new(status, rejection.code(), rejection.to_string())
     }

@@ -43,6 +43,8 @@ impl Authority {
                 | Facts::Basic { .. }
                 | Facts::Licence { .. }
                 | Facts::Lot
+                | Facts::Batch { .. }
+                | Facts::Seed { .. }
                 | Facts::Proposal(_) => {}
             }
         }

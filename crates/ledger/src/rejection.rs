@@ -3,6 +3,7 @@
 use types::{
     AgencyCode, Height, PublicKey, Subject, TxId,
     agency::Level,
+    bulk::{LINES_MAX, SeedUnit},
     committee::CommitteeError,
     operation::{Family, LOTS_MAX},
     subject::Status,
@@ -214,6 +215,32 @@ pub enum Rejection {
         "this key has as many unconfirmed transactions as it may; wait for some to be committed"
     )]
     Quota,
+    /// A batch of nothing, or of too much.
+    #[error(
+        "operation {index}: a batch of {lines} lines; it has 1 to {LINES_MAX}, and a series no more than can be counted"
+    )]
+    Lines {
+        /// Which operation.
+        index: usize,
+        /// The lines claimed.
+        lines: u64,
+    },
+    /// Not a unit code.
+    #[error("operation {index}: {unit:?} is not a unit code: it has 1 to 20 digits and letters")]
+    SeedUnit {
+        /// Which operation.
+        index: usize,
+        /// The code.
+        unit: SeedUnit,
+    },
+    /// A unit code is never used again.
+    #[error("operation {index}: {subject} is on a pack already; a unit code is never used again")]
+    SeedReused {
+        /// Which operation.
+        index: usize,
+        /// The unit.
+        subject: Subject,
+    },
 }
 
 impl Rejection {
@@ -250,6 +277,9 @@ impl Rejection {
             Self::Governance { why, .. } => why.code(),
             Self::Full => "E-POOL-FULL",
             Self::Quota => "E-POOL-QUOTA",
+            Self::Lines { .. } => "E-BATCH-LINES",
+            Self::SeedUnit { .. } => "E-SEED-UNIT",
+            Self::SeedReused { .. } => "E-SEED-REUSED",
         }
     }
 

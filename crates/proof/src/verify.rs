@@ -720,7 +720,16 @@ impl Examination<'_> {
             // Genesis put these there, without a record.
             (None, Kind::Agency | Kind::Network) => Some(0),
             // Nothing else is on the ledger without a record that put it there.
-            (None, Kind::Item | Kind::Basic | Kind::Licence | Kind::Lot | Kind::Proposal) => None,
+            (
+                None,
+                Kind::Item
+                | Kind::Basic
+                | Kind::Licence
+                | Kind::Lot
+                | Kind::Proposal
+                | Kind::Batch
+                | Kind::Seed,
+            ) => None,
         };
         if latest != Some(state.latest) {
             return Err(ProofError::HistoryOrder { position: state.latest });
@@ -839,6 +848,8 @@ fn scope(agency: &Agency, operation: &Operation) -> Result<(Family, Scope), Proo
             | Governance::Undelegate { .. }
             | Governance::Rotate { .. },
         ) => return Ok((Family::Authority, Scope::Covered)),
+        Action::Batch(act) => (Family::Trace, Some(any(&|role| role.covers_lot(&act.series)))),
+        Action::Seed(act) => (Family::Trace, Some(any(&|role| role.covers_lot(&act.lot)))),
     };
     let agency_code = agency.code;
     if !any(&|role| role.family() == family) {

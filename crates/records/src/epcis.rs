@@ -735,7 +735,7 @@ fn ilmd(
 /// A seed label is recognised by the name of the member that carries it, in any namespace.
 fn seed_label(value: &Value, place: &Place<'_>, faults: &mut Faults) {
     let Some(found) = text(value, place, faults) else { return };
-    if let Err(why) = crate::identifiers::SeedLabel::parse(found) {
-        faults.add(place, Problem::new("E-REC-054", why, "种子标签二维码应为四行:品种名称、生产经营者名称、单元识别代码(至多 20 位)、追溯网址"));
+    if let Err(problem) = crate::seed::parse(found) {
+        faults.add(place, problem);
     }
 }

@@ -30,6 +30,7 @@ mod licence;
 mod native;
 mod privacy;
 mod read;
+mod seed;
 mod vocabulary;
 
 pub use document::{CONTEXT_BYTES_MAX, RECORDS_MAX};
@@ -173,6 +174,8 @@ fn label(found: &Found<'_>, action: &Action) -> String {
         Action::Item(act) => format!("{op} {}", act.code),
         Action::Licence(act) => format!("{op} {}", act.licence),
         Action::Govern(_) => op.to_owned(),
+        Action::Batch(act) => format!("{op} {}", act.series),
+        Action::Seed(act) => format!("{op} {}", act.unit),
         Action::Trace(event) => {
             let step = event.step.as_deref().map(|step| format!(" {step}")).unwrap_or_default();
             let lots = match event.lots.as_slice() {

@@ -4,6 +4,7 @@ use crate::{
     fault::{Faults, Problem, quote},
     govern, item, licence,
     read::Members,
+    seed,
 };
 use types::{AgencyCode, Timestamp, operation::Action};
 
@@ -25,6 +26,7 @@ pub(crate) fn read(
         Some(("licence", name)) if licence::knows(name) => licence::read(name, members, faults),
         Some(("item", name)) if item::knows(name) => item::read(name, members, faults),
         Some(("govern", name)) if govern::knows(name) => govern::read(name, members, faults),
+        Some(("seed", name)) if seed::knows(name) => seed::read(members, faults),
         Some(_) | None => {
             members.fault("op", unknown(op), faults);
             None
@@ -52,8 +54,8 @@ fn unknown(op: &str) -> Problem {
                 "E-REC-040",
                 format!(
                     "{:?} is not an operation; licence.{{issue, renew, change, transfer_in, suspend, resume, annul, cancel, \
-                     revoke, transfer_out}}, item.{{publish, amend, suspend, resume, cancel}} and govern.{{propose, approve, withdraw, \
-                     delegate, undelegate, rotate}} are",
+                     revoke, transfer_out}}, item.{{publish, amend, suspend, resume, cancel}}, govern.{{propose, approve, withdraw, \
+                     delegate, undelegate, rotate}} and seed.label are",
                     quote(op)
                 ),
                 format!("没有名为“{}”的操作", quote(op)),

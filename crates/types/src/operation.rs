@@ -3,6 +3,7 @@
 use crate::{
     agency::{AgencyCode, Level, Region},
     authority::Governance,
+    bulk::{BatchAction, SeedAction},
     codec::{self, Wire},
     hash::{Digest, Hash, Purpose, RecordId, hash},
     subject::{Part, Subject},
@@ -91,6 +92,8 @@ impl Operation {
                 }
                 Governance::Rotate { .. } => vec![(Subject::agency(agency), Part::Target)],
             },
+            Action::Batch(act) => vec![(Subject::batch(&act.series), Part::Subject)],
+            Action::Seed(act) => vec![(Subject::seed(&act.permit, &act.unit), Part::Subject)],
         }
     }
 }
@@ -107,6 +110,10 @@ pub enum Action {
     Trace(TraceEvent),
     /// To agencies and the network.
     Govern(Governance),
+    /// Of many commitments at once.
+    Batch(BatchAction),
+    /// To a unit of seed.
+    Seed(SeedAction),
 }
 
 /// A service item's implementation code, 实施编码.

@@ -3,6 +3,7 @@
 use crate::{
     agency::{AgencyCode, Level, Region},
     authority::{AgencyFacts, NetworkFacts, ProposalFacts},
+    bulk::{SeedUnit, Series},
     codec::{self, Wire},
     hash::{Hash, Purpose, RecordId, hash},
     operation::{BasicCode, ItemCode, LicenceFacts, LicenceId, Lot},
@@ -52,11 +53,15 @@ pub enum Kind {
     Proposal,
     /// The network itself: `network:chain`.
     Network,
+    /// A series of batches, by its name.
+    Batch,
+    /// A unit of seed: `seed:PERMIT/UNIT`.
+    Seed,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Item,
         Self::Basic,
         Self::Licence,
@@ -64,6 +69,8 @@ impl Kind {
         Self::Agency,
         Self::Proposal,
         Self::Network,
+        Self::Batch,
+        Self::Seed,
     ];
 
     /// The word before the colon in `KIND:ID`.
@@ -77,6 +84,8 @@ impl Kind {
             Self::Agency => "agency",
             Self::Proposal => "proposal",
             Self::Network => "network",
+            Self::Batch => "batch",
+            Self::Seed => "seed",
         }
     }
 }
@@ -141,6 +150,18 @@ impl Subject {
         Self::new(Kind::Network, "chain")
     }
 
+    /// A series of batches.
+    #[must_use]
+    pub fn batch(series: &Series) -> Self {
+        Self::new(Kind::Batch, series)
+    }
+
+    /// A unit of seed. Whoever holds a permit sets the codes under it, so two holders may use the same one.
+    #[must_use]
+    pub fn seed(permit: &LicenceId, unit: &SeedUnit) -> Self {
+        Self::new(Kind::Seed, &format!("{permit}/{unit}"))
+    }
+
     /// Its place in the state map.
     #[must_use]
     pub fn key(&self) -> Hash {
@@ -165,7 +186,7 @@ impl FromStr for Subject {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let expected = crate::hash::ParseError {
-            expected: "KIND:ID with a kind of item, basic, licence, lot, agency, proposal or network",
+            expected: "KIND:ID with a kind of item, basic, licence, lot, agency, proposal, network, batch or seed",
         };
         let (kind, id) = text.split_once(':').ok_or_else(|| expected.clone())?;
         let kind =
@@ -258,6 +279,16 @@ pub enum Facts {
     Proposal(Box<ProposalFacts>),
     /// Of the network.
     Network(Box<NetworkFacts>),
+    /// Of a series of batches: how many lines all of them have.
+    Batch {
+        /// The lines.
+        lines: u64,
+    },
+    /// Of a unit of seed.
+    Seed {
+        /// The lot it is of.
+        lot: Lot,
+    },
 }
 
 impl Wire for SubjectState {

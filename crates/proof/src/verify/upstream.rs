@@ -128,6 +128,8 @@ fn lots_of(operation: &types::Operation) -> Vec<(&Lot, Part)> {
         }
         types::operation::Action::Item(_)
         | types::operation::Action::Licence(_)
-        | types::operation::Action::Govern(_) => Vec::new(),
+        | types::operation::Action::Govern(_)
+        | types::operation::Action::Batch(_)
+        | types::operation::Action::Seed(_) => Vec::new(),
     }
 }
