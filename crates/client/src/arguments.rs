@@ -2,7 +2,7 @@
 
 use crate::speech::Lang;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 use types::{RecordId, Subject, Text, Timestamp, operation};
 
 /// Submit government records to a Minlian ledger, ask for them, and check their proofs.
@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Trust(Trust),
     Version(Version),
     Trace(Trace),
+    #[command(name = "prove-line")]
+    ProveLine(ProveLine),
 }
 
 /// The node to ask.
@@ -53,7 +55,7 @@ pub(crate) struct Node {
                         --key keys/issuer.json --wait committed")]
 pub(crate) struct Submit {
     /// The files
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "commitments", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// The node's address
     #[arg(long, value_name = "URL", env = "MINLIAN_NODE", required_unless_present = "check")]
@@ -61,6 +63,12 @@ pub(crate) struct Submit {
     /// The agency's key file; its mode must be 0600
     #[arg(long, value_name = "KEY", env = "MINLIAN_KEY", required_unless_present = "check")]
     pub(crate) key: Option<PathBuf>,
+    /// A file of digests, 64 hexadecimal digits a line: one operation commits to all of them, and each can be proven alone
+    #[arg(long, value_name = "FILE", requires = "series", conflicts_with_all = ["files", "receipts", "rejected", "state"])]
+    pub(crate) commitments: Option<PathBuf>,
+    /// The series that the batch goes on: a name within the namespaces of the agency's trace role
+    #[arg(long, value_name = "NAME", requires = "commitments")]
+    pub(crate) series: Option<operation::Lot>,
     /// Only check the documents; needs no node and no key
     #[arg(long, conflicts_with_all = ["receipts", "state"])]
     pub(crate) check: bool,
@@ -178,6 +186,44 @@ pub(crate) struct Prove {
     /// What was written, as JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Prove one line of a batch of commitments; also written `minlian prove line`
+///
+/// The file must be the one that was submitted, with its `.batch.json` beside it. The batch's own proof is fetched once and
+/// kept beside it, too.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  minlian prove line 2026-11-23.digests 1204417 --out line.proof --node http://127.0.0.1:28001"
+)]
+pub(crate) struct ProveLine {
+    /// The file of digests
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The line, from 1
+    #[arg(value_name = "N")]
+    pub(crate) number: u64,
+    /// The node's address; not needed when the batch's proof is here already
+    #[arg(long, value_name = "URL", env = "MINLIAN_NODE")]
+    pub(crate) node: Option<String>,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// What was written, as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `prove line` is written as two words, like its neighbours, and is a command of its own.
+pub(crate) fn joined(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = words.collect();
+    let at = words.iter().position(|word| word == "prove");
+    if let Some(at) = at
+        && words.get(at + 1).is_some_and(|word| word == "line")
+    {
+        words.splice(at..=at + 1, [OsString::from("prove-line")]);
+    }
+    words
 }
 
 /// What can be proven.

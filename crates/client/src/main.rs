@@ -2,6 +2,7 @@
 
 mod arguments;
 mod ask;
+mod commitments;
 mod console;
 mod exit;
 #[cfg(test)]
@@ -24,7 +25,7 @@ use clap::Parser as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(arguments::joined(std::env::args_os()));
     let console = Console::open(arguments.lang);
     let exit = run(arguments.command, &console).unwrap_or_else(|stop| {
         console.talk(&speech::stop(console.lang(), &stop));
@@ -36,6 +37,9 @@ fn main() -> ExitCode {
 fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
     match command {
         // This path opens no socket and starts no runtime.
+        Command::Verify(what) if commitments::is_line(&what.proof) => {
+            Ok(commitments::verify(&what, console))
+        }
         Command::Verify(what) => Ok(verify::run(&what, console)),
         Command::Trust(what) => trust::run(&what, console),
         Command::Version(what) => {
@@ -51,6 +55,7 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
         Command::History(what) => online(ask::history(&what, console)),
         Command::Record(what) => online(ask::record(&what, console)),
         Command::Prove(what) => online(prove::run(&what, console)),
+        Command::ProveLine(what) => online(commitments::prove(&what, console)),
         Command::Trace(what) => online(trace::run(&what, console)),
     }
 }

@@ -8,11 +8,12 @@ mod tests;
 
 use crate::{
     arguments::{self, Wait},
+    commitments,
     console::{Console, Stopwatch},
     exit::{Exit, Stop},
     speech::{self, Lang, Tally},
 };
-use books::{Books, Receipts, Rejections, Run};
+use books::{Books, Receipts, Rejections, Run, Settled};
 use client::{Client, Patience, Signer};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use records::Capture;
@@ -20,13 +21,14 @@ use sender::{Part, Pausing, Sender};
 use source::{Found, Item, Source};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use types::{
-    AgencyCode, ChainId, Height, Subject, Timestamp, codec, transaction::TRANSACTION_BYTES_MAX,
+    AgencyCode, ChainId, Height, Operation, Subject, Timestamp, TxId, codec,
+    transaction::TRANSACTION_BYTES_MAX,
 };
 
 /// Transactions whose admission is under way at one time.
@@ -46,6 +48,9 @@ const OVERHEAD_BYTES: usize = 1024;
 /// # Errors
 /// When the node, the key or a file is not there. Records that are refused are no error.
 pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Exit, Stop> {
+    if let Some(file) = &what.commitments {
+        return commitments::run(&what, file, console).await;
+    }
     let time = Stopwatch::start();
     let Outputs { mut receipts, mut rejections } = Outputs::plan(&what)?;
     let identity = if what.check { None } else { Some(Identity::establish(&what).await?) };
@@ -112,6 +117,66 @@ pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Ex
         None if tally.rejected > 0 => Ok(Exit::Negative),
         None => Ok(Exit::Done),
     }
+}
+
+/// Where one operation came to stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stands {
+    pub(crate) chain: ChainId,
+    pub(crate) tx: TxId,
+    pub(crate) height: Option<Height>,
+    pub(crate) position: Option<u64>,
+}
+
+/// Hands in one operation and follows it until it is decided; the words of a refusal are no error.
+///
+/// # Errors
+/// When there is no answer.
+pub(crate) async fn one(
+    what: &arguments::Submit,
+    client: Client,
+    signer: Arc<Signer>,
+    file: String,
+    operation: Operation,
+) -> Result<Result<Stands, String>, Stop> {
+    let patience =
+        Patience { total: Duration::from_secs(what.patience.into()), ..Patience::default() };
+    let status = patience.ask(|_| {}, || client.status()).await?;
+    let sender = Sender {
+        client,
+        signer,
+        chain: status.chain,
+        horizon: Mutex::new(status.valid_until_max),
+        patience,
+        wait: what.wait,
+        file,
+        pausing: Box::new(|_| {}),
+    };
+    let item = Item { line: None, at: String::new(), label: String::new(), operation };
+    let settled = sender.follow(sender.admit(vec![item]).await?).await?;
+    Ok(match settled.into_iter().next() {
+        Some(Settled::Receipt(row)) => Ok(Stands {
+            chain: status.chain,
+            tx: row.tx,
+            height: row.height,
+            position: row.position,
+        }),
+        Some(Settled::Rejected(why)) => Err(format!("{} {}", why.code, why.message)),
+        None => return Err(Stop::says(Exit::Undecided, "nothing became of the operation")),
+    })
+}
+
+/// When a file was last modified: what its records say of their capture, unless told otherwise.
+///
+/// # Errors
+/// When it cannot be read, or has no time.
+pub(crate) fn modified_at(path: &Path) -> Result<Timestamp, Stop> {
+    let fault = |why| Stop::file(path, why);
+    let metadata = std::fs::metadata(path).map_err(fault)?;
+    if !metadata.is_file() {
+        return Err(fault(std::io::Error::other("not a file")));
+    }
+    source::modified(&metadata).map_err(fault)
 }
 
 fn capture(what: &arguments::Submit) -> Capture {

@@ -183,7 +183,7 @@ impl Source {
     }
 }
 
-fn modified(metadata: &std::fs::Metadata) -> io::Result<Timestamp> {
+pub(super) fn modified(metadata: &std::fs::Metadata) -> io::Result<Timestamp> {
     let since = metadata
         .modified()?
         .duration_since(std::time::UNIX_EPOCH)
