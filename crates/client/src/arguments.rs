@@ -47,7 +47,8 @@ pub(crate) struct Node {
 
 /// Check documents, sign their records and hand them to a node
 ///
-/// Files may be JSON (native operations), NDJSON (`.ndjson`, `.jsonl`: one document a line) or EPCIS 2.0 documents. A record is
+/// Files may be JSON (native operations), NDJSON (`.ndjson`, `.jsonl`: one document a line), EPCIS 2.0 documents, or tables
+/// (`.csv`, with --mapping). A record is
 /// named by its content, so the same command may be run again at any time: what is on the ledger is recognised, and gives
 /// the same receipt.
 #[derive(Debug, Args)]
@@ -69,6 +70,9 @@ pub(crate) struct Submit {
     /// The series that the batch goes on: a name within the namespaces of the agency's trace role
     #[arg(long, value_name = "NAME", requires = "commitments")]
     pub(crate) series: Option<operation::Lot>,
+    /// How the rows of tables (`.csv`) become records: a JSON document with ${column}, ${column:number} or ${column?} in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
     /// Only check the documents; needs no node and no key
     #[arg(long, conflicts_with_all = ["receipts", "state"])]
     pub(crate) check: bool,

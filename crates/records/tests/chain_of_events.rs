@@ -388,3 +388,40 @@ fn every_pitfall_on_the_list_is_covered() {
     }
     assert_eq!(cbv::PROFILE, "refpy");
 }
+
+#[test]
+fn a_seed_label_is_read_line_by_line() {
+    let label = "榕优示例8号\n某种业公司(示例)\n35072220260000000217\nhttps://trace.example.cn/s/1";
+    let good = json!({
+        "op": "seed.label", "at": "2026-03-02T08:30:00+08:00", "label": label, "permit": "1.2.156.3005.2.X",
+        "lot": "urn:epc:class:lgtin:9521006.060011.PC2026-RY8-02", "variety": "榕优示例8号",
+    });
+    let Action::Seed(act) = operation(&good).action else { panic!("not a seed label") };
+    assert_eq!(act.unit.as_str(), "35072220260000000217");
+    assert_eq!(act.lot.as_str(), "urn:epc:class:lgtin:9521006.060011.PC2026-RY8-02");
+    for (name, value, want) in [
+        (
+            "label",
+            json!(label.replace("35072220260000000217", "350722202600000002171")),
+            "E-REC-054 /label",
+        ),
+        ("label", json!(label.replace("35072220260000000217", "3507-2")), "E-REC-054 /label"),
+        ("label", json!("榕优示例8号\n\n1\nhttps://a.cn"), "E-REC-054 /label"),
+        ("label", json!(format!("{label}\n")), "E-REC-054 /label"),
+        ("label", json!(label.replace("https://", "trace://")), "E-REC-054 /label"),
+        ("label", Value::Null, "E-REC-011 "),
+        ("permit", Value::Null, "E-REC-011 "),
+        ("lot", Value::Null, "E-REC-011 "),
+        ("variety", json!("另一品种"), "E-REC-047 /variety"),
+        ("at", json!("today"), "E-REC-015 /at"),
+        ("units", json!(1), "E-REC-012 /units"),
+    ] {
+        let mut document = good.clone();
+        if value.is_null() {
+            document.as_object_mut().unwrap().remove(name);
+        } else {
+            document[name] = value;
+        }
+        assert_eq!(outcome(&document), want, "{name}");
+    }
+}
