@@ -21,6 +21,18 @@ fn copied(network: &Network, from: &Path) -> PathBuf {
     to
 }
 
+/// The vessel's permit, which the fishing event names: like the farm's among the samples, under its own identifier.
+fn permit(network: &Network) -> PathBuf {
+    let farm = fs::read(repository().join("genesis/samples/aquaculture-licence.json")).unwrap();
+    let farm: Value = serde_json::from_slice(&farm).unwrap();
+    let mut issue = farm["operations"][0].clone();
+    issue["meta"]["证照标识"] = VESSEL.into();
+    issue["meta"]["证照类型代码"] = "11350000XXXX2001XJ002".into();
+    let file = network.scratch().join("documents/permit.json");
+    fs::write(&file, issue.to_string()).unwrap();
+    file
+}
+
 fn trace(network: &Network, lot: &str, more: &[&str]) -> String {
     let url = network.url(2);
     let all = [&["--lang", "en", "trace", lot, "--node", &url], more].concat();
@@ -46,8 +58,9 @@ async fn a_lot_is_traced_up_and_down_recalled_and_proven() {
     let network = Network::up();
     let sample = |name: &str| copied(&network, &repository().join("genesis/samples").join(name));
     let catch = sample("catch-to-shop.jsonld");
+    let permit = permit(&network);
     let gdst = repository().join("../shared/data/epcis/gdst/gdst_data_withmasterdata.jsonld");
-    let mut files = vec![catch.clone(), sample("licences.ndjson")];
+    let mut files = vec![catch.clone(), sample("licences.ndjson"), permit];
     let with_gdst = gdst.exists();
     if with_gdst {
         files.push(copied(&network, &gdst));
@@ -73,7 +86,7 @@ async fn a_lot_is_traced_up_and_down_recalled_and_proven() {
     ] {
         assert!(tree.contains(wanted), "{wanted}:\n{tree}");
     }
-    assert!(tree.contains(VESSEL), "{tree}");
+    assert!(tree.contains(&format!("{VESSEL} ✔ valid at the time (now ACTIVE)")), "{tree}");
     assert!(!tree.contains("DOWNSTREAM"), "{tree}");
     assert!(!trace(&network, PALLET, &["--up"]).contains("geo:26"));
 
@@ -87,7 +100,10 @@ async fn a_lot_is_traced_up_and_down_recalled_and_proven() {
         .iter()
         .filter_map(|event| event["licences"].get(VESSEL))
         .collect();
-    assert!(!licences.is_empty());
+    assert!(
+        !licences.is_empty() && licences.iter().all(|one| one["covers"] == true),
+        "{licences:?}"
+    );
     let recall = json(&network, SEA, &["--recall"]);
     assert_eq!(set(&recall["downstream"]), BTreeSet::from([SEA, BATCH, PALLET]));
     let held: usize = recall["holders"]
@@ -269,34 +285,61 @@ fn python() -> Option<PathBuf> {
     })
 }
 
-/// A unit code is put on one pack, and the second is refused by its own code.
+/// A table of seed packs: a unit code is put on one pack, the second is refused by its own code, and a row that is none too;
+/// run again, nothing is recorded twice.
 fn seeds(network: &Network) {
-    let file = network.scratch().join("seeds.ndjson");
-    let label = |unit: &str, lot: &str| {
-        let label =
-            format!("榕优示例8号\\n某种业公司(示例)\\n{unit}\\nhttps://trace.example.cn/s/{unit}");
-        format!(
-            r#"{{"op":"seed.label","at":"2026-03-02T08:30:00+08:00","label":"{label}","permit":"1.2.156.3005.2.X","lot":"{lot}"}}"#
-        )
-    };
-    let text = [label("A1", "urn:x:1"), label("A2", "urn:x:1"), label("A1", "urn:x:2")].join("\n");
-    fs::write(&file, text).unwrap();
-    let rejected = network.scratch().join("rejected.ndjson");
+    let at = |name: &str| network.scratch().join(name).to_str().unwrap().to_owned();
+    let (table, mapping, rejected) = (at("seeds.csv"), at("mapping.json"), at("rejected.ndjson"));
+    let rows = [
+        "品种,企业,单元识别代码,批次",
+        "榕优示例8号,\"某种业公司,示例\",A1,urn:x:1",
+        "榕优示例8号,\"某种业公司,示例\",A2,urn:x:1",
+        "榕优示例8号,\"某种业公司,示例\",A1,urn:x:2",
+        "榕优示例8号,A3,urn:x:2",
+        "榕优示例8号,某种业公司,A-4,urn:x:2",
+    ];
+    fs::write(&table, rows.join("\r\n")).unwrap();
+    let template = r#"{"op": "seed.label", "at": "2026-03-02T08:30:00+08:00", "permit": "1.2.156.3005.2.X", "lot": "${批次}",
+        "label": "${品种}\n${企业}\n${单元识别代码}\nhttps://trace.example.cn/s/${单元识别代码}"}"#;
+    fs::write(&mapping, template).unwrap();
     let (url, key) = (network.url(1), network.key("issuer"));
-    let ran = minlian(&[
-        "submit",
-        file.to_str().unwrap(),
-        "--node",
-        &url,
-        "--key",
-        key.to_str().unwrap(),
-        "--rejected",
-        rejected.to_str().unwrap(),
-    ]);
-    assert_eq!(ran.code, 1, "{ran:?}");
-    let rejected = fs::read_to_string(rejected).unwrap();
-    assert_eq!(rejected.lines().count(), 1, "{rejected}");
-    assert!(rejected.contains("E-SEED-REUSED") && rejected.contains("\"line\":3"), "{rejected}");
+    let before = || {
+        let ran = minlian(&["status", "seed:1.2.156.3005.2.X/A1", "--node", &url, "--json"]);
+        (ran.code, ran.stdout)
+    };
+    assert_eq!(before().0, 1);
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let ran = minlian(&[
+            "submit",
+            &table,
+            "--mapping",
+            &mapping,
+            "--node",
+            &url,
+            "--key",
+            key.to_str().unwrap(),
+            "--rejected",
+            &rejected,
+            "--batch",
+            "1",
+        ]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let list = fs::read_to_string(&rejected).unwrap();
+        let mut found: Vec<(u64, String)> = list
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .map(|row| (row["line"].as_u64().unwrap(), row["code"].as_str().unwrap().to_owned()))
+            .collect();
+        found.sort();
+        let wanted = [(3, "E-SEED-REUSED"), (4, "E-CSV-ROW"), (5, "E-REC-054")]
+            .map(|(line, code)| (line, code.to_owned()));
+        assert_eq!(found, wanted, "{list}");
+        let state: Value = serde_json::from_str(&before().1).unwrap();
+        seen.push((state["state"]["records"].clone(), state["state"]["latest"].clone()));
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0].0, 1);
 }
 
 /// From its final lot to every origin.
