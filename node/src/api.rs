@@ -113,7 +113,9 @@ impl From<Rejection> for Failure {
             | Rejection::Horizon { .. }
             | Rejection::Lots { .. }
             | Rejection::Validity { .. }
-            | Rejection::Itself { .. } => StatusCode::BAD_REQUEST,
+            | Rejection::Itself { .. }
+            | Rejection::Lines { .. }
+            | Rejection::SeedUnit { .. } => StatusCode::BAD_REQUEST,
             Rejection::Expired { .. }
             | Rejection::Committed(_)
             | Rejection::Recorded
@@ -125,7 +127,8 @@ impl From<Rejection> for Failure {
             | Rejection::Level { .. }
             | Rejection::Identity { .. }
             | Rejection::Governance { .. }
-            | Rejection::Item { .. } => StatusCode::CONFLICT,
+            | Rejection::Item { .. }
+            | Rejection::SeedReused { .. } => StatusCode::CONFLICT,
         };
         Self::new(status, rejection.code(), rejection.to_string())
     }

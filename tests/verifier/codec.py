@@ -297,6 +297,7 @@ class Operation:
     kind: str | None
     lots: list[tuple[str, int]]
     encoded: bytes
+    batch: tuple[int, bytes] | None = None
 
 
 @dataclass
@@ -604,7 +605,7 @@ def read_subject(r: Reader) -> bytes:
 
 def read_named(r: Reader) -> tuple[bytes, int, str]:
     start = r.at
-    kind, name = r.variant(8), r.text(256)
+    kind, name = r.variant(10), r.text(256)
     return r.since(start), kind, name
 
 
@@ -619,7 +620,7 @@ def read_state(r: Reader) -> State:
 
 
 def read_facts(r: Reader) -> None:
-    kind = r.variant(9)
+    kind = r.variant(11)
     if kind == 0:
         r.text(24), read_level(r), r.region(), r.maybe(r.time)
     elif kind == 1:
@@ -636,6 +637,10 @@ def read_facts(r: Reader) -> None:
         r.many(lambda: r.text(96), 9)  # uniform elements
     elif kind == 8:
         r.region(), r.hash(), r.u32()  # a list of items
+    elif kind == 9:
+        r.u64()  # lines
+    elif kind == 10:
+        r.text(256)  # lot
 
 
 def read_agency_facts(r: Reader) -> None:
@@ -671,12 +676,18 @@ def read_link(r: Reader) -> Link:
 
 def read_operation(r: Reader) -> Operation:
     start = r.at
-    action = (read_item, read_licence, read_trace, read_govern, read_list)[r.variant(5)](r)
+    kind = r.variant(7)
+    batch = None
+    if kind == 5:
+        action, batch = read_batch(r)
+    else:
+        readers = (read_item, read_licence, read_trace, read_govern, read_list, None, read_seed)
+        action = readers[kind](r)
     r.digest(), r.digest(), r.maybe(r.hash)  # commitment
     r.time()  # effective_from
     r.variant(4)  # grade
     r.text(64), r.text(32), r.time()  # provenance
-    return Operation(*action, r.since(start))
+    return Operation(*action, r.since(start), batch)
 
 
 def read_item(r: Reader):
@@ -742,6 +753,17 @@ def read_trace(r: Reader):
     r.maybe(r.hash)
     r.maybe(lambda: r.text(256))
     return "trace", None, None, lots
+
+
+def read_batch(r: Reader):
+    series = r.text(256)
+    batch = r.u64(), r.hash()
+    return ("trace", None, None, [(series, 0)]), batch
+
+
+def read_seed(r: Reader):
+    r.text(160), r.text(20)  # permit, unit
+    return "trace", None, None, [(r.text(256), 0)]
 
 
 def read_govern(r: Reader):

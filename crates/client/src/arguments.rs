@@ -2,7 +2,7 @@
 
 use crate::speech::Lang;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 use types::{RecordId, Subject, Text, Timestamp, operation};
 
 /// Submit government records to a Minlian ledger, ask for them, and check their proofs.
@@ -36,10 +36,13 @@ pub(crate) enum Command {
     Check(crate::check::Check),
     Item(crate::items::Item),
     Govern(crate::govern::Govern),
+    Trace(Trace),
+    #[command(name = "prove-line")]
+    ProveLine(ProveLine),
 }
 
 /// The node to ask.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Node {
     /// The node's address
     #[arg(long, value_name = "URL", env = "MINLIAN_NODE")]
@@ -48,7 +51,8 @@ pub(crate) struct Node {
 
 /// Check documents, sign their records and hand them to a node
 ///
-/// Files may be JSON (native operations), NDJSON (`.ndjson`, `.jsonl`: one document a line) or EPCIS 2.0 documents. A record is
+/// Files may be JSON (native operations), NDJSON (`.ndjson`, `.jsonl`: one document a line), EPCIS 2.0 documents, or tables
+/// (`.csv`, with --mapping). A record is
 /// named by its content, so the same command may be run again at any time: what is on the ledger is recognised, and gives
 /// the same receipt.
 #[derive(Debug, Args)]
@@ -56,7 +60,7 @@ pub(crate) struct Node {
                         --key keys/issuer.json --wait committed")]
 pub(crate) struct Submit {
     /// The files
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "commitments", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// The node's address
     #[arg(long, value_name = "URL", env = "MINLIAN_NODE", required_unless_present = "check")]
@@ -64,6 +68,15 @@ pub(crate) struct Submit {
     /// The agency's key file; its mode must be 0600
     #[arg(long, value_name = "KEY", env = "MINLIAN_KEY", required_unless_present = "check")]
     pub(crate) key: Option<PathBuf>,
+    /// A file of digests, 64 hexadecimal digits a line: one operation commits to all of them, and each can be proven alone
+    #[arg(long, value_name = "FILE", requires = "series", conflicts_with_all = ["files", "receipts", "rejected", "state"])]
+    pub(crate) commitments: Option<PathBuf>,
+    /// The series that the batch goes on: a name within the namespaces of the agency's trace role
+    #[arg(long, value_name = "NAME", requires = "commitments")]
+    pub(crate) series: Option<operation::Lot>,
+    /// How the rows of tables (`.csv`) become records: a JSON document with ${column}, ${column:number} or ${column?} in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
     /// Only check the documents; needs no node and no key
     #[arg(long, conflicts_with_all = ["receipts", "state"])]
     pub(crate) check: bool,
@@ -183,6 +196,44 @@ pub(crate) struct Prove {
     pub(crate) json: bool,
 }
 
+/// Prove one line of a batch of commitments; also written `minlian prove line`
+///
+/// The file must be the one that was submitted, with its `.batch.json` beside it. The batch's own proof is fetched once and
+/// kept beside it, too.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  minlian prove line 2026-11-23.digests 1204417 --out line.proof --node http://127.0.0.1:28001"
+)]
+pub(crate) struct ProveLine {
+    /// The file of digests
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The line, from 1
+    #[arg(value_name = "N")]
+    pub(crate) number: u64,
+    /// The node's address; not needed when the batch's proof is here already
+    #[arg(long, value_name = "URL", env = "MINLIAN_NODE")]
+    pub(crate) node: Option<String>,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// What was written, as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `prove line` is written as two words, like its neighbours, and is a command of its own.
+pub(crate) fn joined(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = words.collect();
+    let at = words.iter().position(|word| word == "prove");
+    if let Some(at) = at
+        && words.get(at + 1).is_some_and(|word| word == "line")
+    {
+        words.splice(at..=at + 1, [OsString::from("prove-line")]);
+    }
+    words
+}
+
 /// What can be proven.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
@@ -291,6 +342,79 @@ pub(crate) struct Version {
     /// JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What a lot was made of and what was made of it, as a tree
+///
+/// The graph is of one block. Places, quantities and licences are in the documents, not on the ledger: give those you have, and
+/// each is matched to its record by digest.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  minlian trace urn:epc:class:lgtin:6901234.012345.L1 --up --node http://127.0.0.1:28001\n  \
+                        minlian trace urn:epc:class:lgtin:6901234.012345.L1 --recall --json --node …\n  \
+                        minlian trace urn:epc:id:sscc:6901234.0000000001 --documents catch.jsonld --prove lot.proof --node …"
+)]
+pub(crate) struct Trace {
+    /// The lot, as its events name it
+    #[arg(value_name = "LOT")]
+    pub(crate) lot: operation::Lot,
+    #[command(flatten)]
+    pub(crate) node: Node,
+    /// Only what it was made of
+    #[arg(long)]
+    pub(crate) up: bool,
+    /// Only what was made of it
+    #[arg(long)]
+    pub(crate) down: bool,
+    /// Everything downstream and who has it, also by events that were declared erroneous
+    #[arg(long, conflicts_with = "up")]
+    pub(crate) recall: bool,
+    /// Documents behind the events: places, quantities and licences are shown from them
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) documents: Vec<PathBuf>,
+    /// Write the proof that the upstream is complete, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prove: Option<PathBuf>,
+    /// The most steps from the lot
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) depth: usize,
+    /// The most lots
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    pub(crate) lots: usize,
+    /// JSON on standard output
+    #[arg(long, group = "form")]
+    pub(crate) json: bool,
+    /// Graphviz on standard output
+    #[arg(long, group = "form")]
+    pub(crate) dot: bool,
+    /// Mermaid on standard output
+    #[arg(long, group = "form")]
+    pub(crate) mermaid: bool,
+}
+
+/// How a graph is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As a tree for people.
+    Tree,
+    /// As JSON.
+    Json,
+    /// For Graphviz.
+    Dot,
+    /// For Mermaid.
+    Mermaid,
+}
+
+impl Trace {
+    /// How the graph is to be shown.
+    pub(crate) const fn form(&self) -> Form {
+        match (self.json, self.dot, self.mermaid) {
+            (true, _, _) => Form::Json,
+            (false, true, _) => Form::Dot,
+            (false, false, true) => Form::Mermaid,
+            (false, false, false) => Form::Tree,
+        }
+    }
 }
 
 /// How far the records have to have come.

@@ -23,6 +23,7 @@
 //! This crate never learns that there is a disk with a ledger on it, or that validators speak to one another.
 
 pub mod api;
+pub mod graph;
 mod http;
 mod signer;
 

@@ -3,6 +3,7 @@
 mod arguments;
 mod ask;
 mod check;
+mod commitments;
 mod console;
 mod exit;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod prove;
 mod report;
 mod speech;
 mod submit;
+mod trace;
 mod trust;
 mod verify;
 
@@ -27,7 +29,7 @@ use clap::Parser as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(arguments::joined(std::env::args_os()));
     let console = Console::open(arguments.lang);
     let exit = run(arguments.command, &console).unwrap_or_else(|stop| {
         console.talk(&speech::stop(console.lang(), &stop));
@@ -39,6 +41,9 @@ fn main() -> ExitCode {
 fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
     match command {
         // This path opens no socket and starts no runtime.
+        Command::Verify(what) if commitments::is_line(&what.proof) => {
+            Ok(commitments::verify(&what, console))
+        }
         Command::Verify(what) => Ok(verify::run(&what, console)),
         Command::Trust(what) => trust::run(&what, console),
         Command::Version(what) => {
@@ -58,6 +63,8 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
         Command::History(what) => online(ask::history(&what, console)),
         Command::Record(what) => online(ask::record(&what, console)),
         Command::Prove(what) => online(prove::run(&what, console)),
+        Command::ProveLine(what) => online(commitments::prove(&what, console)),
+        Command::Trace(what) => online(trace::run(&what, console)),
     }
 }
 

@@ -674,6 +674,11 @@ pub(crate) fn facts(lang: Lang, facts: &Facts) -> Option<String> {
             "区划 {region} 事项 {count} 项，摘要 {members}"
         )),
         Facts::Basic { .. } | Facts::Lot => None,
+        Facts::Batch { lines } => {
+            let lines = count(*lines);
+            Some(say!(lang, "{lines} lines in all its batches", "各批共 {lines} 行"))
+        }
+        Facts::Seed { lot } => Some(say!(lang, "of lot {lot}", "所属批次 {lot}")),
     }
 }
 
@@ -1020,6 +1025,8 @@ pub(crate) fn thing(lang: Lang, subject: &Subject) -> String {
         Kind::Proposal => lang.pick("proposal", "提案"),
         Kind::Network => lang.pick("network", "网络"),
         Kind::List => lang.pick("list of service items", "专题清单"),
+        Kind::Batch => lang.pick("series of batches", "批量存证系列"),
+        Kind::Seed => lang.pick("seed unit", "种子销售单元"),
     };
     format!("{kind} {}", subject.id)
 }
@@ -1029,7 +1036,7 @@ pub(crate) fn status(lang: Lang, kind: Kind, status: Status) -> &'static str {
     match (status, kind) {
         (Status::Active, Kind::Licence) => lang.pick("ACTIVE", "有效"),
         (Status::Active, Kind::Item | Kind::Basic | Kind::List) => lang.pick("IN FORCE", "在用"),
-        (Status::Active, Kind::Lot) => lang.pick("RECORDED", "有记录"),
+        (Status::Active, Kind::Lot | Kind::Batch | Kind::Seed) => lang.pick("RECORDED", "有记录"),
         (Status::Active, Kind::Agency) => lang.pick("ENROLLED", "在册"),
         (Status::Active, Kind::Proposal) => lang.pick("OPEN", "表决中"),
         (Status::Active, Kind::Network) => lang.pick("IN FORCE", "生效"),
@@ -1042,13 +1049,22 @@ pub(crate) fn status(lang: Lang, kind: Kind, status: Status) -> &'static str {
             | Kind::Agency
             | Kind::Proposal
             | Kind::Network
-            | Kind::List,
+            | Kind::List
+            | Kind::Batch
+            | Kind::Seed,
         ) => lang.pick("SUSPENDED", "暂停"),
         (Status::Annulled, _) => lang.pick("ANNULLED", "撤销"),
         (Status::Cancelled, Kind::Licence) => lang.pick("CANCELLED", "注销"),
-        (Status::Cancelled, Kind::Item | Kind::Basic | Kind::Lot | Kind::Network | Kind::List) => {
-            lang.pick("CANCELLED", "取消")
-        }
+        (
+            Status::Cancelled,
+            Kind::Item
+            | Kind::Basic
+            | Kind::Lot
+            | Kind::Network
+            | Kind::List
+            | Kind::Batch
+            | Kind::Seed,
+        ) => lang.pick("CANCELLED", "取消"),
         (Status::Cancelled, Kind::Agency) => lang.pick("DISSOLVED", "撤并"),
         (Status::Cancelled, Kind::Proposal) => lang.pick("WITHDRAWN", "撤回"),
         (Status::TransferredOut, _) => lang.pick("TRANSFERRED OUT", "转出"),
@@ -1101,6 +1117,18 @@ pub(crate) fn act(lang: Lang, action: &Action) -> String {
             };
             let name = &act.name;
             say!(lang, "{verb} of the list {name}", "专题清单“{name}”{verb}")
+        }
+        Action::Batch(act) => {
+            let (lines, series) = (count(act.lines), &act.series);
+            say!(
+                lang,
+                "batch of {lines} commitments in series {series}",
+                "系列 {series} 批量存证 {lines} 行"
+            )
+        }
+        Action::Seed(act) => {
+            let (unit, lot) = (&act.unit, &act.lot);
+            say!(lang, "seed unit {unit} of lot {lot}", "批次 {lot} 种子单元 {unit}")
         }
         Action::Trace(event) => {
             let kind = match event.event {

@@ -3,16 +3,18 @@
 mod books;
 mod sender;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
 
 use crate::{
     arguments::{self, Wait},
+    commitments,
     console::{Console, Stopwatch},
     exit::{Exit, Stop},
     speech::{self, Lang, Tally},
 };
-use books::{Books, Receipts, Rejections, Run};
+use books::{Books, Receipts, Rejections, Run, Settled};
 use client::{Client, Patience, Signer};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use records::Capture;
@@ -20,13 +22,14 @@ use sender::{Part, Pausing, Sender};
 use source::{Found, Item, Source};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use types::{
-    AgencyCode, ChainId, Height, Subject, Timestamp, codec, transaction::TRANSACTION_BYTES_MAX,
+    AgencyCode, ChainId, Height, Operation, Subject, Timestamp, TxId, codec,
+    transaction::TRANSACTION_BYTES_MAX,
 };
 
 /// Transactions whose admission is under way at one time.
@@ -46,13 +49,31 @@ const OVERHEAD_BYTES: usize = 1024;
 /// # Errors
 /// When the node, the key or a file is not there. Records that are refused are no error.
 pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Exit, Stop> {
+    if let Some(file) = &what.commitments {
+        return commitments::run(&what, file, console).await;
+    }
     let time = Stopwatch::start();
     let Outputs { mut receipts, mut rejections } = Outputs::plan(&what)?;
     let identity = if what.check { None } else { Some(Identity::establish(&what).await?) };
     let agency = identity.as_ref().map(|identity| *identity.signer.agency());
     let mut sources = Vec::new();
     for path in &what.files {
-        sources.push(Source::open(path, agency, capture(&what), what.captured_at)?);
+        let table = path.extension().is_some_and(|name| name.eq_ignore_ascii_case("csv"));
+        let (path, captured_at) = match (&what.mapping, table) {
+            (Some(mapping), true) => {
+                // The lines are made anew by every run, but captured when the table was.
+                let captured_at = what.captured_at.map_or_else(|| modified_at(path), Ok)?;
+                let (table, mapping) = (path.clone(), mapping.clone());
+                let mapped = tokio::task::spawn_blocking(move || table::map(&table, &mapping));
+                let mapped = mapped.await.map_err(|why| Stop::new(Exit::Disk, why))??;
+                (mapped, Some(captured_at))
+            }
+            (None, true) => {
+                return Err(Stop::says(Exit::Usage, "a table (.csv) needs --mapping FILE"));
+            }
+            (Some(_) | None, false) => (path.clone(), what.captured_at),
+        };
+        sources.push(Source::open(&path, agency, capture(&what), captured_at)?);
     }
     let mut tally = Tally::default();
     let mut failure = None;
@@ -71,9 +92,12 @@ pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Ex
         };
         let before = list.count();
         let bars = Bars::new(console.lang());
-        let valid = check(&source, list, &bars).await?;
+        let (valid, doubts) = check(&source, list, &bars).await?;
         let faulty = list.count() - before;
         console.talk(&speech::checked(console.lang(), valid, faulty, list.file().as_deref()));
+        if !doubts.is_empty() {
+            console.talk(&doubtful(console.lang(), &doubts));
+        }
         let mut written = None;
         if let Some(identity) = &identity {
             let mut own_receipts = match &receipts {
@@ -112,6 +136,67 @@ pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Ex
         None if tally.rejected > 0 => Ok(Exit::Negative),
         None => Ok(Exit::Done),
     }
+}
+
+/// Where one operation came to stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stands {
+    pub(crate) chain: ChainId,
+    pub(crate) tx: TxId,
+    pub(crate) height: Option<Height>,
+    pub(crate) position: Option<u64>,
+}
+
+/// Hands in one operation and follows it until it is decided; the words of a refusal are no error.
+///
+/// # Errors
+/// When there is no answer.
+pub(crate) async fn one(
+    what: &arguments::Submit,
+    client: Client,
+    signer: Arc<Signer>,
+    file: String,
+    operation: Operation,
+) -> Result<Result<Stands, String>, Stop> {
+    let patience =
+        Patience { total: Duration::from_secs(what.patience.into()), ..Patience::default() };
+    let status = patience.ask(|_| {}, || client.status()).await?;
+    let sender = Sender {
+        client,
+        signer,
+        chain: status.chain,
+        horizon: Mutex::new(status.valid_until_max),
+        patience,
+        wait: what.wait,
+        file,
+        pausing: Box::new(|_| {}),
+    };
+    let item =
+        Item { line: None, at: String::new(), label: String::new(), operation, doubts: Vec::new() };
+    let settled = sender.follow(sender.admit(vec![item]).await?).await?;
+    Ok(match settled.into_iter().next() {
+        Some(Settled::Receipt(row)) => Ok(Stands {
+            chain: status.chain,
+            tx: row.tx,
+            height: row.height,
+            position: row.position,
+        }),
+        Some(Settled::Rejected(why)) => Err(format!("{} {}", why.code, why.message)),
+        None => return Err(Stop::says(Exit::Undecided, "nothing became of the operation")),
+    })
+}
+
+/// When a file was last modified: what its records say of their capture, unless told otherwise.
+///
+/// # Errors
+/// When it cannot be read, or has no time.
+pub(crate) fn modified_at(path: &Path) -> Result<Timestamp, Stop> {
+    let fault = |why| Stop::file(path, why);
+    let metadata = std::fs::metadata(path).map_err(fault)?;
+    if !metadata.is_file() {
+        return Err(fault(std::io::Error::other("not a file")));
+    }
+    source::modified(&metadata).map_err(fault)
 }
 
 fn capture(what: &arguments::Submit) -> Capture {
@@ -184,7 +269,11 @@ impl Identity {
 }
 
 /// Reads a file once to see what is valid, and writes down what is not.
-async fn check(source: &Source, list: &mut Rejections, bars: &Bars) -> Result<u64, Stop> {
+async fn check(
+    source: &Source,
+    list: &mut Rejections,
+    bars: &Bars,
+) -> Result<(u64, BTreeMap<&'static str, u64>), Stop> {
     let (out, mut from_file) = mpsc::channel(256);
     let reading = {
         let source = source.clone();
@@ -193,17 +282,33 @@ async fn check(source: &Source, list: &mut Rejections, bars: &Bars) -> Result<u6
             source.read(|found| out.blocking_send(found).map_err(|_gone| Stop::interrupted()))
         })
     };
-    let mut valid = 0;
+    let (mut valid, mut doubts) = (0, BTreeMap::new());
     while let Some(found) = from_file.recv().await {
         bars.check.inc(1);
         match found {
-            Found::Record(_) => valid += 1,
+            Found::Record(item) => {
+                valid += 1;
+                for doubt in item.doubts {
+                    *doubts.entry(doubt).or_default() += 1;
+                }
+            }
             Found::Faulty(faults) => list.add(&faults)?,
         }
     }
     bars.check.finish_and_clear();
     reading.await.map_err(|why| Stop::new(Exit::Disk, why))??;
-    Ok(valid)
+    Ok((valid, doubts))
+}
+
+/// Events whose CBV hash is not what it seems, by the reason. The records do not rest on it.
+fn doubtful(lang: Lang, doubts: &BTreeMap<&'static str, u64>) -> String {
+    let list: Vec<String> = doubts.iter().map(|(name, count)| format!("{name} ×{count}")).collect();
+    let list = list.join(", ");
+    speech::say!(
+        lang,
+        "  CBV hash ids on which implementations may differ, or that others may share: {list}",
+        "  CBV 事件哈希存在歧义或可被碰撞的情形：{list}"
+    )
 }
 
 /// One file to submit.

@@ -47,8 +47,10 @@ impl Authority {
                 | Facts::Basic { .. }
                 | Facts::Licence { .. }
                 | Facts::Lot
-                | Facts::Proposal(_)
-                | Facts::List { .. } => {}
+                | Facts::List { .. }
+                | Facts::Batch { .. }
+                | Facts::Seed { .. }
+                | Facts::Proposal(_) => {}
             }
         }
         let keys = agencies

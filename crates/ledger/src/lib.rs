@@ -9,6 +9,7 @@
 //! This crate does not know that blocks are voted on, nor whether state is memory or RocksDB.
 
 pub mod authority;
+mod bulk;
 pub mod execute;
 mod govern;
 mod item;

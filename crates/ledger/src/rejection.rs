@@ -3,6 +3,7 @@
 use types::{
     AgencyCode, Height, PublicKey, Subject, Timestamp, TxId,
     agency::Level,
+    bulk::{LINES_MAX, SeedUnit},
     committee::CommitteeError,
     fields::FieldName,
     item::{ELEMENTS_MAX, MEMBERS_MAX, RELATIVES_MAX, TASKS_MAX},
@@ -224,6 +225,32 @@ pub enum Rejection {
         /// The rule.
         why: ItemFault,
     },
+    /// A batch of nothing, or of too much.
+    #[error(
+        "operation {index}: a batch of {lines} lines; it has 1 to {LINES_MAX}, and a series no more than can be counted"
+    )]
+    Lines {
+        /// Which operation.
+        index: usize,
+        /// The lines claimed.
+        lines: u64,
+    },
+    /// Not a unit code.
+    #[error("operation {index}: {unit:?} is not a unit code: it has 1 to 20 digits and letters")]
+    SeedUnit {
+        /// Which operation.
+        index: usize,
+        /// The code.
+        unit: SeedUnit,
+    },
+    /// A unit code is never used again.
+    #[error("operation {index}: {subject} is on a pack already; a unit code is never used again")]
+    SeedReused {
+        /// Which operation.
+        index: usize,
+        /// The unit.
+        subject: Subject,
+    },
 }
 
 impl Rejection {
@@ -261,6 +288,9 @@ impl Rejection {
             Self::Full => "E-POOL-FULL",
             Self::Quota => "E-POOL-QUOTA",
             Self::Item { why, .. } => why.code(),
+            Self::Lines { .. } => "E-BATCH-LINES",
+            Self::SeedUnit { .. } => "E-SEED-UNIT",
+            Self::SeedReused { .. } => "E-SEED-REUSED",
         }
     }
 

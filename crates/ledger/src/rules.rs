@@ -269,6 +269,8 @@ impl Rules {
             Action::Trace(event) => case.trace(event),
             Action::Govern(act) => case.govern(record, act),
             Action::List(act) => case.list(act),
+            Action::Batch(act) => case.batch(act),
+            Action::Seed(act) => case.seed(act),
         }
     }
 
@@ -462,7 +464,7 @@ impl<V: View> Case<'_, V> {
         ))
     }
 
-    fn owns(&self, state: &SubjectState) -> Result<(), Rejection> {
+    pub(crate) fn owns(&self, state: &SubjectState) -> Result<(), Rejection> {
         if self.rules.is_or_above(&self.agency, &state.owner) {
             return Ok(());
         }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use types::{
     Agency, AgencyCode, Block, Certificate, Certified, Digest, Genesis, Hash, Height, Level,
     Operation, Region, Role, Round, SecretKey, Subject, Timestamp, Transaction, TxId, Verified,
+    bulk::{BatchAction, SeedAction},
     codec,
     genesis::{GovernanceRules, Limits, Seat, Timing},
     merkle::{self, Rfc6962},
@@ -18,7 +19,7 @@ use types::{
         Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
         LicenceVerb, Provenance, TraceEvent,
     },
-    subject::{Part, Status},
+    subject::{Facts, Part, Status},
     vote::{Step, Vote},
 };
 
@@ -177,6 +178,16 @@ fn action(line: &str) -> Action {
                 },
             })
         }
+        "batch" => Action::Batch(BatchAction {
+            series: next().parse().unwrap(),
+            lines: next().parse().unwrap(),
+            root: Hash::ZERO,
+        }),
+        "seed" => Action::Seed(SeedAction {
+            permit: next().parse().unwrap(),
+            unit: next().parse().unwrap(),
+            lot: next().parse().unwrap(),
+        }),
         _ => panic!("{line}"),
     }
 }
@@ -774,4 +785,39 @@ fn an_empty_block_changes_nothing_but_the_tip() {
     let (block, outcome) = empty(&chain);
     assert_eq!(block.header.state_root, chain.tip.state_root);
     assert_eq!(outcome.touched(), &[] as &[Hash]);
+}
+
+#[test]
+fn a_batch_goes_on_its_series_and_a_seed_unit_is_used_once() {
+    for (lines, want) in [
+        (&["1: batch urn:b:s 1"][..], "ok"),
+        (&["1: batch urn:b:s 25000000", "1: batch urn:b:s 4294967296"], "ok"),
+        (&["1: batch urn:b:s 0"], "E-BATCH-LINES"),
+        (&["1: batch urn:b:s 4294967297"], "E-BATCH-LINES"),
+        (&["1: batch urn:x:s 1"], "E-AUTH-ROLE"),
+        (&["3: batch urn:b:s 1"], "E-AUTH-ROLE"),
+        // A series belongs to whoever began it, and to those above.
+        (&["1: batch urn:b:s 1", "0: batch urn:b:s 1"], "ok"),
+        (&["0: batch urn:b:s 1", "1: batch urn:b:s 1"], "E-AUTH-OWNER"),
+        (&["1: seed P1 35072220260000000217 urn:b:1"], "ok"),
+        (&["1: seed P1 A1 urn:b:1", "1: seed P1 A1 urn:b:1"], "E-SEED-REUSED"),
+        (&["1: seed P1 A1 urn:b:1", "0: seed P1 A1 urn:b:2"], "E-SEED-REUSED"),
+        (&["1: seed P1 A1 urn:b:1", "1: seed P1 A2 urn:b:1"], "ok"),
+        (&["1: seed P1 A1 urn:b:1", "1: seed P2 A1 urn:b:1"], "ok"),
+        (&["1: seed P1 A-1 urn:b:1"], "E-SEED-UNIT"),
+        (&["1: seed P1 种1 urn:b:1"], "E-SEED-UNIT"),
+        (&["1: seed P1 A1 urn:x:1"], "E-AUTH-ROLE"),
+    ] {
+        check(lines, want);
+    }
+    let mut chain = Chain::new();
+    for line in ["1: batch urn:b:s 3", "1: batch urn:b:s 4", "1: seed P A urn:b:1"] {
+        assert_eq!(chain.does(line), "ok");
+    }
+    let state = |name: &str| query::subject(&chain.state, &name.parse().unwrap()).unwrap();
+    assert_eq!(
+        (state("batch:urn:b:s").facts, state("batch:urn:b:s").records),
+        (Facts::Batch { lines: 7 }, 2)
+    );
+    assert_eq!(state("seed:P/A").facts, Facts::Seed { lot: "urn:b:1".parse().unwrap() });
 }

@@ -13,6 +13,7 @@ mod armor;
 mod error;
 mod explain;
 mod file;
+mod line;
 pub mod log;
 pub mod many;
 pub mod map;
@@ -28,6 +29,10 @@ pub use armor::{ARMOR_BYTES_MAX, armor, dearmor};
 pub use error::{BatchError, EquivocationError, HandoverError, ProofError, UpstreamError};
 pub use explain::{Hashed, explain};
 pub use file::{MAGIC, PROOF_BYTES_MAX, VERSION, decode, encode};
+pub use line::{
+    CHUNK, LINE_BYTES_MAX, LINE_MAGIC, LINE_VERSION, LineError, LineProof, LineVerdict, ProvenLine,
+    decode_line, encode_line, line_leaf, path_in_chunks, root_of_chunks, verify_line,
+};
 pub use receipt::{
     BATCH_MAX, CLAIMS_MAX, Claim, ConsistencyClaim, DEPTH_MAX, ForkClaim, HOPS_MAX, Hop, LINKS_MAX,
     LotClaim, Proof, RecordClaim, RecordsClaim, SIGNATURES_MAX, Said, SharedRecord,

@@ -723,7 +723,14 @@ impl Examination<'_> {
             // Nothing else is on the ledger without a record that put it there.
             (
                 None,
-                Kind::Item | Kind::Basic | Kind::Licence | Kind::Lot | Kind::Proposal | Kind::List,
+                Kind::Item
+                | Kind::Basic
+                | Kind::Licence
+                | Kind::Lot
+                | Kind::Proposal
+                | Kind::List
+                | Kind::Batch
+                | Kind::Seed,
             ) => None,
         };
         if latest != Some(state.latest) {
@@ -860,6 +867,8 @@ fn scope(agency: &Agency, operation: &Operation) -> Result<(Family, Scope), Proo
             | Governance::Undelegate { .. }
             | Governance::Rotate { .. },
         ) => return Ok((Family::Authority, Scope::Covered)),
+        Action::Batch(act) => (Family::Trace, Some(any(&|role| role.covers_lot(&act.series)))),
+        Action::Seed(act) => (Family::Trace, Some(any(&|role| role.covers_lot(&act.lot)))),
     };
     let agency_code = agency.code;
     if !any(&|role| role.family() == family) {

@@ -23,6 +23,78 @@ pub fn identifier(hash: &Hash) -> String {
     format!("ni:///sha-256;{hash}?ver=CBV2.0")
 }
 
+/// A way in which an event's hash is less of a name than it seems: implementations part on it, or it may be made to collide.
+///
+/// The hash is carried all the same, as computed by [`PROFILE`]; what names the record is its digest, which knows none of this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ambiguity {
+    /// Sources and destinations: which list comes first.
+    SourceAndDestination,
+    /// Sensors and business transactions: which comes first.
+    SensorAndTransaction,
+    /// Master data and sources: which comes first.
+    IlmdAndSource,
+    /// A transaction event with a parent: before or after its list.
+    ParentAndList,
+    /// Within a business transaction: its type or its value first.
+    TransactionOrder,
+    /// A business transaction without a type, for which the reference has no answer.
+    TransactionWithoutType,
+    /// A time of more than three decimals.
+    Rounding,
+    /// A time at whose rounding the reference fails.
+    Overflow,
+    /// An extension named …List, to which the reference adds an element.
+    ListSuffix,
+    /// A truth value or nothing at all, printed as Python does.
+    Boolean,
+    /// A prefix that the document does not declare itself.
+    UndeclaredPrefix,
+    /// Text of which Unicode has more than one spelling.
+    Combining,
+    /// An extension's value that is a word of the standard, used elsewhere in the event.
+    BareWord,
+    /// An extension inside a place or a sensor element.
+    ExtensionInside,
+    /// `certificationInfo`, which some leave out.
+    Certification,
+    /// Text that is read as a number, or trimmed: another text has the same hash.
+    Coerced,
+    /// Text that may imitate the members after it: another event may have the same hash.
+    Injection,
+}
+
+impl Ambiguity {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SourceAndDestination => "source+destination",
+            Self::SensorAndTransaction => "sensor+bizTransaction",
+            Self::IlmdAndSource => "ilmd+source",
+            Self::ParentAndList => "transaction-parent+epcList",
+            Self::TransactionOrder => "bizTransaction-member-order",
+            Self::TransactionWithoutType => "bizTransaction-without-type",
+            Self::Rounding => "round-half-even",
+            Self::Overflow => "round-overflow",
+            Self::ListSuffix => "list-suffixed-extension",
+            Self::Boolean => "boolean-extension",
+            Self::UndeclaredPrefix => "standard-prefix-not-declared",
+            Self::Combining => "cjk-value",
+            Self::BareWord => "bare-string-capture",
+            Self::ExtensionInside => "extension-in-a-place",
+            Self::Certification => "certification-info",
+            Self::Coerced => "numeric-coercion",
+            Self::Injection => "field-injection",
+        }
+    }
+}
+
+/// Whether text is printed as the number it reads as, and so differs from what was written.
+pub(crate) fn is_coerced(text: &str) -> bool {
+    numeric(text).is_none_or(|printed| printed != text)
+}
+
 /// The hash of an event; `None` for one the algorithm has no answer for.
 pub(crate) fn hash(event: &Map, prefixes: &Prefixes<'_>) -> Option<Hash> {
     Some(Hash(Sha256::digest(prehash(event, prefixes)?.as_bytes()).into()))

@@ -1,5 +1,9 @@
 //! EPCIS 2.0 events: from an event to the lots it is about, refusing what the JSON schema of the standard lets pass.
 
+pub(crate) mod ambiguity;
+mod coherence;
+mod uri;
+
 use crate::{
     cbv,
     context::Prefixes,
@@ -16,6 +20,7 @@ use types::{
     operation::{EventType, LOTS_MAX, Lot, TraceEvent},
     subject::Part,
 };
+use uri::Level;
 
 /// The most items in any list of an event.
 const LIST_MAX: usize = LOTS_MAX;
@@ -116,6 +121,7 @@ pub(crate) fn read(
     let action = action(event, kind, faults);
     let lots = lots(event, kind, action, &prefixes, faults);
     complete(event, kind, action, faults);
+    coherence::check(event, kind, action, lots.iter(), faults);
     what_and_where(event, faults);
     parties(event, faults);
     sensors(event, faults);
@@ -249,7 +255,7 @@ fn lots(
     let mut lots = BTreeSet::new();
     if let Some(parent) = single
         && let Some(value) = event.get(parent)
-        && let Some(lot) = epc(value, &event.at(parent), prefixes, faults)
+        && let Some(lot) = epc(value, &event.at(parent), Level::Instance, prefixes, faults)
     {
         lots.insert((lot, Part::Parent));
     }
@@ -257,7 +263,8 @@ fn lots(
         let place = event.at(epcs);
         let mut here = BTreeSet::new();
         for (index, value) in bounded(event, epcs, faults).iter().enumerate() {
-            let Some(lot) = epc(value, &place.index(index), prefixes, faults) else { continue };
+            let at = place.index(index);
+            let Some(lot) = epc(value, &at, Level::Instance, prefixes, faults) else { continue };
             if !here.insert(lot.clone()) {
                 let problem =
                     Problem::new("E-REC-027", "this identifier is there twice", "该标识重复出现");
@@ -275,6 +282,16 @@ fn lots(
             }
         }
     }
+    // Two events may each tell half of a transformation. What they share is the link between them, like a lot: made of what
+    // went in by the one, and what came out by the other is made of it.
+    if kind == EventType::Transformation
+        && let Some(shared) = event.get("transformationID")
+        && let Some(missing) = missing_half(&lots)
+        && let Some(link) =
+            epc(shared, &event.at("transformationID"), Level::Instance, prefixes, faults)
+    {
+        lots.insert((link, missing));
+    }
     if lots.len() > LOTS_MAX {
         faults.add(
             event.place(),
@@ -282,6 +299,16 @@ fn lots(
         );
     }
     lots
+}
+
+/// The part that no lot of a transformation has, if only one of its two has lots.
+fn missing_half(lots: &BTreeSet<(Lot, Part)>) -> Option<Part> {
+    let has = |wanted: Part| lots.iter().any(|(_, part)| *part == wanted);
+    match (has(Part::Input), has(Part::Output)) {
+        (true, false) => Some(Part::Output),
+        (false, true) => Some(Part::Input),
+        (true, true) | (false, false) => None,
+    }
 }
 
 /// A list of at most [`LIST_MAX`] items.
@@ -298,6 +325,7 @@ fn bounded<'v>(owner: &Members<'v, '_>, name: &str, faults: &mut Faults) -> &'v 
 fn epc(
     value: &Value,
     place: &Place<'_>,
+    level: Level,
     prefixes: &Prefixes<'_>,
     faults: &mut Faults,
 ) -> Option<Lot> {
@@ -316,6 +344,18 @@ fn epc(
         faults.add(place, problem);
         return None;
     }
+    if let Some(why) = uri::wrong(&full, level) {
+        let problem = Problem::new(
+            "E-REC-028",
+            format!("{:?} is not an EPC URI for this place: {why}", quote(found)),
+            format!(
+                "“{}”不是此处可用的 EPC URI,不符合 GS1 标签数据标准(TDS 2.0)对其各组成部分的规定",
+                quote(found)
+            ),
+        );
+        faults.add(place, problem);
+        return None;
+    }
     read::carried(&full, place, faults)
 }
 
@@ -328,7 +368,15 @@ fn quantity(
     element.require("epcClass", faults);
     let wrong = |what: &str, zh: &str| Problem::new("E-REC-025", what, zh);
     match element.get("quantity") {
-        Some(Value::Number(number)) if *number >= 0.0 => {}
+        Some(Value::Number(number))
+            if *number >= 0.0 && (number.fract() == 0.0 || element.has("uom")) => {}
+        Some(Value::Number(number)) if *number >= 0.0 => {
+            let problem = wrong(
+                "a quantity without a unit counts things, and is whole",
+                "没有计量单位的数量表示件数,应为整数",
+            );
+            element.fault("quantity", problem, faults);
+        }
         Some(Value::Number(_)) => {
             element.fault("quantity", wrong("a quantity is not negative", "数量不得为负"), faults);
         }
@@ -356,7 +404,8 @@ fn quantity(
         );
         element.fault("uom", problem, faults);
     }
-    epc(element.get("epcClass")?, &element.at("epcClass"), prefixes, faults)
+    let at = element.at("epcClass");
+    epc(element.get("epcClass")?, &at, Level::Class, prefixes, faults)
 }
 
 /// What the standard requires to be there, which depends on the type and the action.
@@ -686,7 +735,7 @@ fn ilmd(
 /// A seed label is recognised by the name of the member that carries it, in any namespace.
 fn seed_label(value: &Value, place: &Place<'_>, faults: &mut Faults) {
     let Some(found) = text(value, place, faults) else { return };
-    if let Err(why) = crate::identifiers::SeedLabel::parse(found) {
-        faults.add(place, Problem::new("E-REC-054", why, "种子标签二维码应为四行:品种名称、生产经营者名称、单元识别代码(至多 20 位)、追溯网址"));
+    if let Err(problem) = crate::seed::parse(found) {
+        faults.add(place, problem);
     }
 }

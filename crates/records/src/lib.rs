@@ -34,6 +34,7 @@ mod native;
 mod privacy;
 mod read;
 mod reform;
+mod seed;
 mod vocabulary;
 
 pub use comments::{has_comments, strip};
@@ -81,6 +82,8 @@ pub struct Prepared {
     pub label: String,
     /// The acting agency, if the document names one.
     pub actor: Option<AgencyCode>,
+    /// Of an event, what to know of its CBV hash before relying on it.
+    pub ambiguous: Vec<cbv::Ambiguity>,
 }
 
 /// Reads a document and prepares an operation for each of its records.
@@ -161,7 +164,14 @@ fn record(
         );
         return None;
     }
-    Some(Prepared { operation, at: found.at.clone(), label, actor })
+    let ambiguous = match found.form {
+        Form::Event => {
+            let prefixes = context::Prefixes::of(found.context);
+            epcis::ambiguity::of(members.map(), &prefixes).into_iter().collect()
+        }
+        Form::Operation => Vec::new(),
+    };
+    Some(Prepared { operation, at: found.at.clone(), label, actor, ambiguous })
 }
 
 /// One line for people. It names only what the ledger names.
@@ -172,6 +182,8 @@ fn label(found: &Found<'_>, action: &Action) -> String {
         Action::Licence(act) => format!("{op} {}", act.licence),
         Action::Govern(_) => op.to_owned(),
         Action::List(act) => format!("{op} {}", act.name),
+        Action::Batch(act) => format!("{op} {}", act.series),
+        Action::Seed(act) => format!("{op} {}", act.unit),
         Action::Trace(event) => {
             let step = event.step.as_deref().map(|step| format!(" {step}")).unwrap_or_default();
             let lots = match event.lots.as_slice() {

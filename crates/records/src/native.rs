@@ -4,6 +4,7 @@ use crate::{
     fault::{Faults, Problem, quote},
     govern, item, licence, list,
     read::Members,
+    seed,
 };
 use types::{AgencyCode, Timestamp, operation::Action};
 
@@ -26,6 +27,7 @@ pub(crate) fn read(
         Some(("item", name)) if item::knows(name) => item::read(name, members, faults),
         Some(("list", name)) if list::knows(name) => list::read(name, members, faults),
         Some(("govern", name)) if govern::knows(name) => govern::read(name, members, faults),
+        Some(("seed", name)) if seed::knows(name) => seed::read(members, faults),
         Some(_) | None => {
             members.fault("op", unknown(op), faults);
             None
@@ -50,7 +52,7 @@ fn unknown(op: &str) -> Problem {
                 format!(
                     "{:?} is not an operation; licence.{{issue, renew, change, transfer_in, suspend, resume, annul, cancel, \
                      revoke, transfer_out}}, item.{{publish, amend, suspend, resume, cancel, merge, split, delegate}}, \
-                     list.{{publish, amend, cancel}} and govern.{{propose, approve, withdraw, \
+                     list.{{publish, amend, cancel}}, seed.label and govern.{{propose, approve, withdraw, \
                      delegate, undelegate, rotate}} are",
                     quote(op)
                 ),

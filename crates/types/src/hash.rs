@@ -238,6 +238,23 @@ impl Digest {
     }
 }
 
+/// The BLAKE3 digest of a document that is never held whole.
+#[derive(Clone, Debug, Default)]
+pub struct Digester(blake3::Hasher);
+
+impl Digester {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that was taken.
+    #[must_use]
+    pub fn finish(&self) -> Digest {
+        Digest { algorithm: Algorithm::Blake3, bytes: *self.0.finalize().as_bytes() }
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.algorithm.name(), codec::hex(&self.bytes))

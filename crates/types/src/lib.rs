@@ -12,6 +12,7 @@
 pub mod agency;
 pub mod authority;
 pub mod block;
+pub mod bulk;
 pub mod codec;
 pub mod committee;
 pub mod fields;

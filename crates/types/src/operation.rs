@@ -3,6 +3,7 @@
 use crate::{
     agency::{AgencyCode, Level, Region},
     authority::Governance,
+    bulk::{BatchAction, SeedAction},
     codec::{self, Wire},
     hash::{Digest, Hash, Purpose, RecordId, hash},
     item::{Edition, ListAction, Predecessor, Successor},
@@ -112,6 +113,8 @@ impl Operation {
                 }
                 Governance::Rotate { .. } => vec![(Subject::agency(agency), Part::Target)],
             },
+            Action::Batch(act) => vec![(Subject::batch(&act.series), Part::Subject)],
+            Action::Seed(act) => vec![(Subject::seed(&act.permit, &act.unit), Part::Subject)],
         }
     }
 }
@@ -130,6 +133,10 @@ pub enum Action {
     Govern(Governance),
     /// To a named list of service items.
     List(ListAction),
+    /// Of many commitments at once.
+    Batch(BatchAction),
+    /// To a unit of seed.
+    Seed(SeedAction),
 }
 
 /// A service item's implementation code, 实施编码.

@@ -3,6 +3,7 @@
 use crate::{
     agency::{AgencyCode, Level, Region},
     authority::{AgencyFacts, NetworkFacts, ProposalFacts},
+    bulk::{SeedUnit, Series},
     codec::{self, Wire},
     fields::FieldName,
     hash::{Hash, Purpose, RecordId, hash},
@@ -56,11 +57,15 @@ pub enum Kind {
     Network,
     /// A named list of service items, 专题清单.
     List,
+    /// A series of batches, by its name.
+    Batch,
+    /// A unit of seed: `seed:PERMIT/UNIT`.
+    Seed,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Item,
         Self::Basic,
         Self::Licence,
@@ -69,6 +74,8 @@ impl Kind {
         Self::Proposal,
         Self::Network,
         Self::List,
+        Self::Batch,
+        Self::Seed,
     ];
 
     /// The word before the colon in `KIND:ID`.
@@ -83,6 +90,8 @@ impl Kind {
             Self::Proposal => "proposal",
             Self::Network => "network",
             Self::List => "list",
+            Self::Batch => "batch",
+            Self::Seed => "seed",
         }
     }
 }
@@ -159,6 +168,18 @@ impl Subject {
         Self::new(Kind::List, name)
     }
 
+    /// A series of batches.
+    #[must_use]
+    pub fn batch(series: &Series) -> Self {
+        Self::new(Kind::Batch, series)
+    }
+
+    /// A unit of seed. Whoever holds a permit sets the codes under it, so two holders may use the same one.
+    #[must_use]
+    pub fn seed(permit: &LicenceId, unit: &SeedUnit) -> Self {
+        Self::new(Kind::Seed, &format!("{permit}/{unit}"))
+    }
+
     /// Its place in the state map.
     #[must_use]
     pub fn key(&self) -> Hash {
@@ -183,7 +204,7 @@ impl FromStr for Subject {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let expected = crate::hash::ParseError {
-            expected: "KIND:ID with a kind of item, basic, licence, lot, agency, proposal, network or list",
+            expected: "KIND:ID with a kind of item, basic, licence, lot, agency, proposal, network, list, batch or seed",
         };
         let (kind, id) = text.split_once(':').ok_or_else(|| expected.clone())?;
         let kind =
@@ -286,6 +307,16 @@ pub enum Facts {
         members: Hash,
         /// How many they are.
         count: u32,
+    },
+    /// Of a series of batches: how many lines all of them have.
+    Batch {
+        /// The lines.
+        lines: u64,
+    },
+    /// Of a unit of seed.
+    Seed {
+        /// The lot it is of.
+        lot: Lot,
     },
 }
 

@@ -6,6 +6,7 @@ use crate::{
     Region, Role, Round, SecretKey, Signature, Subject, SubjectState, Timestamp, Transaction, TxId,
     Validator,
     block::CertifiedError,
+    bulk::{BatchAction, SeedAction},
     codec::{self, Wire},
     committee::CommitteeError,
     item::{Edition, Element, ListAction, ListVerb, Predecessor, Successor},
@@ -555,7 +556,11 @@ fn action() -> impl Strategy<Value = Action> {
         .prop_map(|(event, id, time, step, lots, cbv_hash, corrects)| {
             Action::Trace(TraceEvent { event, id, time, step, lots, cbv_hash, corrects })
         });
-    prop_oneof![item, licence, trace, list]
+    let batch = (text(), any::<u64>(), hash())
+        .prop_map(|(series, lines, root)| Action::Batch(BatchAction { series, lines, root }));
+    let seed = (text(), text(), text())
+        .prop_map(|(permit, unit, lot)| Action::Seed(SeedAction { permit, unit, lot }));
+    prop_oneof![item, licence, trace, list, batch, seed]
 }
 
 fn any_operation() -> impl Strategy<Value = Operation> {
@@ -665,6 +670,8 @@ fn subject_state() -> impl Strategy<Value = SubjectState> {
         (licence_facts(), option::of(text()))
             .prop_map(|(facts, successor)| Facts::Licence { facts, successor }),
         Just(Facts::Lot),
+        any::<u64>().prop_map(|lines| Facts::Batch { lines }),
+        text().prop_map(|lot| Facts::Seed { lot }),
     ];
     (subject(), status, agency_code(), any::<(u32, u64, u64)>(), hash(), time(), facts).prop_map(
         |(subject, status, owner, n, head, effective_from, facts)| SubjectState {

@@ -45,6 +45,8 @@ pub(crate) struct Item {
     pub(crate) label: String,
     /// What is to be recorded.
     pub(crate) operation: Operation,
+    /// Of an event, what makes its CBV hash less of a name than it seems.
+    pub(crate) doubts: Vec<&'static str>,
 }
 
 /// A record that was refused, by the check or by the ledger.
@@ -154,6 +156,12 @@ impl Source {
             message,
             zh: Some(zh),
         };
+        // A row of a table that could not be mapped, and why.
+        if let Some(why) = document.strip_prefix(super::table::FAULT.as_bytes()) {
+            let why = String::from_utf8_lossy(why).into_owned();
+            let zh = format!("表格此行无法转换：{why}");
+            return each(Found::Faulty(vec![refuse(String::new(), "E-CSV-ROW", why, zh)]));
+        }
         let prepared = match records::prepare(document, &self.capture) {
             Ok(prepared) => prepared,
             Err(faults) => {
@@ -176,6 +184,7 @@ impl Source {
                     at: one.at,
                     label: one.label,
                     operation: one.operation,
+                    doubts: one.ambiguous.iter().map(|doubt| doubt.name()).collect(),
                 })),
             })?;
         }
@@ -183,7 +192,7 @@ impl Source {
     }
 }
 
-fn modified(metadata: &std::fs::Metadata) -> io::Result<Timestamp> {
+pub(super) fn modified(metadata: &std::fs::Metadata) -> io::Result<Timestamp> {
     let since = metadata
         .modified()?
         .duration_since(std::time::UNIX_EPOCH)
@@ -214,7 +223,7 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> 
     Ok(true)
 }
 
-fn pass_over(reader: &mut impl BufRead) -> io::Result<()> {
+pub(super) fn pass_over(reader: &mut impl BufRead) -> io::Result<()> {
     loop {
         let seen = reader.fill_buf()?;
         let end = seen.iter().position(|byte| *byte == b'\n');

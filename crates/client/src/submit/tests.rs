@@ -146,7 +146,12 @@ impl Node {
 fn names(tx: &Transaction, number: &str) -> Option<usize> {
     tx.operations.iter().position(|operation| match &operation.action {
         Action::Licence(act) => act.licence.contains(number),
-        Action::Item(_) | Action::Trace(_) | Action::Govern(_) | Action::List(_) => false,
+        Action::Item(_)
+        | Action::Trace(_)
+        | Action::Govern(_)
+        | Action::List(_)
+        | Action::Batch(_)
+        | Action::Seed(_) => false,
     })
 }
 

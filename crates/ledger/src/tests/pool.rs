@@ -9,7 +9,7 @@ fn check(before: &[&str], waiting: &[&str], theirs: &[&str], want: &[&str]) {
     for line in before {
         assert_eq!(chain.does(line), "ok", "{line}");
     }
-    let mut sign = |chain: &mut Chain, line: &str, n: usize| {
+    let sign = |chain: &mut Chain, line: &str, n: usize| {
         let (agency, line) = line.split_once(": ").unwrap();
         // The same words are the same record, whoever carries it.
         let n = u64::try_from(n).unwrap();

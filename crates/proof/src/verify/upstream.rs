@@ -129,6 +129,8 @@ fn lots_of(operation: &types::Operation) -> Vec<(&Lot, Part)> {
         types::operation::Action::Item(_)
         | types::operation::Action::Licence(_)
         | types::operation::Action::Govern(_)
-        | types::operation::Action::List(_) => Vec::new(),
+        | types::operation::Action::List(_)
+        | types::operation::Action::Batch(_)
+        | types::operation::Action::Seed(_) => Vec::new(),
     }
 }

@@ -1,0 +1,284 @@
+//! One line of a batch: proven from the file that was kept, and checked without any network.
+
+use super::{
+    Book, Recorded,
+    tree::{self, LINE_BYTES},
+};
+use crate::{
+    arguments,
+    console::Console,
+    exit::{Exit, Stop},
+    layout::{count, hang},
+    speech::{self, Lang, say},
+    verify as verifier,
+};
+use client::{Client, ClientError};
+use proof::{
+    CHUNK, Claim, LINE_BYTES_MAX, LINE_MAGIC, LineProof, LineVerdict, path_in_chunks, verify_line,
+};
+use serde_json::json;
+use std::{
+    fs::{self, File},
+    io::{Read as _, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
+};
+use types::{
+    Digest, Hash,
+    merkle::{self, Rfc6962},
+};
+
+/// Proves one line of a batch that was submitted from here.
+///
+/// # Errors
+/// When there is no such line, the file was changed, or the batch's own proof cannot be had.
+pub(crate) async fn prove(what: &arguments::ProveLine, console: &Console) -> Result<Exit, Stop> {
+    let lang = console.lang();
+    let usage = |why: String| Stop::says(Exit::Usage, why);
+    let Some(book) = Book::open(&what.file)? else {
+        let (file, book) = (what.file.display(), Book::path(&what.file));
+        return Err(usage(format!(
+            "{file} was not submitted from here: there is no {}",
+            book.display()
+        )));
+    };
+    let Some(recorded) = &book.recorded else {
+        let file = what.file.display();
+        return Err(usage(format!(
+            "{file} is not recorded yet; run `minlian submit --commitments {file}` to its end"
+        )));
+    };
+    if what.number == 0 || what.number > book.lines {
+        let (number, lines) = (what.number, book.lines);
+        return Err(usage(format!("line {number} of a batch of {lines}; lines count from 1")));
+    }
+    let index = what.number - 1;
+    let (line, path) = way(&what.file, &book, index)?;
+    let proof = batch_proof(what, recorded).await?;
+    let bytes = proof::encode_line(&LineProof { line, index, path, proof });
+    fs::write(&what.out, &bytes).map_err(|why| Stop::file(&what.out, why))?;
+    let (file, size) = (what.out.display().to_string(), bytes.len());
+    if what.json {
+        let row = json!({
+            "file": file, "bytes": size, "line": what.number, "digest": line,
+            "record": recorded.record, "chain": recorded.chain,
+        });
+        console.data(&row.to_string())?;
+    } else {
+        let number = what.number;
+        console.talk(&say!(
+            lang,
+            "line {number} ({line}) is proven by {file}, {size} bytes; check it with `minlian verify`",
+            "第 {number} 行（{line}）的证明已写入 {file}，{size} 字节；可用 `minlian verify` 核验"
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// A line and its way to the root, from the piece of the file it stands in.
+fn way(file: &Path, book: &Book, index: u64) -> Result<(Hash, Vec<Hash>), Stop> {
+    let fault = |why| Stop::file(file, why);
+    let changed = || {
+        let file = file.display();
+        Stop::says(Exit::Undecided, format!("{file} is not the file that was submitted"))
+    };
+    let place = |number: u64| usize::try_from(number).map_err(|_large| changed());
+    let size = u64::try_from(CHUNK).unwrap_or(u64::MAX);
+    let (at, within) = (place(index / size)?, place(index % size)?);
+    let length = place(size.min(book.lines - index / size * size))?;
+    let width = u64::try_from(LINE_BYTES).unwrap_or(u64::MAX);
+    let mut source = File::open(file).map_err(fault)?;
+    source.seek(SeekFrom::Start(index / size * size * width)).map_err(fault)?;
+    let mut piece = Vec::new();
+    let most = u64::try_from(length * LINE_BYTES).unwrap_or(u64::MAX);
+    source.take(most).read_to_end(&mut piece).map_err(fault)?;
+    if piece.len() % LINE_BYTES == LINE_BYTES - 1 {
+        piece.push(b'\n');
+    }
+    let lines = tree::lines(&piece).map_err(|_line| changed())?;
+    let leaves: Vec<Hash> = lines.iter().map(proof::line_leaf).collect();
+    if lines.len() != length || Some(&merkle::root::<Rfc6962>(&leaves)) != book.chunks.get(at) {
+        return Err(changed());
+    }
+    let line = *lines.get(within).ok_or_else(changed)?;
+    Ok((line, path_in_chunks(&lines, within, &book.chunks, at)))
+}
+
+/// The proof of the batch itself: kept beside the file once it was had, so that further lines need no node.
+async fn batch_proof(what: &arguments::ProveLine, recorded: &Recorded) -> Result<Vec<u8>, Stop> {
+    let kept = kept(&what.file);
+    let shows = |bytes: &[u8]| {
+        proof::decode(bytes).is_ok_and(|proof| {
+            matches!(proof.claims.as_slice(), [Claim::Record(claim)] if claim.entry.record == recorded.record)
+        })
+    };
+    if let Ok(bytes) = fs::read(&kept)
+        && shows(&bytes)
+    {
+        return Ok(bytes);
+    }
+    let Some(node) = &what.node else {
+        let kept = kept.display();
+        return Err(Stop::says(
+            Exit::Usage,
+            format!("--node is needed once: the batch's own proof is not in {kept} yet"),
+        ));
+    };
+    let client = Client::new(node)?;
+    let Some(bytes) = client.record_proof(&recorded.record).await? else {
+        let (url, record) = (client.url(), recorded.record);
+        return Err(Stop::says(Exit::Negative, format!("{url} has no record {record}")));
+    };
+    if !shows(&bytes) {
+        let url = client.url().to_owned();
+        return Err(
+            ClientError::Strange { url, why: "the proof is of something else".into() }.into()
+        );
+    }
+    fs::write(&kept, &bytes).map_err(|why| Stop::file(&kept, why))?;
+    Ok(bytes)
+}
+
+fn kept(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".batch.proof");
+    file.with_file_name(name)
+}
+
+/// Whether a file is the proof of a line.
+pub(crate) fn is_line(path: &Path) -> bool {
+    let mut first = [0; LINE_MAGIC.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok()
+        && first == *LINE_MAGIC
+}
+
+/// Checks the proof of a line and says what was found. No network, no clock.
+pub(crate) fn verify(what: &arguments::Verify, console: &Console) -> Exit {
+    let lang = console.lang();
+    let cannot = |code: &str, why: &str| {
+        let text = if what.json {
+            json!({"result": "cannot-check", "code": code, "detail": why}).to_string()
+        } else {
+            format!("{}  {code}\n  {why}", verdict_word(lang, "cannot-check"))
+        };
+        if !what.quiet && console.data(&text).is_err() { Exit::Disk } else { Exit::Undecided }
+    };
+    let Some(root) = &what.trust_root else {
+        return cannot("V-NO-TRUST-ROOT", "name your trust root with --trust-root");
+    };
+    let root = match verifier::trust_root(root) {
+        Ok(root) => root,
+        Err(why) => return cannot("V-BAD-TRUST-ROOT", &why),
+    };
+    let bytes = match verifier::read(&what.proof, LINE_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(why) => return cannot("V-UNREADABLE", &why.to_string()),
+    };
+    let document = match what.document.as_ref().map(|path| {
+        verifier::read(path, records::DOCUMENT_BYTES_MAX).map(|bytes| Digest::blake3(&bytes))
+    }) {
+        None => None,
+        Some(Ok(digest)) => Some(digest),
+        Some(Err(why)) => return cannot("V-DOC-UNREADABLE", &why.to_string()),
+    };
+    let checked = verify_line(&bytes, &root);
+    let found = Found { lang, checked: &checked, document };
+    if !what.quiet {
+        let text = if what.json { found.json() } else { found.words() };
+        // An answer that did not arrive must not look like one that did.
+        if console.data(&text).is_err() {
+            return Exit::Disk;
+        }
+    }
+    match found.result().0 {
+        "proven" => Exit::Done,
+        "not-proven" => Exit::Negative,
+        _ => Exit::Undecided,
+    }
+}
+
+struct Found<'f> {
+    lang: Lang,
+    checked: &'f LineVerdict,
+    document: Option<Digest>,
+}
+
+impl Found<'_> {
+    /// The answer in one word, and the code of what stands in its way.
+    fn result(&self) -> (&'static str, Option<&'static str>) {
+        match &self.checked.result {
+            Ok(line) => match self.document {
+                Some(digest) if digest.bytes != line.line.0 => {
+                    ("not-proven", Some("V-DOC-MISMATCH"))
+                }
+                Some(_) | None => ("proven", None),
+            },
+            Err(why) => {
+                let inner = self.checked.inner.as_ref().and_then(|inner| inner.error());
+                let undecided =
+                    why.is_undecided() || inner.is_some_and(proof::ProofError::is_undecided);
+                (if undecided { "cannot-check" } else { "not-proven" }, Some(why.code()))
+            }
+        }
+    }
+
+    fn json(&self) -> String {
+        let (result, code) = self.result();
+        let line = self.checked.result.as_ref().ok();
+        json!({
+            "result": result,
+            "code": code,
+            "line": line.map(|line| line.line),
+            "number": line.map(|line| line.index + 1),
+            "lines": line.map(|line| line.batch.lines),
+            "series": line.map(|line| &line.batch.series),
+            "root": line.map(|line| line.batch.root),
+            "record": line.map(|line| line.entry.record),
+            "recorded": line.map(|line| json!({"height": line.entry.height, "time": line.entry.time, "position": line.entry.position})),
+            "detail": self.checked.result.as_ref().err().map(ToString::to_string),
+        })
+        .to_string()
+    }
+
+    fn words(&self) -> String {
+        let lang = self.lang;
+        let (result, code) = self.result();
+        let word = verdict_word(lang, result);
+        match (&self.checked.result, code) {
+            (Ok(line), None) => {
+                let (digest, number, lines) =
+                    (line.line, count(line.index + 1), count(line.batch.lines));
+                let (series, record) = (speech::clean(&line.batch.series), line.entry.record);
+                let (height, time) = (count(line.entry.height.0), line.entry.time.in_china());
+                let said = say!(
+                    lang,
+                    "The digest {digest} is line {number} of the {lines} lines committed to by record {record} in the series \
+                     {series}, which was recorded in block {height} ({time}) and not changed since. \
+                     What the digest is of, whoever holds the document and its salt can show.",
+                    "摘要 {digest} 是系列 {series} 中记录 {record} 所承诺的 {lines} 行中的第 {number} 行；该记录载于区块 \
+                     {height}（{time}），此后未被改动。摘要对应的内容由持有原文与盐值者出示。"
+                );
+                format!("{word}\n{}", hang("  ", &said))
+            }
+            (Ok(_), Some(code)) => {
+                let why = say!(
+                    lang,
+                    "the document is not the one behind this line",
+                    "所附文件不是该行对应的文件"
+                );
+                format!("{word}  {code}\n  {why}")
+            }
+            (Err(why), code) => format!("{word}  {}\n  {why}", code.unwrap_or_default()),
+        }
+    }
+}
+
+fn verdict_word(lang: Lang, result: &str) -> &'static str {
+    match (result, lang) {
+        ("proven", Lang::En) => "PROVEN",
+        ("proven", Lang::Zh) => "已证明",
+        ("not-proven", Lang::En) => "NOT PROVEN",
+        ("not-proven", Lang::Zh) => "未证明",
+        (_, Lang::En) => "CANNOT BE CHECKED",
+        (_, Lang::Zh) => "无法核验",
+    }
+}
