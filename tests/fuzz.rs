@@ -23,7 +23,6 @@ use replica::{Effect, Event, Received, Replica, Ticket, Voter, Wake, receive};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    rc::Rc,
 };
 use tests::{Chain, licence, lots, publish, repository};
 use types::{

@@ -15,8 +15,8 @@ use axum::{
     routing::get,
 };
 use client::api::{
-    Ask, BlockView, EvidenceList, EvidenceView, Fate, History, HistoryRow, NodeStatus, Problem,
-    ProofRequest, Receipt, RecordView, Recorded, Records, SubjectView,
+    Ask, Authority, BlockView, EvidenceList, EvidenceView, Fate, History, HistoryRow, NodeStatus,
+    Problem, ProofRequest, Receipt, RecordView, Recorded, Records, SubjectView,
 };
 use ledger::{
     Rejection, Rules,
@@ -443,7 +443,7 @@ async fn prove_all(State(node): Node, body: Body) -> Result<Response, Failure> {
         let detail = format!("a request has at most {ASK_BYTES_MAX} bytes; ask in parts ({error})");
         Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "E-HTTP-BODY", detail)
     })?;
-    let ProofRequest { since, ask } =
+    let ProofRequest { since, at, ask } =
         serde_json::from_slice(&bytes).map_err(|error| bad("E-HTTP-QUERY", &error))?;
     if ask.is_empty() || ask.len() > ASKS_MAX {
         let detail = format!("{} things asked for; 1 to {ASKS_MAX} at once", ask.len());
@@ -452,7 +452,7 @@ async fn prove_all(State(node): Node, body: Body) -> Result<Response, Failure> {
     let asked: Vec<Asked> = ask.into_iter().map(asked).collect();
     let work = tokio::task::spawn_blocking(move || {
         let snapshot = node.handle.store.snapshot();
-        prove::asked(&node.rules(), &snapshot, since, &asked)
+        prove::as_of(&node.rules(), &snapshot, since, at, &asked)
     });
     let proof = work.await.map_err(|error| {
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "E-NODE-FAULT", error.to_string())
@@ -468,6 +468,7 @@ fn asked(ask: Ask) -> Asked {
         Ask::Upstream(lot) => Asked::Upstream(lot),
         Ask::Consistency(height) => Asked::Consistency(height),
         Ask::Block => Asked::Block,
+        Ask::Authority(Authority { agency, key, at }) => Asked::Authority { agency, key, at },
     }
 }
 
@@ -476,8 +477,10 @@ impl From<Unprovable> for Failure {
         let detail = why.to_string();
         match why {
             Unprovable::Empty => no_block(),
-            Unprovable::Record(_) => Self::not_found("E-REC-UNKNOWN", detail),
-            Unprovable::Lot(_) => Self::not_found("E-SUB-UNKNOWN", detail),
+            Unprovable::Record(_) | Unprovable::Later(_) => {
+                Self::not_found("E-REC-UNKNOWN", detail)
+            }
+            Unprovable::Lot(_) | Unprovable::Agency(_) => Self::not_found("E-SUB-UNKNOWN", detail),
             Unprovable::Height(_) => Self::not_found("E-BLOCK-UNKNOWN", detail),
             Unprovable::TooMuch { .. } => {
                 Self::new(StatusCode::BAD_REQUEST, "E-PROOF-SIZE", detail)

@@ -3,8 +3,8 @@
 use crate::{Chain, certify, govern, lastly, licence, lots, moved, publish};
 use ledger::prove::Asked;
 use proof::{
-    Claim, ForkClaim, Proof, ProofError, RecordClaim, RecordsClaim, Said, StatusClaim, TrustRoot,
-    UpstreamClaim, VotesClaim,
+    AuthorityClaim, Claim, ForkClaim, Proof, ProofError, RecordClaim, RecordsClaim, Said,
+    StatusClaim, TrustRoot, UpstreamClaim, VotesClaim,
     map::{self, Pages},
 };
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use types::{
     hash::{Purpose, hash},
     merkle::{self, List, Rfc6962, TreeHash},
     operation::{Action, LicenceVerb, Lot},
+    subject::Facts,
     vote::{Step, Vote},
 };
 
@@ -52,6 +53,8 @@ struct Story {
     last: types::Certified,
     proposal: RecordId,
     approval: RecordId,
+    /// A licence that the agency issued which the ledger enrolled.
+    issue: RecordId,
 }
 
 /// An agency that genesis does not know.
@@ -77,8 +80,39 @@ fn enrolment(chain: &Chain) -> Enrolment {
     }
 }
 
-/// Four blocks: one of two transactions, of which the first has five operations; one that continues a lot; one that
-/// proposes to enrol an agency, and one that approves it and replaces a key.
+/// The newcomer is given a role until a time, uses it in the block after the last before that time, and is suspended.
+fn later(chain: &mut Chain) -> RecordId {
+    let (agency, id) = (newcomer(), chain.genesis().chain());
+    let decide = |chain: &mut Chain, nonce: u64, change: Change| {
+        let target = change.target();
+        let propose = govern(Governance::Propose(Box::new(change)));
+        // The first agency replaced its key.
+        let (first, key) = (chain.genesis().agencies[0].code, chain.organisation(6));
+        let until = types::Height(100);
+        let proposes = Transaction::sign(id, first, &key, nonce, until, vec![propose]);
+        let proposal = proposes.records().next().expect("it has an operation");
+        chain.commit(vec![proposes]);
+        let approve = govern(Governance::Approve { proposal, target });
+        chain.commit(vec![chain.transaction(1, nonce, vec![approve])]);
+    };
+    let role = Role::Licence {
+        types: vec!["11".parse().expect("a text")],
+        regions: vec![Region::new("350100").expect("a region")],
+    };
+    // Between block 6 and block 7.
+    let until = Some(chain.genesis().time.plus(6500));
+    decide(chain, 20, Change::Grant { agency, role, until });
+    let key = chain.organisation(5);
+    let issued = licence("issued by the newcomer");
+    let issues = Transaction::sign(id, agency, &key, 1, types::Height(100), vec![issued]);
+    let record = issues.records().next().expect("it has an operation");
+    chain.commit(vec![issues]);
+    decide(chain, 21, Change::Suspend(agency));
+    record
+}
+
+/// Nine blocks: one of two transactions, of which the first has five operations; one that continues a lot; one that
+/// proposes to enrol an agency, and one that approves it and replaces a key; and what [`later`] adds.
 fn story() -> (Chain, Story) {
     let mut chain = Chain::new("vectors", 1);
     let operations = vec![
@@ -104,7 +138,8 @@ fn story() -> (Chain, Story) {
     let retire = chain.organisation(0).public();
     let rotates = chain.transaction(0, 12, vec![govern(Governance::Rotate { retire, enrol })]);
     chain.commit(vec![approves, rotates]);
-    (chain, Story { operations, transaction, last, proposal, approval })
+    let issue = later(&mut chain);
+    (chain, Story { operations, transaction, last, proposal, approval, issue })
 }
 
 /// Every act of governance and every change, sensible or not.
@@ -408,6 +443,12 @@ fn batch_proof(chain: &Chain, story: &Story) -> Proof {
     chain.prove(&[Asked::Records(ids.into_iter().chain(last).collect())])
 }
 
+/// What the newcomer could do in the block in which it issued a licence.
+fn authority_proof(chain: &Chain) -> Proof {
+    let (agency, key) = (newcomer(), Some(chain.organisation(5).public()));
+    chain.prove(&[Asked::Authority { agency, key, at: Some(types::Height(7)) }])
+}
+
 fn proofs(chain: &Chain, story: &Story) -> Value {
     let (record, lot) = (record_proof(chain, story), status_proof(chain));
     let status = |subject: &Subject| chain.prove_subject(subject);
@@ -439,6 +480,16 @@ fn proofs(chain: &Chain, story: &Story) -> Value {
         ),
         ("an agency as genesis enrolled it", status(&Subject::agency(&agencies[3].code))),
         ("the network as genesis made it", status(&Subject::network())),
+        ("a record by an agency that the ledger enrolled", chain.prove_record(&story.issue)),
+        ("a batch of records of several agencies, one of them enrolled by the ledger", {
+            let ids = story.operations.iter().map(|o| o.record(&agencies[0].code));
+            chain.prove(&[Asked::Records(ids.chain([story.issue]).collect())])
+        }),
+        ("the authority of that agency in an earlier block", authority_proof(chain)),
+        (
+            "the authority of an agency of genesis in the next block",
+            chain.prove(&[Asked::Authority { agency: agencies[0].code, key: None, at: None }]),
+        ),
     ];
     let root = chain.trust_root();
     let rows = rows.map(|(name, proof)| {
@@ -639,6 +690,7 @@ fn refusals(chain: &Chain, story: &Story) -> Value {
     rows.push(("something else", b"%PDF-1.7\n".to_vec()));
     rows.push(("nothing", Vec::new()));
     rows.extend(later_refusals(chain, story));
+    rows.extend(authority_refusals(chain, story));
     let root = chain.trust_root();
     let judge = |name: &str, bytes: &[u8], root: &TrustRoot| {
         let why = refusal(bytes, root).unwrap_or_else(|| unreachable!("{name} is proven"));
@@ -715,6 +767,62 @@ fn later_refusals(chain: &Chain, story: &Story) -> Vec<(&'static str, Vec<u8>)> 
         ("a log that was rewritten", proof::encode(&shrunk)),
         ("evidence of nothing", proof::encode(&harmless)),
         ("more signatures than may be", proof::encode(&many)),
+    ]
+}
+
+/// Records and claims that an agency's state does not bear out.
+fn authority_refusals(chain: &Chain, story: &Story) -> Vec<(&'static str, Vec<u8>)> {
+    let claim = |change: &dyn Fn(&mut AuthorityClaim)| {
+        let mut proof = authority_proof(chain);
+        for claim in &mut proof.claims {
+            if let Claim::Authority(claim) = claim {
+                change(claim);
+            }
+        }
+        proof::encode(&proof)
+    };
+    let without = |keep: fn(&Claim) -> bool| {
+        let mut proof = chain.prove_record(&story.issue);
+        proof.claims.retain(keep);
+        proof::encode(&proof)
+    };
+    let regions = vec![Region::new("350101").expect("a region"); 730];
+    vec![
+        (
+            "a record by an agency that genesis does not know, without its state",
+            without(|claim| matches!(claim, Claim::Record(_))),
+        ),
+        (
+            "a record under a role that had ended, as far as the file tells the time",
+            without(|claim| !matches!(claim, Claim::Consistency(_))),
+        ),
+        ("an agency before it was enrolled", claim(&|claim| claim.at = types::Height(4))),
+        ("an agency while it is suspended", claim(&|claim| claim.at = types::Height(10))),
+        (
+            "a key that was never the agency's",
+            claim(&|claim| claim.key = Some(chain.organisation(6).public())),
+        ),
+        (
+            "a key after it was replaced",
+            proof::encode(&{
+                let agency = chain.genesis().agencies[0].code;
+                let key = Some(chain.organisation(0).public());
+                chain.prove(&[Asked::Authority { agency, key, at: None }])
+            }),
+        ),
+        ("a height that is yet to come", claim(&|claim| claim.at = types::Height(11))),
+        ("no agency at all", claim(&|claim| claim.line.clear())),
+        ("the state of an agency altered", claim(&|claim| claim.line[0].state.version += 1)),
+        (
+            "more to compare than may be",
+            claim(&|claim| {
+                if let Facts::Agency(facts) = &mut claim.line[0].state.facts {
+                    facts.grants[0].role = Role::Item { regions: regions.clone() };
+                    facts.grants[0].by = Some(newcomer());
+                }
+                claim.line.push(claim.line[0].clone());
+            }),
+        ),
     ]
 }
 

@@ -8,6 +8,7 @@ import crypto
 from codec import (
     U32,
     U64,
+    AuthorityClaim,
     Certificate,
     ConsistencyClaim,
     ForkClaim,
@@ -21,11 +22,11 @@ from codec import (
     UpstreamClaim,
     VotesClaim,
 )
-from trust import Role, TrustRoot, Unusable
+from trust import TrustRoot, Unusable
 
 EMPTY = bytes(32)
 UNDECIDED = ("V-FORMAT", "V-MALFORMED")
-BATCH_MAX, DEPTH_MAX = 1000, 64
+BATCH_MAX, DEPTH_MAX, LINE_MAX = 1000, 64, 16
 LOT, INPUT, OUTPUT = 3, 3, 4
 AGENCY, NETWORK = 4, 6
 
@@ -134,12 +135,13 @@ def steps(proof: Proof, root: TrustRoot):
             claimed.setdefault(claim.entry.position, set()).add(claim.entry.record)
         for position, name in names(batch_of(claim)):
             claimed.setdefault(position, set()).add(name)
+    authorities = Authorities(proof, root)
     for claim in proof.claims:
         batch = batch_of(claim)
         if isinstance(claim, RecordClaim):
             yield record(claim, proof)
             if same_chain:
-                yield authority(claim.transaction, claim.operation, root)
+                yield authorities.of_record(claim.transaction, claim.operation, claim.entry.height)
             yield inclusion(claim, proof)
         elif isinstance(claim, StatusClaim):
             yield state(claim, proof)
@@ -148,9 +150,8 @@ def steps(proof: Proof, root: TrustRoot):
             shape = judged(shaped, batch)
             yield shape or judged(signed_batch, batch, proof)
             if shape is None and same_chain:
-                found = (
-                    authority(batch.transactions[r.transaction].header, r.operation, root) for r in batch.records
-                )
+                shared = ((batch.transactions[r.transaction], r.operation) for r in batch.records)
+                found = (authorities.of_record(tx.header, operation, tx.height) for tx, operation in shared)
                 yield next((code for code in found if code), None)
             if shape is None:
                 yield judged(included_batch, batch, proof)
@@ -160,6 +161,10 @@ def steps(proof: Proof, root: TrustRoot):
                 yield next((code for code in found if code), None)
                 if shape is None:
                     yield judged(upstream, claim)
+        elif isinstance(claim, AuthorityClaim):
+            yield next((code for place in claim.line if (code := lot_state(place, proof))), None)
+            if same_chain:
+                yield judged(authorities.held, claim)
         elif reigns is not None and isinstance(claim, ConsistencyClaim):
             yield judged(consistency, claim, proof, reigns)
         elif reigns is not None and isinstance(claim, ForkClaim):
@@ -502,17 +507,115 @@ def record(claim: RecordClaim, proof: Proof) -> str | None:
     return None
 
 
-def authority(transaction, operation: Operation, root: TrustRoot) -> str | None:
-    agency = root.agencies.get(transaction.agency)
-    if agency is None or transaction.key not in agency.keys:
-        return "V-SUBMITTER"
+class Authorities:
+    """Who could sign for whom, and record what, when: by genesis, or by what the file shows of the state."""
+
+    def __init__(self, proof: Proof, root: TrustRoot):
+        self.proof, self.root = proof, root
+        self.claims: dict[str, AuthorityClaim] = {}
+        known = [(0, root.time), (proof.header.height, proof.header.time)]
+        for claim in proof.claims:
+            match claim:
+                case AuthorityClaim():
+                    self.claims.setdefault(claim.agency, claim)
+                case RecordClaim():
+                    known.append((claim.entry.height, claim.entry.time))
+                case ConsistencyClaim():
+                    known.append((claim.header.height, claim.header.time))
+        for batch in codec.batches(proof):
+            known += [(shared.height, shared.time) for shared in batch.transactions]
+        self.known = known
+        self.roles: dict[tuple, list] = {}
+
+    def of_record(self, transaction, operation: Operation, height: int) -> str | None:
+        claim = self.claims.get(transaction.agency)
+        if claim is None:
+            agency = self.root.agencies.get(transaction.agency)
+            if agency is None or transaction.key not in agency.keys:
+                return "V-SUBMITTER"
+            return allowed(agency.roles, operation)
+        try:
+            line = sound(claim)
+            signs(line[0], transaction.key, height)
+        except Refused as e:
+            return e.code
+        return allowed(self.roles_at(transaction.agency, line, height), operation)
+
+    def roles_at(self, agency: str, line: list, height: int) -> list:
+        if (agency, height) not in self.roles:
+            known = [time for at, time in self.known if at >= height - 1]
+            self.roles[agency, height] = roles_of(line, height, min(known, default=None))
+        return self.roles[agency, height]
+
+    def held(self, claim: AuthorityClaim) -> None:
+        line = sound(claim)
+        if not 1 <= claim.at <= self.proof.header.height + 1:
+            raise Refused("V-AUTHORITY")
+        signs(line[0], claim.key, claim.at)
+
+
+def sound(claim: AuthorityClaim) -> list:
+    """The agencies of a line: the one it is about, then always the one above."""
+    if not 1 <= len(claim.line) <= LINE_MAX:
+        raise Refused("V-AUTHORITY")
+    line, code = [], claim.agency
+    for place in claim.line:
+        state = place.state
+        if code is None or state.agency is None or (state.kind, state.id) != (AGENCY, code):
+            raise Refused("V-AUTHORITY")
+        line.append((code, state.agency))
+        code = state.agency.parent
+    return line
+
+
+def within(height: int, start: int, end: int | None) -> bool:
+    return start <= height and (end is None or height < end)
+
+
+def signs(place, key: bytes | None, height: int) -> None:
+    _, agency = place
+    holding = [one for one, start, end in agency.keys if within(height, start, end)]
+    if not holding or any(within(height, *span) for span in agency.suspensions):
+        raise Refused("V-SUBMITTER")
+    if key is not None and key not in holding:
+        raise Refused("V-SUBMITTER")
+
+
+def roles_of(line: list, height: int, time: int | None) -> list:
+    """The roles that the first of a line held: by governance, or passed down by one who held them."""
+    above, roles = None, []
+    for code, agency in reversed(line):
+        mine = []
+        if not any(within(height, *span) for span in agency.suspensions):
+            for grant in agency.grants:
+                if not within(height, grant.start, grant.end):
+                    continue
+                if grant.expires is not None and (time is None or time >= grant.expires):
+                    continue
+                backed = grant.by == above and any(covers(role, grant.role) for role in roles)
+                if grant.by is None or backed:
+                    mine.append(grant.role)
+        above, roles = code, mine
+    return roles
+
+
+def covers(mine, theirs) -> bool:
+    """Whether whoever has one role may do all that the other allows."""
+    if mine.family != theirs.family or mine.family == "govern":
+        return False
+    return all(any(p.startswith(q) for q in mine.prefixes) for p in theirs.prefixes) and all(
+        any(contains(r, s) for r in mine.regions) for s in theirs.regions
+    )
+
+
+def allowed(roles: list, operation: Operation) -> str | None:
     if operation.family is None:
         return None
-    roles = [role for role in agency.roles if role.family == operation.family]
+    roles = [role for role in roles if role.family == operation.family]
     return None if roles and covered(roles, operation) else "V-AUTHORITY"
 
 
-def covered(roles: list[Role], operation: Operation) -> bool:
+def covered(roles: list, operation: Operation) -> bool:
     """Whether roles of the operation's family cover it, as far as it says itself what it is about."""
     if operation.family == "trace":
         prefixes = [prefix for role in roles for prefix in role.prefixes]

@@ -17,6 +17,8 @@ VERSIONS = (1, 2)
 HOPS_MAX = 512
 SIGNATURES_MAX = 512
 LINKS_MAX = 16_384
+WORK_MAX = 524_288
+FAMILIES = ("item", "licence", "trace", "govern")
 TIME_MAX = 253_370_764_800_000
 BEGIN = b"-----BEGIN MINLIAN PROOF-----"
 END = b"-----END MINLIAN PROOF-----"
@@ -326,6 +328,7 @@ class State:
     records: int
     head: bytes
     latest: int
+    agency: "Agency | None"
     encoded: bytes
 
 
@@ -421,6 +424,53 @@ class BlockClaim:
 
 
 @dataclass
+class Role:
+    """A role as the state map keeps it: the family, and what its scope is made of."""
+
+    family: str
+    regions: list[int]
+    prefixes: list[str]
+
+    @property
+    def weight(self) -> int:
+        return max(len(self.regions) + len(self.prefixes), 1)
+
+
+@dataclass
+class Grant:
+    number: int
+    role: Role
+    by: str | None
+    start: int
+    expires: int | None
+    end: int | None
+
+
+@dataclass
+class Agency:
+    """What the state map keeps of an agency: keys and suspensions as (…, first height, first height no more)."""
+
+    parent: str | None
+    keys: list[tuple[bytes, int, int | None]]
+    grants: list[Grant]
+    suspensions: list[tuple[int, int | None]]
+
+
+@dataclass
+class AgencyState:
+    state: State
+    siblings: list[bytes]
+
+
+@dataclass
+class AuthorityClaim:
+    agency: str
+    key: bytes | None
+    at: int
+    line: list[AgencyState]
+
+
+@dataclass
 class Proof:
     chain: bytes
     handover: list[Hop]
@@ -442,7 +492,67 @@ def read_proof(body: bytes, version: int) -> Proof:
     proof = Proof(chain, handover, header, certificate, claims)
     if len(handover) > HOPS_MAX or links(proof) > LINKS_MAX or signatures(proof) > SIGNATURES_MAX:
         raise malformed()
+    if work(proof) > WORK_MAX:
+        raise malformed()
     return proof
+
+
+def batches(proof: Proof):
+    for claim in proof.claims:
+        match claim:
+            case RecordsClaim():
+                yield claim
+            case UpstreamClaim():
+                yield claim.records
+
+
+def recorded(proof: Proof):
+    """Every record in the file: the transaction, the operation, the height and the time it is said to be of."""
+    for claim in proof.claims:
+        if isinstance(claim, RecordClaim):
+            yield claim.transaction, claim.operation, claim.entry.height, claim.entry.time
+    for batch in batches(proof):
+        for r in batch.records:
+            if r.transaction < len(batch.transactions):
+                shared = batch.transactions[r.transaction]
+                yield shared.header, r.operation, shared.height, shared.time
+
+
+def work(proof: Proof) -> int:
+    """How much the authority in the file weighs."""
+    lines: dict[str, tuple[int, int]] = {}
+    total = 0
+    for claim in proof.claims:
+        if isinstance(claim, AuthorityClaim):
+            weighed = weigh(claim)
+            total += weighed[1]
+            lines.setdefault(claim.agency, weighed)
+    if not lines:
+        return 0
+    seen = set()
+    for transaction, operation, height, time in recorded(proof):
+        if transaction.agency not in lines:
+            continue
+        own, line = lines[transaction.agency]
+        total += own * max(len(operation.lots), 1)
+        if (transaction.agency, height, time) not in seen:
+            seen.add((transaction.agency, height, time))
+            total += line
+    return total
+
+
+def weigh(claim: AuthorityClaim) -> tuple[int, int]:
+    """The weight of the first agency, and of the line."""
+    own, line, above = 0, 0, 1
+    for place in reversed(claim.line):
+        agency = place.state.agency
+        own, delegated = 1, 0
+        if agency is not None:
+            own = sum(grant.role.weight for grant in agency.grants) + len(agency.keys) + len(agency.suspensions)
+            delegated = sum(grant.role.weight for grant in agency.grants if grant.by is not None)
+        line += own + delegated * above
+        above = own
+    return own, line
 
 
 def links(proof: Proof) -> int:
@@ -561,6 +671,15 @@ def read_votes_claim(r: Reader) -> VotesClaim:
     return VotesClaim(height, round_, seat, domain, said, orders, (r.signature(), r.signature()))
 
 
+def read_authority_claim(r: Reader) -> AuthorityClaim:
+    return AuthorityClaim(
+        r.code(),
+        r.maybe(r.key),
+        r.u64(),
+        r.many(lambda: AgencyState(read_state(r), r.many(r.hash, 32)), 100),
+    )
+
+
 def read_block_claim(_: Reader) -> BlockClaim:
     return BlockClaim()
 
@@ -615,11 +734,12 @@ def read_state(r: Reader) -> State:
     r.variant(9), r.code(), r.u32()  # status, owner, version
     records, head, latest = r.u64(), r.hash(), r.u64()
     r.time()  # effective_from
-    read_facts(r)
-    return State(subject, kind, name, records, head, latest, r.since(start))
+    agency = read_facts(r)
+    return State(subject, kind, name, records, head, latest, agency, r.since(start))
 
 
-def read_facts(r: Reader) -> None:
+def read_facts(r: Reader) -> Agency | None:
+    """Only what is said of agencies is kept."""
     kind = r.variant(11)
     if kind == 0:
         r.text(24), read_level(r), r.region(), r.maybe(r.time)
@@ -628,7 +748,7 @@ def read_facts(r: Reader) -> None:
     elif kind == 2:
         read_licence_facts(r), r.maybe(lambda: r.text(160))
     elif kind == 4:
-        read_agency_facts(r)
+        return read_agency_facts(r)
     elif kind == 5:
         read_change(r), r.many(r.code, 18), r.u64()  # approvals, closes
     elif kind == 6:
@@ -641,16 +761,21 @@ def read_facts(r: Reader) -> None:
         r.u64()  # lines
     elif kind == 10:
         r.text(256)  # lot
+    return None
 
 
-def read_agency_facts(r: Reader) -> None:
-    r.text(96), r.region(), read_level(r), r.maybe(r.code)
-    r.many(lambda: (r.key(), r.u64(), r.maybe(r.u64)), 42)
-    r.many(lambda: read_grant(r), 19)
+def read_agency_facts(r: Reader) -> Agency:
+    r.text(96), r.region(), read_level(r)
+    return Agency(
+        r.maybe(r.code),
+        r.many(lambda: (r.key(), r.u64(), r.maybe(r.u64)), 42),
+        r.many(lambda: read_grant(r), 19),
+        r.many(lambda: (r.u64(), r.maybe(r.u64)), 9),
+    )
 
 
-def read_grant(r: Reader) -> None:
-    r.u32(), read_role(r), r.maybe(r.code), r.u64(), r.maybe(r.time), r.maybe(r.u64)
+def read_grant(r: Reader) -> Grant:
+    return Grant(r.u32(), read_role(r), r.maybe(r.code), r.u64(), r.maybe(r.time), r.maybe(r.u64))
 
 
 def read_network_facts(r: Reader) -> None:
@@ -815,14 +940,16 @@ def read_possessed(r: Reader) -> None:
     r.key(), r.signature()
 
 
-def read_role(r: Reader) -> None:
-    family = r.variant(4)
-    if family == 0:
-        r.many(r.region, 4)
-    elif family == 1:
-        r.many(lambda: r.text(32), 9), r.many(r.region, 4)
-    elif family == 2:
-        r.many(lambda: r.text(256), 9)
+def read_role(r: Reader) -> Role:
+    family = FAMILIES[r.variant(4)]
+    regions, prefixes = [], []
+    if family == "licence":
+        prefixes = r.many(lambda: r.text(32), 9)
+    if family == "trace":
+        prefixes = r.many(lambda: r.text(256), 9)
+    if family in ("item", "licence"):
+        regions = r.many(r.region, 4)
+    return Role(family, regions, prefixes)
 
 
 def read_part(r: Reader) -> int:
@@ -842,4 +969,5 @@ READERS = (
     read_fork_claim,
     read_votes_claim,
     read_block_claim,
+    read_authority_claim,
 )

@@ -53,6 +53,7 @@ class TrustRoot:
     committee_digest: bytes
     seats: list[bytes]
     agencies: dict[str, Agency]
+    time: int
     # The proof of a block that is known to be of the chain, and the changes of the committee that lead to it.
     saved: object = None
     hops: list = field(default_factory=list)
@@ -118,7 +119,8 @@ def _build(t: Table) -> TrustRoot:
     encoded = bytearray()
     encoded += U16.pack(t.number("version", 1, 1))
     encoded += _text(t.text("name", 64))
-    encoded += U64.pack(_time(t.take("time", str)))
+    begin = _time(t.take("time", str))
+    encoded += U64.pack(begin)
     for name, fields in (("limits", LIMITS), ("timing", TIMING), ("governance", GOVERNANCE)):
         table = t.table(name)
         for field, least, most in fields:
@@ -169,6 +171,7 @@ def _build(t: Table) -> TrustRoot:
         crypto.derive("minlian v1 committee", _list(committee)),
         seats,
         agencies,
+        begin,
     )
 
 

@@ -2,17 +2,21 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use types::{
-    AgencyCode, BlockId, ChainId, Hash, Height, Operation, RecordId, Subject, SubjectState,
-    Timestamp, TxId, operation::Lot, subject::Part,
+    AgencyCode, BlockId, ChainId, Hash, Height, Operation, PublicKey, RecordId, Subject,
+    SubjectState, Timestamp, TxId, operation::Lot, subject::Part,
 };
 
-/// What is asked with `POST /v1/proofs`: one file that shows all of it, as of the node's last block.
+/// What is asked with `POST /v1/proofs`: one file that shows all of it, as of the node's last block
+/// or, where the log suffices, an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProofRequest {
     /// Up to which block the one who asks knows the chain already: earlier changes of the committee are left out.
     #[serde(default)]
     pub since: Height,
+    /// As of which earlier block; none is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Height>,
     /// What the file is to show.
     pub ask: Vec<Ask>,
 }
@@ -33,6 +37,22 @@ pub enum Ask {
     Consistency(Height),
     /// That the last block is final.
     Block,
+    /// Who could sign for an agency, and what it could record.
+    Authority(Authority),
+}
+
+/// An agency whose authority is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authority {
+    /// The agency.
+    pub agency: AgencyCode,
+    /// A key that could sign for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PublicKey>,
+    /// In the block of this height; none is the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Height>,
 }
 
 /// A subject, written `KIND:ID`.
@@ -328,7 +348,7 @@ pub struct KeyFile {
     /// The agency it belongs to, if it is enrolled.
     pub agency: Option<AgencyCode>,
     /// The public key.
-    pub public: types::PublicKey,
+    pub public: PublicKey,
     /// The secret seed, 64 hexadecimal digits. The file's mode must be 0600.
     pub secret: String,
 }

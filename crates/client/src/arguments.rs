@@ -3,7 +3,7 @@
 use crate::speech::Lang;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{ffi::OsString, path::PathBuf};
-use types::{RecordId, Subject, Text, Timestamp, operation};
+use types::{AgencyCode, PublicKey, RecordId, Subject, Text, Timestamp, operation};
 
 /// Submit government records to a Minlian ledger, ask for them, and check their proofs.
 #[derive(Debug, Parser)]
@@ -175,6 +175,7 @@ pub(crate) struct AskRecord {
 #[command(
     after_help = "Examples:\n  minlian prove --record 3f9c…e21b --out record.proof --node http://127.0.0.1:28001\n  \
                         minlian prove --record 3f9c…e21b --subject licence:1.2.156.3005.2… --out licence.proof --node …\n  \
+                        minlian prove --authority 11350000MXDEX0015L --at 1200 --out authority.proof --node …\n  \
                         minlian prove --upstream urn:epc:class:lgtin:6901234.012345.L1 --out lot.proof --node …"
 )]
 pub(crate) struct Prove {
@@ -182,6 +183,12 @@ pub(crate) struct Prove {
     pub(crate) node: Node,
     #[command(flatten)]
     pub(crate) what: Provable,
+    /// That this key may sign for the agency of --authority, too
+    #[arg(long, value_name = "KEY", requires = "authority")]
+    pub(crate) key: Option<PublicKey>,
+    /// As of this earlier block. Of a subject: all records it had by then, as the ledger of now shows
+    #[arg(long, value_name = "HEIGHT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) at: Option<u64>,
     /// For one who holds this trust root: what its saved block shows already is left out
     #[arg(long, value_name = "ROOT", env = "MINLIAN_TRUST_ROOT")]
     pub(crate) trust_root: Option<PathBuf>,
@@ -253,6 +260,9 @@ pub(crate) struct Provable {
     /// That the last block is final
     #[arg(long)]
     pub(crate) block: bool,
+    /// Who may sign for this agency and what it may record: now, or with --at in the block of that height; several may be named
+    #[arg(long, value_name = "AGENCY")]
+    pub(crate) authority: Vec<AgencyCode>,
 }
 
 /// Look at a trust root, or advance it, without any network

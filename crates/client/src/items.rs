@@ -567,7 +567,7 @@ async fn fetch(
         let subjects = std::iter::once(subject).chain(also);
         let mut ask: Vec<Ask> = subjects.map(|one| Ask::Subject(Named(one.clone()))).collect();
         ask.extend(records.chunks(proof::BATCH_MAX).map(|some| Ask::Records(some.to_vec())));
-        let request = ProofRequest { since: Height::GENESIS, ask };
+        let request = ProofRequest { since: Height::GENESIS, at: None, ask };
         let strange = |why: String| ClientError::Strange { url: client.url().to_owned(), why };
         let bytes =
             client.prove(&request).await?.ok_or_else(|| strange("it proves nothing".into()))?;
@@ -657,6 +657,7 @@ fn shown(proof: &Proof) -> Vec<Shown> {
             | Claim::Upstream(_)
             | Claim::Consistency(_)
             | Claim::Fork(_)
+            | Claim::Authority(_)
             | Claim::Votes(_)
             | Claim::Block => {}
         }

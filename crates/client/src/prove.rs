@@ -8,12 +8,12 @@ use crate::{
 };
 use client::{
     Client, ClientError,
-    api::{Ask, Named, ProofRequest},
+    api::{Ask, Authority, Named, ProofRequest},
 };
 use proof::Claim;
 use serde_json::json;
 use std::{collections::BTreeSet, fs};
-use types::Height;
+use types::{AgencyCode, Height};
 
 /// Fetches a proof and writes it to a file.
 ///
@@ -22,16 +22,21 @@ use types::Height;
 pub(crate) async fn run(what: &arguments::Prove, console: &Console) -> Result<Exit, Stop> {
     let client = Client::new(&what.node.node)?;
     let lang = console.lang();
-    let request = ProofRequest { since: since(what)?, ask: ask(&what.what) };
+    let request = ProofRequest { since: since(what)?, at: what.at.map(Height), ask: ask(what) };
     let Some(bytes) = client.prove(&request).await? else {
         console.talk(&speech::unprovable(lang, client.url()));
         return Ok(Exit::Negative);
     };
     let strange = |why: String| ClientError::Strange { url: client.url().to_owned(), why };
     let proof = proof::decode(&bytes).map_err(|why| strange(why.to_string()))?;
-    // It may still be forged, which is for `verify` to find out; but it must be of what was asked.
+    // It may still be forged, which is for `verify` to find out; but it must be of what was asked, and beside that of
+    // nothing but what that rests on.
     let fits = |(ask, claim): (&Ask, &Claim)| answers(ask, claim);
-    if request.ask.len() != proof.claims.len() || !request.ask.iter().zip(&proof.claims).all(fits) {
+    let (asked, more) = proof.claims.split_at(request.ask.len().min(proof.claims.len()));
+    if asked.len() != request.ask.len()
+        || !request.ask.iter().zip(asked).all(fits)
+        || !more.iter().all(|claim| supports(claim, request.at.is_some()))
+    {
         return Err(strange("the proof is of something else".into()).into());
     }
     let written = if what.armor { proof::armor(&bytes).into_bytes() } else { bytes };
@@ -61,7 +66,11 @@ fn since(what: &arguments::Prove) -> Result<Height, Stop> {
     Ok(root.checkpoint().map_or(Height::GENESIS, |saved| saved.header().height))
 }
 
-fn ask(what: &arguments::Provable) -> Vec<Ask> {
+fn ask(request: &arguments::Prove) -> Vec<Ask> {
+    let arguments::Prove { what, key, at, .. } = request;
+    let authority = |agency: &AgencyCode| {
+        Ask::Authority(Authority { agency: *agency, key: *key, at: at.map(Height) })
+    };
     let records = match what.record.as_slice() {
         [] => None,
         [one] => Some(Ask::Record(*one)),
@@ -73,7 +82,24 @@ fn ask(what: &arguments::Provable) -> Vec<Ask> {
         .chain(what.upstream.iter().map(|lot| Ask::Upstream(lot.clone())))
         .chain(what.consistency.map(|height| Ask::Consistency(Height(height))))
         .chain(what.block.then_some(Ask::Block))
+        .chain(what.authority.iter().map(authority))
         .collect()
+}
+
+/// Whether a claim that nobody asked for may stand beside those that were.
+const fn supports(claim: &Claim, past: bool) -> bool {
+    match claim {
+        // Who signed, when genesis does not know them, and the time at which a role ended.
+        Claim::Authority(_) | Claim::Consistency(_) => true,
+        // The records that a subject had by then.
+        Claim::Records(_) => past,
+        Claim::Record(_)
+        | Claim::Status(_)
+        | Claim::Upstream(_)
+        | Claim::Fork(_)
+        | Claim::Votes(_)
+        | Claim::Block => false,
+    }
 }
 
 /// Whether a claim is of what was asked for.
@@ -94,13 +120,19 @@ fn answers(ask: &Ask, claim: &Claim) -> bool {
         (Ask::Upstream(lot), Claim::Upstream(claim)) => *lot == claim.lot,
         (Ask::Consistency(height), Claim::Consistency(claim)) => *height == claim.header.height,
         (Ask::Block, Claim::Block) => true,
+        (Ask::Authority(asked), Claim::Authority(claim)) => {
+            asked.agency == claim.agency
+                && asked.key == claim.key
+                && asked.at.is_none_or(|at| at == claim.at)
+        }
         (
             Ask::Record(_)
             | Ask::Records(_)
             | Ask::Subject(_)
             | Ask::Upstream(_)
             | Ask::Consistency(_)
-            | Ask::Block,
+            | Ask::Block
+            | Ask::Authority(_),
             _,
         ) => false,
     }

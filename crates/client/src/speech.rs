@@ -9,12 +9,12 @@ use crate::{
 };
 use client::Pause;
 use proof::{
-    Check, Claim, Fact, Hashed, Outcome, Proof, RecordClaim, RecordsClaim, Said, Scope,
-    StatusClaim, TrustRoot, UpstreamClaim, VotesClaim,
+    AuthorityClaim, Check, Claim, Fact, Grounds, Hashed, Outcome, Proof, RecordClaim, RecordsClaim,
+    Said, Scope, StatusClaim, TrustRoot, UpstreamClaim, VotesClaim,
 };
 use std::fmt::Write as _;
 use types::{
-    AgencyCode, Height, Subject, Timestamp,
+    AgencyCode, Height, PublicKey, Region, Role, Subject, Text, Timestamp,
     authority::{Governance, Target},
     item::ListVerb,
     operation::{Action, EventType, Family, ItemVerb, LicenceVerb},
@@ -271,6 +271,14 @@ pub(crate) fn headline(lang: Lang, proof: &Proof) -> String {
             let height = count(proof.header.height.0);
             say!(lang, "block {height}", "区块 {height}")
         }
+        Some(Claim::Authority(claim)) => {
+            let (agency, at) = (claim.agency, count(claim.at.0));
+            say!(
+                lang,
+                "authority of agency {agency} in block {at}",
+                "机构 {agency} 在区块 {at} 的权限"
+            )
+        }
     };
     let (all, more) = (proof.claims.len(), proof.claims.len() - 1);
     if more == 0 { first } else { say!(lang, "{first}, and {more} more", "{first} 等 {all} 项") }
@@ -381,13 +389,54 @@ fn fact(lang: Lang, fact: &Fact, claim: Option<&Claim>, report: &Report) -> Stri
                 "由{who}签名，密钥 {key}\n记录 {record}，交易 {tx} 的第 {nth} 项操作（共 {all} 项）"
             )
         }
-        Fact::Authority { name, family, scope } => {
-            let role = match family {
-                Family::Item => lang.pick("service items", "政务服务事项"),
-                Family::Licence => lang.pick("e-licences", "电子证照"),
-                Family::Trace => lang.pick("traceability events", "溯源事件"),
-                Family::Authority => lang.pick("governance", "治理"),
+        Fact::Authority { name, family, scope, grounds: Grounds::Ledger } => {
+            let role = family_name(lang, *family);
+            match scope {
+                Scope::Covered => say!(
+                    lang,
+                    "as the ledger's own state says, the key could then sign for {name}, whose role for {role} covered this record",
+                    "依账本自身的状态，该密钥当时可代表{name}签名，其“{role}”权限涵盖此记录"
+                ),
+                Scope::Family => say!(
+                    lang,
+                    "as the ledger's own state says, the key could then sign for {name}, which had a role for {role}",
+                    "依账本自身的状态，该密钥当时可代表{name}签名，该机构当时具有“{role}”权限"
+                ),
+            }
+        }
+        Fact::Held { agency, name, key, at, roles, time: _ } => {
+            let at = count(at.0);
+            let roles: Vec<String> = roles.iter().map(|(_, role)| self::role(lang, role)).collect();
+            let roles = if roles.is_empty() {
+                lang.pick("nothing", "无").to_owned()
+            } else {
+                roles.join(lang.pick("; ", "；"))
             };
+            match key.as_ref().map(PublicKey::short) {
+                Some(key) => say!(
+                    lang,
+                    "{name} ({agency}) was enrolled and not suspended in block {at}, and the key {key} could sign for it\n\
+                     it could record: {roles}",
+                    "{name}({agency})在区块 {at} 时在册且未被暂停，密钥 {key} 可代表其签名\n其可记录的范围：{roles}"
+                ),
+                None => say!(
+                    lang,
+                    "{name} ({agency}) was enrolled and not suspended in block {at}\nit could record: {roles}",
+                    "{name}({agency})在区块 {at} 时在册且未被暂停\n其可记录的范围：{roles}"
+                ),
+            }
+        }
+        Fact::Line { agencies, hashes, root } => {
+            let root = root.short();
+            say!(
+                lang,
+                "its keys and roles, with all their terms, stand in the ledger's state (agencies: {agencies}, hashes: {hashes}, \
+                 root {root})",
+                "其密钥与权限及各自的起止高度均在账本状态之中（机构 {agencies} 家，{hashes} 个哈希，根 {root}）"
+            )
+        }
+        Fact::Authority { name, family, scope, grounds: Grounds::Genesis } => {
+            let role = family_name(lang, *family);
             match scope {
                 Scope::Covered => say!(
                     lang,
@@ -491,16 +540,24 @@ fn fact(lang: Lang, fact: &Fact, claim: Option<&Claim>, report: &Report) -> Stri
                 "{records}，共 {transactions} 个签名，签名机构：{names}"
             )
         }
-        Fact::Authorities { names, covered } => {
+        Fact::Authorities { names, covered, by_ledger } => {
             let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
             let names = names.join(lang.pick(", ", "、"));
             let covered = count((*covered).try_into().unwrap_or(u64::MAX));
-            say!(
+            let mut text = say!(
                 lang,
                 "the keys are enrolled for {names}, which have roles for these families of records\n\
                  of {covered} of the records the role's whole scope could be checked",
                 "密钥登记在{names}名下，均具有相应类别的权限\n其中 {covered} 条可核验权限的全部范围"
-            )
+            );
+            if *by_ledger > 0 {
+                text.push_str(&say!(
+                    lang,
+                    "\nof {by_ledger} of them the ledger's own state says so, of the others genesis",
+                    "\n其中 {by_ledger} 条依据账本自身的状态，其余依据创世文件"
+                ));
+            }
+            text
         }
         Fact::Inclusions { records, size, hashes, root, first, last } => {
             let records = self::records(lang, (*records).try_into().unwrap_or(u64::MAX));
@@ -557,6 +614,51 @@ fn fact(lang: Lang, fact: &Fact, claim: Option<&Claim>, report: &Report) -> Stri
                 "{name}（密钥 {key}）在区块 {height} 第 {round} 轮签署了两份不同的{what}"
             )
         }
+    }
+}
+
+/// A family of records.
+const fn family_name(lang: Lang, family: Family) -> &'static str {
+    match family {
+        Family::Item => lang.pick("service items", "政务服务事项"),
+        Family::Licence => lang.pick("e-licences", "电子证照"),
+        Family::Trace => lang.pick("traceability events", "溯源事件"),
+        Family::Authority => lang.pick("governance", "治理"),
+    }
+}
+
+/// Past this many parts of a role's scope their number is told.
+const SCOPE_SHOWN: usize = 6;
+
+/// A role with its scope.
+fn role(lang: Lang, role: &Role) -> String {
+    let family = family_name(lang, role.family());
+    let listed = |all: Vec<String>| {
+        let more = all.len().saturating_sub(SCOPE_SHOWN);
+        let shown = all[..all.len() - more].join(lang.pick(", ", "、"));
+        if more == 0 {
+            shown
+        } else {
+            say!(lang, "{shown} and {more} more", "{shown} 等，另有 {more} 项")
+        }
+    };
+    let regions = |all: &[Region]| listed(all.iter().map(ToString::to_string).collect());
+    let beginnings = |all: Vec<String>| listed(all.iter().map(|text| format!("{text}…")).collect());
+    match role {
+        Role::Item { regions: all } => {
+            let all = regions(all);
+            say!(lang, "{family} in {all}", "{family}（区划 {all}）")
+        }
+        Role::Licence { types, regions: all } => {
+            let (types, all) =
+                (beginnings(types.iter().map(ToString::to_string).collect()), regions(all));
+            say!(lang, "{family} of types {types} in {all}", "{family}（类型 {types}，区划 {all}）")
+        }
+        Role::Trace { namespaces } => {
+            let spaces = beginnings(namespaces.iter().map(ToString::to_string).collect());
+            say!(lang, "{family} of lots {spaces}", "{family}（批次 {spaces}）")
+        }
+        Role::Govern {} => family.to_owned(),
     }
 }
 
@@ -781,6 +883,7 @@ pub(crate) fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>)
                     "任何记录或对象的情况，以及它是否为最新区块。"
                 ));
             }
+            Claim::Authority(claim) => authority_meaning(lang, claim, &mut shown, &mut not_shown),
         }
     }
     shown.dedup();
@@ -793,6 +896,34 @@ pub(crate) fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>)
         ));
     }
     (shown, not_shown)
+}
+
+fn authority_meaning(
+    lang: Lang,
+    claim: &AuthorityClaim,
+    shown: &mut Vec<String>,
+    not_shown: &mut Vec<String>,
+) {
+    let (agency, at) = (claim.agency, count(claim.at.0));
+    shown.push(match claim.key.as_ref().map(PublicKey::short) {
+        Some(key) => say!(
+            lang,
+            "In block {at} agency {agency} was enrolled and could act, the key {key} could sign for it, and it could record what \
+             is listed above.",
+            "在区块 {at}，机构 {agency} 在册且可履职，密钥 {key} 可代表其签名，可记录的范围如上所列。"
+        ),
+        None => say!(
+            lang,
+            "In block {at} agency {agency} was enrolled and could act, and it could record what is listed above.",
+            "在区块 {at}，机构 {agency} 在册且可履职，可记录的范围如上所列。"
+        ),
+    });
+    not_shown.push(say!(
+        lang,
+        "Who in the agency used a key, or what the agency may do at other heights. A role that ended with time may have held a \
+         little longer than is listed.",
+        "机构内由何人使用密钥，以及该机构在其他高度的权限。按时间到期的权限，实际终止可能略晚于所列。"
+    ));
 }
 
 fn batch_shown(lang: Lang, claim: &RecordsClaim, report: &Report) -> String {
@@ -912,7 +1043,8 @@ fn batch_size(report: &Report, claim: usize) -> usize {
             | Claim::Consistency(_)
             | Claim::Fork(_)
             | Claim::Votes(_)
-            | Claim::Block,
+            | Claim::Block
+            | Claim::Authority(_),
         )
         | None => 0,
     }
@@ -1005,13 +1137,25 @@ fn records(lang: Lang, number: u64) -> String {
 /// An agency by its name, if the trust root knows it, and its code.
 fn agency(lang: Lang, code: &AgencyCode, report: &Report) -> String {
     let known = report.root.as_ref().and_then(|root| root.genesis().agency(code));
-    match known {
-        Some(agency) => {
-            let name = &agency.name;
+    let named = known.map(|agency| &agency.name).or_else(|| enrolled(code, report));
+    match named {
+        Some(name) => {
             say!(lang, "\"{name}\" ({code})", "“{name}”({code})")
         }
         None => say!(lang, "agency {code}", "机构 {code}"),
     }
+}
+
+/// The name that the ledger knows an agency by, if the file shows its state and all of it is proven.
+fn enrolled<'r>(code: &AgencyCode, report: &'r Report) -> Option<&'r Text<96>> {
+    let proof = report.proof().filter(|_| report.error().is_none())?;
+    proof.claims.iter().find_map(|claim| {
+        let Claim::Authority(claim) = claim else { return None };
+        match &claim.line.first()?.state.facts {
+            Facts::Agency(facts) if claim.agency == *code => Some(&facts.name),
+            _ => None,
+        }
+    })
 }
 
 /// A subject, for people.
@@ -1291,7 +1435,8 @@ pub(crate) fn proof_written(lang: Lang, file: &str, bytes: usize, proof: &Proof)
         | Claim::Consistency(_)
         | Claim::Fork(_)
         | Claim::Votes(_)
-        | Claim::Block => None,
+        | Claim::Block
+        | Claim::Authority(_) => None,
     });
     let single = match proof.claims.first() {
         Some(Claim::Record(_)) | None => {
@@ -1304,6 +1449,9 @@ pub(crate) fn proof_written(lang: Lang, file: &str, bytes: usize, proof: &Proof)
         Some(Claim::Consistency(_)) => lang.pick("that the log only grew", "日志只增不改"),
         Some(Claim::Fork(_) | Claim::Votes(_)) => {
             lang.pick("that somebody broke the rules", "有节点违规")
+        }
+        Some(Claim::Authority(_)) => {
+            lang.pick("who may sign for it and what it may record", "其可用密钥与权限")
         }
         Some(Claim::Status(_) | Claim::Block) => {
             lang.pick("that this block is final", "该区块已最终确认")

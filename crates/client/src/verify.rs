@@ -215,7 +215,8 @@ fn operations(claim: &Claim) -> Vec<&Operation> {
         | Claim::Consistency(_)
         | Claim::Fork(_)
         | Claim::Votes(_)
-        | Claim::Block => Vec::new(),
+        | Claim::Block
+        | Claim::Authority(_) => Vec::new(),
     }
 }
 

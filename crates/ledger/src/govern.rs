@@ -8,7 +8,7 @@ use types::{
     AgencyCode, PublicKey, RecordId, Role, Subject, SubjectState, Timestamp, Validator,
     authority::{
         AgencyFacts, Change, Enrolment, Governance, Grant, KEYS_MAX, KeyTerm, Member, NetworkFacts,
-        NewSeat, Possessed, ProposalFacts, Scheduled, Target, fits,
+        NewSeat, Possessed, ProposalFacts, Scheduled, Suspension, Target, fits,
     },
     fields::FieldName,
     item::ELEMENTS_MAX,
@@ -132,9 +132,13 @@ impl<V: View> Case<'_, V> {
             }
             Change::Suspend(code) => {
                 self.still_governed(Some(code))?;
+                self.stop(facts);
                 self.turn(&mut state, "suspend", &[Status::Active], Status::Suspended)?;
             }
             Change::Reinstate(_) => {
+                if let Some(last) = facts.suspensions.last_mut() {
+                    last.until = Some(self.at.height.next());
+                }
                 self.turn(&mut state, "reinstate", &[Status::Suspended], Status::Active)?;
             }
             Change::Dissolve(code) => {
@@ -144,6 +148,7 @@ impl<V: View> Case<'_, V> {
                     return Err(self.misrule(Misrule::Seated { agency: *code }));
                 }
                 let from = [Status::Active, Status::Suspended];
+                self.stop(facts);
                 self.turn(&mut state, "dissolve", &from, Status::Cancelled)?;
             }
             Change::EnrolKey { agency, key } => self.enrol_key(agency, facts, key)?,
@@ -159,6 +164,13 @@ impl<V: View> Case<'_, V> {
             }
         }
         Ok(state)
+    }
+
+    /// From the next block on the agency cannot act; if it could not before, nothing changes.
+    fn stop(&self, facts: &mut AgencyFacts) {
+        if facts.suspensions.last().is_none_or(|last| last.until.is_some()) {
+            facts.suspensions.push(Suspension { from: self.at.height.next(), until: None });
+        }
     }
 
     fn change_network(&self, change: &Change, facts: &mut NetworkFacts) -> Result<(), Rejection> {
@@ -280,6 +292,7 @@ impl<V: View> Case<'_, V> {
             parent: *parent,
             keys: Vec::new(),
             grants: Vec::new(),
+            suspensions: Vec::new(),
         };
         if keys.is_empty() || keys.len() > KEYS_MAX {
             return Err(self.misrule(Misrule::Keys { found: keys.len() }));
@@ -411,6 +424,7 @@ impl<V: View> Case<'_, V> {
                     parent: *parent,
                     keys: Vec::new(),
                     grants: Vec::new(),
+                    suspensions: Vec::new(),
                 };
                 let mut state = self.new_state(subject, 1, Facts::Agency(Box::new(facts)));
                 (state.owner, state.status) = (*code, Status::Proposed);

@@ -14,6 +14,8 @@ use types::{
     vote::{Step, Vote},
 };
 
+mod authority;
+
 const CODES: [&str; 4] =
     ["11350000MXDEX0015L", "11350000MXDEX0023F", "11350000MXDEX0031A", "11350000MXDEX004X2"];
 

@@ -1,5 +1,7 @@
 //! The proofs of what a state says, as of its last block.
 
+mod authority;
+
 use crate::{
     execute::{Handover, Nodes, Pages},
     query,
@@ -7,13 +9,13 @@ use crate::{
     state::{Column, State},
 };
 use proof::{
-    BATCH_MAX, Claim, ConsistencyClaim, DEPTH_MAX, HOPS_MAX, Hop, LotClaim, PROOF_BYTES_MAX, Proof,
-    RecordClaim, RecordsClaim, SIGNATURES_MAX, SharedRecord, SharedTransaction, StatusClaim,
-    UpstreamClaim, log, many, map,
+    AUTHORITY_WORK_MAX, BATCH_MAX, Claim, ConsistencyClaim, DEPTH_MAX, HOPS_MAX, Hop, LotClaim,
+    PROOF_BYTES_MAX, Proof, RecordClaim, RecordsClaim, SIGNATURES_MAX, SharedRecord,
+    SharedTransaction, StatusClaim, UpstreamClaim, log, many, map,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    Block, Header, Height, RecordId, Subject, codec,
+    AgencyCode, Block, Header, Height, PublicKey, RecordId, Subject, codec,
     merkle::List,
     operation::{Action, Lot},
     subject::{Link, Part},
@@ -40,6 +42,15 @@ pub enum Asked {
     Consistency(Height),
     /// That the last block is final.
     Block,
+    /// Who could sign for an agency, and what it could record.
+    Authority {
+        /// The agency.
+        agency: AgencyCode,
+        /// A key that could sign for it.
+        key: Option<PublicKey>,
+        /// In the block of this height; none is the next.
+        at: Option<Height>,
+    },
 }
 
 /// Why there is no such proof.
@@ -51,9 +62,15 @@ pub enum Unprovable {
     /// A record that is not on the ledger.
     #[error("record {0} is not on the ledger")]
     Record(RecordId),
+    /// A record that was not there yet.
+    #[error("the record at position {0} came after the block asked for")]
+    Later(u64),
     /// A lot that is not on the ledger.
     #[error("{0} is not on the ledger")]
     Lot(Lot),
+    /// An agency that the ledger never heard of.
+    #[error("agency {0} was never enrolled or proposed")]
+    Agency(AgencyCode),
     /// A block that there is not, or none that is earlier.
     #[error("block {0} is not an earlier one than the last")]
     Height(Height),
@@ -90,10 +107,88 @@ pub fn asked(
     since: Height,
     asked: &[Asked],
 ) -> Result<Proof, Unprovable> {
-    let height = query::height(state);
+    as_of(rules, state, since, None, asked)
+}
+
+/// The same as of an earlier block, if one is named.
+///
+/// What the log shows, it shows as of that block. The state map is that of the last block only: where it is needed, the
+/// proof is of the last block, shows that its log continues that of the earlier one, and of each subject all records it had
+/// by then.
+///
+/// # Errors
+/// What cannot be shown, or not in one file.
+///
+/// # Panics
+/// When the state does not hold what a commit wrote.
+pub fn as_of(
+    rules: &Rules,
+    state: &impl State,
+    since: Height,
+    at: Option<Height>,
+    asked: &[Asked],
+) -> Result<Proof, Unprovable> {
+    let last = query::height(state);
+    if last == Height::GENESIS {
+        return Err(Unprovable::Empty);
+    }
+    let past = at.filter(|at| *at != last);
+    if let Some(at) = past.filter(|at| *at > last || *at == Height::GENESIS) {
+        return Err(Unprovable::Height(at));
+    }
+    let maps = |one: &Asked| match one {
+        Asked::Subject(_) | Asked::Upstream(_) | Asked::Authority { .. } => true,
+        Asked::Record(_) | Asked::Records(_) | Asked::Consistency(_) | Asked::Block => false,
+    };
+    if let Some(height) = past.filter(|_| !asked.iter().any(maps)) {
+        let found = file(rules, state, since, height, asked)?;
+        // Who was enrolled by the ledger itself is shown by its map, which is the last block's.
+        if !found.claims.iter().any(|claim| matches!(claim, Claim::Authority(_))) {
+            return Ok(found);
+        }
+    }
+    let mut all = asked.to_vec();
+    if let Some(earlier) = past {
+        all.push(Asked::Consistency(earlier));
+        let then = query::header(state, earlier).ok_or(Unprovable::Height(earlier))?;
+        for one in asked {
+            let Asked::Subject(subject) = one else { continue };
+            let records = query::subject(state, subject).map_or(0, |found| found.records);
+            let links = whole_history(state, subject, records.min(HISTORY_IN_PROOF_MAX));
+            let by_then = links.iter().filter(|link| link.position < then.log_size);
+            let records: BTreeSet<RecordId> = by_then.map(|link| link.record).collect();
+            if !records.is_empty() {
+                all.push(Asked::Records(records.into_iter().collect()));
+            }
+        }
+    }
+    file(rules, state, since, last, &all)
+}
+
+/// The file of these claims as of a block; the claims that need the state map are of the last one.
+fn file(
+    rules: &Rules,
+    state: &impl State,
+    since: Height,
+    height: Height,
+    asked: &[Asked],
+) -> Result<Proof, Unprovable> {
     let header = query::header(state, height).ok_or(Unprovable::Empty)?;
     let certificate = query::certificate(state, height).ok_or(Unprovable::Empty)?;
-    let claims = asked.iter().map(|one| claim(state, &header, one)).collect::<Result<_, _>>()?;
+    let mut claims: Vec<Claim> =
+        asked.iter().map(|one| claim(state, &header, one)).collect::<Result<_, _>>()?;
+    let more = authority::beside(rules.genesis(), state, &claims)?;
+    let told = |claims: &[Claim], height: Height| {
+        claims.iter().any(
+            |claim| matches!(claim, Claim::Consistency(claim) if claim.header.height == height),
+        )
+    };
+    claims.extend(more);
+    for before in authority::moments(state, &claims) {
+        if before < height && !told(&claims, before) {
+            claims.push(claim(state, &header, &Asked::Consistency(before))?);
+        }
+    }
     let handover = handover(state, since, height)?;
     let proof = Proof { chain: *rules.chain(), handover, header, certificate, claims };
     if proof::encode(&proof).len() > PROOF_BYTES_MAX {
@@ -101,6 +196,9 @@ pub fn asked(
     }
     if proof.signatures() > SIGNATURES_MAX {
         return Err(Unprovable::TooMuch { what: "the number of signatures" });
+    }
+    if proof.authority_work() > AUTHORITY_WORK_MAX {
+        return Err(Unprovable::TooMuch { what: "what the agencies of the records may do" });
     }
     Ok(proof)
 }
@@ -131,6 +229,9 @@ fn handover(state: &impl State, since: Height, until: Height) -> Result<Vec<Hop>
 fn claim(state: &impl State, tip: &Header, asked: &Asked) -> Result<Claim, Unprovable> {
     Ok(match asked {
         Asked::Record(id) => {
+            if let Some(position) = query::position(state, id).filter(|at| *at >= tip.log_size) {
+                return Err(Unprovable::Later(position));
+            }
             let of = |id: &RecordId| {
                 let query::Found { entry, transaction } = query::record(state, id)?;
                 let index = usize::try_from(entry.index).ok()?;
@@ -179,6 +280,13 @@ fn claim(state: &impl State, tip: &Header, asked: &Asked) -> Result<Claim, Unpro
             }))
         }
         Asked::Block => Claim::Block,
+        Asked::Authority { agency, key, at } => {
+            let at = at.unwrap_or_else(|| tip.height.next());
+            if at > tip.height.next() || at == Height::GENESIS {
+                return Err(Unprovable::Height(at));
+            }
+            authority::claim(state, *agency, *key, at)?
+        }
     })
 }
 
@@ -204,6 +312,9 @@ fn batch(
     let mut last: Option<Block> = None;
     for position in positions {
         let spot = query::spot(state, *position).expect(WRITTEN);
+        if *position >= tip.log_size {
+            return Err(Unprovable::Later(*position));
+        }
         let block = match last.take().filter(|block| block.header.height == spot.height) {
             Some(block) => block,
             None => query::block(state, spot.height).expect(WRITTEN),

@@ -4,7 +4,10 @@ use crate::{
     file::PROOF_BYTES_MAX,
     log::LogError,
     map::MapError,
-    receipt::{BATCH_MAX, CLAIMS_MAX, DEPTH_MAX, HOPS_MAX, LINKS_MAX, SIGNATURES_MAX},
+    receipt::{
+        AUTHORITY_WORK_MAX, BATCH_MAX, CLAIMS_MAX, DEPTH_MAX, HOPS_MAX, LINE_MAX, LINKS_MAX,
+        SIGNATURES_MAX,
+    },
 };
 use types::{
     AgencyCode, BlockId, CertificateError, ChainId, Hash, Height, PublicKey, RecordId, Subject,
@@ -78,6 +81,14 @@ pub enum ProofError {
     Signatures {
         /// Signatures carried.
         found: usize,
+    },
+    /// More to compare than one file may ask for.
+    #[error(
+        "the roles in the file would take {found} comparisons; a proof may take {AUTHORITY_WORK_MAX}: ask for it in parts"
+    )]
+    Work {
+        /// What it would take.
+        found: u64,
     },
     /// Nothing that it says is untrue, but it is not what was handed out.
     #[error("the file was changed after it was made")]
@@ -173,6 +184,35 @@ pub enum ProofError {
         /// The agency named.
         agency: AgencyCode,
     },
+    /// An agency that was not enrolled then.
+    #[error("agency {agency} was not enrolled at height {height}")]
+    Unenrolled {
+        /// The agency named.
+        agency: AgencyCode,
+        /// The height.
+        height: Height,
+    },
+    /// An agency that could not act then.
+    #[error("agency {agency} was suspended or dissolved at height {height}")]
+    Suspended {
+        /// The agency named.
+        agency: AgencyCode,
+        /// The height.
+        height: Height,
+    },
+    /// A key that could not sign for the agency then.
+    #[error("the key {key} could not sign for agency {agency} at height {height}")]
+    KeyTerm {
+        /// The key that signed.
+        key: PublicKey,
+        /// The agency named.
+        agency: AgencyCode,
+        /// The height.
+        height: Height,
+    },
+    /// Agencies that are no line.
+    #[error("authority: {0}")]
+    Line(AgencyLineError),
     /// The agency may not make such records at all.
     #[error("agency {agency} has no role for this family of records")]
     Role {
@@ -358,6 +398,31 @@ pub enum HandoverError {
     },
 }
 
+/// Why what is shown of an agency is not its authority at a height.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AgencyLineError {
+    /// None, or too many.
+    #[error("{found} agencies; a line has 1 to {LINE_MAX}")]
+    Size {
+        /// Agencies shown.
+        found: usize,
+    },
+    /// Not the agency, or not the one above the one before.
+    #[error("{found} does not stand in line")]
+    Order {
+        /// What stands there.
+        found: Subject,
+    },
+    /// A height of which the state does not tell.
+    #[error("height {found} is not between 1 and {limit}")]
+    Height {
+        /// The height asked for.
+        found: Height,
+        /// The last that can be asked for.
+        limit: Height,
+    },
+}
+
 /// Why a batch of records is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
@@ -474,7 +539,8 @@ impl ProofError {
             | Self::Claims { .. }
             | Self::Hops { .. }
             | Self::Links { .. }
-            | Self::Signatures { .. } => "V-MALFORMED",
+            | Self::Signatures { .. }
+            | Self::Work { .. } => "V-MALFORMED",
             Self::Seal => "V-SEAL",
             Self::Chain { .. } => "V-CHAIN",
             Self::TrustRoot { .. } => "V-TRUST-ROOT",
@@ -492,8 +558,12 @@ impl ProofError {
             Self::PathLength { .. } | Self::Consistency(LogError::Length { .. }) => "V-PATH-LENGTH",
             Self::PathMismatch { .. } => "V-PATH-MISMATCH",
             Self::Operation { .. } => "V-OPERATION",
-            Self::Agency { .. } | Self::Key { .. } => "V-SUBMITTER",
-            Self::Role { .. } | Self::Scope { .. } => "V-AUTHORITY",
+            Self::Agency { .. }
+            | Self::Key { .. }
+            | Self::Unenrolled { .. }
+            | Self::Suspended { .. }
+            | Self::KeyTerm { .. } => "V-SUBMITTER",
+            Self::Role { .. } | Self::Scope { .. } | Self::Line(_) => "V-AUTHORITY",
             Self::Position { .. }
             | Self::Index { .. }
             | Self::EntryTransaction { .. }
@@ -534,6 +604,7 @@ impl ProofError {
                 | Self::Hops { .. }
                 | Self::Links { .. }
                 | Self::Signatures { .. }
+                | Self::Work { .. }
         )
     }
 }

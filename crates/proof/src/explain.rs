@@ -3,7 +3,10 @@
 use crate::{
     many,
     map::MapPath,
-    receipt::{Claim, LotClaim, Proof, RecordClaim, RecordsClaim, SharedTransaction, StatusClaim},
+    receipt::{
+        AgencyState, Claim, LotClaim, Proof, RecordClaim, RecordsClaim, SharedTransaction,
+        StatusClaim,
+    },
 };
 use types::{
     Entry, Hash, Header, SubjectState,
@@ -43,6 +46,11 @@ pub fn explain(proof: &Proof) -> Vec<Hashed> {
             }
             Claim::Consistency(claim) => say("id of the earlier block".into(), claim.header.id().0),
             Claim::Fork(claim) => say("id of the other block".into(), claim.header.id().0),
+            Claim::Authority(claim) => {
+                for AgencyState { state, siblings } in &claim.line {
+                    place(state, siblings, &mut say);
+                }
+            }
             Claim::Votes(_) | Claim::Block => {}
         }
     }

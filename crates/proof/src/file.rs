@@ -4,12 +4,17 @@ use crate::{
     armor,
     error::ProofError,
     receipt::{
-        CLAIMS_MAX, Claim, HOPS_MAX, LINKS_MAX, Proof, RecordsClaim, SIGNATURES_MAX, first::ProofV1,
+        AUTHORITY_WORK_MAX, AgencyState, AuthorityClaim, CLAIMS_MAX, Claim, HOPS_MAX, LINKS_MAX,
+        Proof, RecordClaim, RecordsClaim, SIGNATURES_MAX, first::ProofV1,
     },
 };
+use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    Digest,
+    AgencyCode, Digest, Height, Role, Timestamp,
+    authority::Grant,
     codec::{self, CodecError, Wire},
+    operation::Action,
+    subject::Facts,
 };
 
 /// The first bytes of every proof.
@@ -122,7 +127,11 @@ impl Proof {
             return Err(ProofError::Links { found });
         }
         let found = self.signatures();
-        if found > SIGNATURES_MAX { Err(ProofError::Signatures { found }) } else { Ok(()) }
+        if found > SIGNATURES_MAX {
+            return Err(ProofError::Signatures { found });
+        }
+        let found = self.authority_work();
+        if found > AUTHORITY_WORK_MAX { Err(ProofError::Work { found }) } else { Ok(()) }
     }
 
     /// How many links of histories are listed.
@@ -135,9 +144,72 @@ impl Proof {
             | Claim::Consistency(_)
             | Claim::Fork(_)
             | Claim::Votes(_)
-            | Claim::Block => 0,
+            | Claim::Block
+            | Claim::Authority(_) => 0,
         };
         self.claims.iter().map(of).sum()
+    }
+
+    /// How much there is to compare before it is known who could record what: lists of roles held against one another,
+    /// once for each block and agency, and against each record.
+    #[must_use]
+    pub fn authority_work(&self) -> u64 {
+        let mut lines: BTreeMap<AgencyCode, (u64, u64)> = BTreeMap::new();
+        let mut work = 0u64;
+        for claim in &self.claims {
+            if let Claim::Authority(claim) = claim {
+                let (own, line) = weights(claim);
+                lines.entry(claim.agency).or_insert((own, line));
+                work = work.saturating_add(line);
+            }
+        }
+        if lines.is_empty() {
+            return 0;
+        }
+        let mut seen = BTreeSet::new();
+        let mut of = |agency: AgencyCode, height: Height, time: Timestamp, action: &Action| {
+            let Some((own, line)) = lines.get(&agency) else { return 0 };
+            let lots = match action {
+                Action::Trace(event) => count(event.lots.len()).max(1),
+                Action::Item(_)
+                | Action::Licence(_)
+                | Action::Govern(_)
+                | Action::List(_)
+                | Action::Batch(_)
+                | Action::Seed(_) => 1,
+            };
+            let line = if seen.insert((agency, height, time)) { *line } else { 0 };
+            line.saturating_add(own.saturating_mul(lots))
+        };
+        let batch = |claim: &RecordsClaim, of: &mut dyn FnMut(_, _, _, &Action) -> u64| {
+            let each = claim.records.iter().filter_map(|record| {
+                let at = usize::try_from(record.transaction).ok()?;
+                let shared = claim.transactions.get(at)?;
+                let action = &record.operation.action;
+                Some(of(shared.header.agency, shared.height, shared.time, action))
+            });
+            each.fold(0, u64::saturating_add)
+        };
+        for claim in &self.claims {
+            match claim {
+                Claim::Record(claim) => {
+                    let RecordClaim { entry, transaction, operation, .. } = &**claim;
+                    let more = of(transaction.agency, entry.height, entry.time, &operation.action);
+                    work = work.saturating_add(more);
+                }
+                Claim::Records(claim) => work = work.saturating_add(batch(claim, &mut of)),
+                Claim::Upstream(claim) => {
+                    work = work.saturating_add(batch(&claim.records, &mut of));
+                }
+                Claim::Status(_)
+                | Claim::Consistency(_)
+                | Claim::Fork(_)
+                | Claim::Votes(_)
+                | Claim::Block
+                | Claim::Authority(_) => {}
+            }
+        }
+        work
     }
 
     /// How many signatures the check would verify if all went well: at most [`SIGNATURES_MAX`].
@@ -153,7 +225,7 @@ impl Proof {
                 let again = core::mem::replace(&mut before, signed) == signed;
                 usize::from(!again)
             }
-            Claim::Status(_) | Claim::Block => 0,
+            Claim::Status(_) | Claim::Block | Claim::Authority(_) => 0,
             Claim::Records(claim) => batch(claim),
             Claim::Upstream(claim) => batch(&claim.records),
             Claim::Consistency(claim) => claim.certificate.signatures.len(),
@@ -162,4 +234,43 @@ impl Proof {
         });
         hops.sum::<usize>() + self.certificate.signatures.len() + claims.sum::<usize>()
     }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// What the first agency of a line weighs, and what the whole line does: the entries of its roles' lists, and those of
+/// delegated roles once for every entry of the agency above.
+fn weights(claim: &AuthorityClaim) -> (u64, u64) {
+    let role = |grant: &Grant| match &grant.role {
+        Role::Item { regions } => count(regions.len()).max(1),
+        Role::Licence { types, regions } => count(types.len() + regions.len()).max(1),
+        Role::Trace { namespaces } => count(namespaces.len()).max(1),
+        Role::Govern {} => 1,
+    };
+    let (mut own, mut line, mut above) = (0, 0u64, 1u64);
+    for AgencyState { state, .. } in claim.line.iter().rev() {
+        let (all, delegated) = match &state.facts {
+            Facts::Agency(facts) => {
+                let delegated = facts.grants.iter().filter(|grant| grant.by.is_some());
+                let roles: u64 = facts.grants.iter().map(role).sum();
+                let terms = count(facts.keys.len() + facts.suspensions.len());
+                (roles + terms, delegated.map(role).sum::<u64>())
+            }
+            Facts::Item { .. }
+            | Facts::Basic { .. }
+            | Facts::Licence { .. }
+            | Facts::Lot
+            | Facts::Proposal(_)
+            | Facts::Network(_)
+            | Facts::Elements(_)
+            | Facts::List { .. }
+            | Facts::Batch { .. }
+            | Facts::Seed { .. } => (1, 0),
+        };
+        line = line.saturating_add(all).saturating_add(delegated.saturating_mul(above));
+        (own, above) = (all, all);
+    }
+    (own, line)
 }

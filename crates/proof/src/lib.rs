@@ -26,7 +26,9 @@ mod verify;
 mod tests;
 
 pub use armor::{ARMOR_BYTES_MAX, armor, dearmor};
-pub use error::{BatchError, EquivocationError, HandoverError, ProofError, UpstreamError};
+pub use error::{
+    AgencyLineError, BatchError, EquivocationError, HandoverError, ProofError, UpstreamError,
+};
 pub use explain::{Hashed, explain};
 pub use file::{MAGIC, PROOF_BYTES_MAX, VERSION, decode, encode};
 pub use line::{
@@ -34,9 +36,12 @@ pub use line::{
     decode_line, encode_line, line_leaf, path_in_chunks, root_of_chunks, verify_line,
 };
 pub use receipt::{
-    BATCH_MAX, CLAIMS_MAX, Claim, ConsistencyClaim, DEPTH_MAX, ForkClaim, HOPS_MAX, Hop, LINKS_MAX,
-    LotClaim, Proof, RecordClaim, RecordsClaim, SIGNATURES_MAX, Said, SharedRecord,
-    SharedTransaction, StatusClaim, UpstreamClaim, VotesClaim,
+    AUTHORITY_WORK_MAX, AgencyState, AuthorityClaim, BATCH_MAX, CLAIMS_MAX, Claim,
+    ConsistencyClaim, DEPTH_MAX, ForkClaim, HOPS_MAX, Hop, LINE_MAX, LINKS_MAX, LotClaim, Proof,
+    RecordClaim, RecordsClaim, SIGNATURES_MAX, Said, SharedRecord, SharedTransaction, StatusClaim,
+    UpstreamClaim, VotesClaim,
 };
 pub use trust::{Checkpoint, TRUST_ROOT_BYTES_MAX, TrustRoot, TrustRootError};
-pub use verify::{Check, Fact, Outcome, Proven, Refusal, Scope, Step, Verdict, verify};
+pub use verify::{
+    Check, Fact, Grounds, Outcome, Proven, Refusal, Scope, Step, Verdict, genesis_allows, verify,
+};

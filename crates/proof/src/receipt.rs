@@ -3,8 +3,8 @@
 use crate::map::MapPath;
 use serde::{Deserialize, Serialize};
 use types::{
-    BlockId, Certificate, ChainId, Entry, Hash, Header, Height, Operation, Round, Signature,
-    Subject, SubjectState, Timestamp, Validator, operation::Lot, subject::Link,
+    AgencyCode, BlockId, Certificate, ChainId, Entry, Hash, Header, Height, Operation, PublicKey,
+    Round, Signature, Subject, SubjectState, Timestamp, Validator, operation::Lot, subject::Link,
     transaction::TransactionHeader, vote,
 };
 
@@ -25,6 +25,12 @@ pub const BATCH_MAX: usize = 1000;
 
 /// The most steps upstream from the lot that was asked for.
 pub const DEPTH_MAX: usize = 64;
+
+/// The most agencies in one line: six levels, and what genesis may have put between them.
+pub const LINE_MAX: usize = 16;
+
+/// The most work that the authority of one file may take, counted before any of it is done.
+pub const AUTHORITY_WORK_MAX: u64 = 1 << 19;
 
 /// Claims about a ledger, as of one certified block. It does not expire, and nobody has looked at it yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +78,8 @@ pub enum Claim {
     Votes(Box<VotesClaim>),
     /// That the block is final, and nothing more: what a trust root is advanced by.
     Block,
+    /// Who could sign for an agency at a height, and what it could record then.
+    Authority(Box<AuthorityClaim>),
 }
 
 /// That an operation was signed by an agency and recorded at a place in the log.
@@ -163,6 +171,28 @@ pub struct LotClaim {
     pub siblings: Vec<Hash>,
     /// Every record of it from the first on.
     pub history: Vec<Link>,
+}
+
+/// Who could sign for an agency at a height, and what it could record then; and the same of the file's records by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorityClaim {
+    /// The agency.
+    pub agency: AgencyCode,
+    /// A key that could sign for it.
+    pub key: Option<PublicKey>,
+    /// In the block of this height, at most the one after the proof's.
+    pub at: Height,
+    /// The agency's state, that of the agency above it, and so on as far up as delegations come from: 1 to [`LINE_MAX`].
+    pub line: Vec<AgencyState>,
+}
+
+/// An agency's state with its place in the map: keys and grants with their terms, those that ended too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgencyState {
+    /// The state.
+    pub state: SubjectState,
+    /// From the state map's root to its place, root-most first.
+    pub siblings: Vec<Hash>,
 }
 
 /// That the log of an earlier certified block begins the log of the proof's.

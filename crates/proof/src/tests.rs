@@ -23,6 +23,7 @@ use types::{
     vote::{Step as VoteStep, Vote},
 };
 
+mod authority;
 mod handover;
 mod kinds;
 mod splices;
@@ -479,7 +480,8 @@ fn a_verdict_tells_its_steps_in_order_and_what_each_says() {
         &Outcome::Passed(Fact::Authority {
             name: text("机构2"),
             family: Family::Trace,
-            scope: Scope::Covered
+            scope: Scope::Covered,
+            grounds: crate::Grounds::Genesis,
         })
     );
     let committee = ledger.genesis.committee();

@@ -1,26 +1,28 @@
 //! The check: from bytes and a trust root to what has been proven, step by step.
 
+mod authority;
 mod batch;
 mod blocks;
 mod upstream;
 
 use crate::{
     error::ProofError,
-    file, map,
-    receipt::{Claim, Proof, RecordClaim, Said, StatusClaim},
+    file,
+    map::{self, MapPath},
+    receipt::{AgencyState, AuthorityClaim, Claim, Proof, RecordClaim, Said, StatusClaim},
     succession::Succession,
     trust::TrustRoot,
 };
+use authority::{Allowed, Authorities};
+pub use authority::{Grounds, genesis_allows};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    Agency, AgencyCode, BlockId, Certificate, ChainId, Committee, Hash, Header, Height, PublicKey,
+    AgencyCode, BlockId, Certificate, ChainId, Committee, Hash, Header, Height, PublicKey,
     RecordId, Role, Round, Signature, Subject, SubjectState, Text, Timestamp, TxId, Validator,
-    authority::Governance,
     block,
-    item::ListVerb,
     key::BadSignature,
     merkle::{self, PathError, climb},
-    operation::{Action, Family, ItemVerb, Operation},
+    operation::Family,
     subject::{Kind, Link},
     transaction::{self, TransactionHeader, operation_leaf},
 };
@@ -157,6 +159,32 @@ pub enum Fact {
         family: Family,
         /// How much of the role's scope the operation let us check.
         scope: Scope,
+        /// Who says so.
+        grounds: Grounds,
+    },
+    /// Of [`Check::Authority`], for a claim of authority.
+    Held {
+        /// The agency.
+        agency: AgencyCode,
+        /// Its name.
+        name: Text<96>,
+        /// The key that could sign for it, if one was asked about.
+        key: Option<PublicKey>,
+        /// In the block of this height.
+        at: Height,
+        /// The roles it held, with their numbers among its grants.
+        roles: Vec<(u32, Role)>,
+        /// Roles that ended before this time are not among them; it is the time of the block before, or later.
+        time: Timestamp,
+    },
+    /// Of [`Check::State`], for a claim of authority.
+    Line {
+        /// How many agencies.
+        agencies: usize,
+        /// Hashes on all ways.
+        hashes: usize,
+        /// The map's root.
+        root: Hash,
     },
     /// Of [`Check::Inclusion`].
     Inclusion {
@@ -206,6 +234,8 @@ pub enum Fact {
         names: Vec<Text<96>>,
         /// For how many of the records the operation let us check the whole scope of the role.
         covered: usize,
+        /// For how many of the records the ledger itself says so, and not genesis.
+        by_ledger: usize,
     },
     /// Of [`Check::Inclusion`], for a batch.
     Inclusions {
@@ -431,6 +461,7 @@ impl Examination<'_> {
         let mut steps = Vec::new();
         let mut signed = None;
         let shown = self.shown();
+        let mut authorities = Authorities::new(self.proof, self.root);
         for (index, claim) in self.proof.claims.iter().enumerate() {
             let mut push = |check, outcome| {
                 steps.push(Step { check, claim: Some(index), outcome });
@@ -438,8 +469,9 @@ impl Examination<'_> {
             match claim {
                 Claim::Record(claim) => {
                     push(Check::Record, evaluate(self.record(claim, &mut signed)));
-                    // What an agency may do is written in the genesis of its own chain.
-                    push(Check::Authority, evaluate_if(same_chain, || self.authority(claim)));
+                    // What an agency may do is written in the genesis of its own chain, or follows from it there.
+                    let authority = || Self::authority(claim, &mut authorities);
+                    push(Check::Authority, evaluate_if(same_chain, authority));
                     push(Check::Inclusion, evaluate(self.inclusion(claim)));
                 }
                 Claim::Status(claim) => {
@@ -454,7 +486,7 @@ impl Examination<'_> {
                     let sound = shape.is_ok();
                     let record = shape.and_then(|()| self.records(claim));
                     push(Check::Record, evaluate(record));
-                    let authority = || self.authorities(claim);
+                    let authority = || batch::authorities(claim, &mut authorities);
                     push(Check::Authority, evaluate_if(sound && same_chain, authority));
                     push(Check::Inclusion, evaluate_if(sound, || self.inclusions(claim)));
                 }
@@ -463,7 +495,7 @@ impl Examination<'_> {
                     let sound = shape.is_ok();
                     let record = shape.and_then(|()| self.records(&claim.records));
                     push(Check::Record, evaluate(record));
-                    let authority = || self.authorities(&claim.records);
+                    let authority = || batch::authorities(&claim.records, &mut authorities);
                     push(Check::Authority, evaluate_if(sound && same_chain, authority));
                     push(Check::Inclusion, evaluate_if(sound, || self.inclusions(&claim.records)));
                     push(Check::State, evaluate(self.lot_states(claim)));
@@ -489,6 +521,12 @@ impl Examination<'_> {
                 }
                 // That the block is final is told below, of all claims.
                 Claim::Block => {}
+                Claim::Authority(claim) => {
+                    push(Check::State, evaluate(self.line_states(claim)));
+                    let tip = self.proof.header.height;
+                    let held = || authorities.held(claim, tip);
+                    push(Check::Authority, evaluate_if(same_chain, held));
+                }
             }
         }
         let finality = known.map(|known| self.finality(known));
@@ -602,25 +640,45 @@ impl Examination<'_> {
         Ok(Fact::Record { record, tx, index, count, agency, key })
     }
 
-    fn authority(&self, claim: &RecordClaim) -> Result<Fact, ProofError> {
-        let (agency, family, scope) = self.may(&claim.transaction, &claim.operation)?;
-        Ok(Fact::Authority { name: agency.name.clone(), family, scope })
+    fn authority(
+        claim: &RecordClaim,
+        authorities: &mut Authorities<'_>,
+    ) -> Result<Fact, ProofError> {
+        let RecordClaim { entry, transaction, operation, .. } = claim;
+        let Allowed { name, family, scope, grounds } =
+            authorities.may(transaction, operation, entry.height)?;
+        Ok(Fact::Authority { name: name.clone(), family, scope, grounds })
     }
 
-    /// Whether the key is one of the agency's, and the agency may make such a record.
-    fn may(
+    /// That every agency of a line stands in the state as shown.
+    fn line_states(&self, claim: &AuthorityClaim) -> Result<Fact, ProofError> {
+        let places = claim.line.iter().map(|AgencyState { state, siblings }| (state, siblings));
+        let (agencies, hashes) = self.places(places)?;
+        Ok(Fact::Line { agencies, hashes, root: self.proof.header.state_root })
+    }
+
+    /// That all these states stand where they are said to; how many they are, and how many hashes lead there.
+    fn places<'c>(
         &self,
-        transaction: &TransactionHeader,
-        operation: &Operation,
-    ) -> Result<(&Agency, Family, Scope), ProofError> {
-        let TransactionHeader { agency: code, key, .. } = transaction;
-        let agency =
-            self.root.genesis().agency(code).ok_or(ProofError::Agency { agency: *code })?;
-        if !agency.keys.contains(key) {
-            return Err(ProofError::Key { key: *key, agency: *code });
+        places: impl Iterator<Item = (&'c SubjectState, &'c Vec<Hash>)>,
+    ) -> Result<(usize, usize), ProofError> {
+        let wanted = self.proof.header.state_root;
+        let (mut states, mut hashes) = (0, 0);
+        for (state, siblings) in places {
+            let found = siblings.len();
+            if found > map::BITS {
+                return Err(ProofError::PathLength { found, wanted: map::BITS });
+            }
+            let path = MapPath { siblings: siblings.clone(), other: None };
+            let found = path
+                .root_with(&state.subject.key(), &state.digest())
+                .map_err(ProofError::StatePath)?;
+            if found != wanted {
+                return Err(ProofError::State { found, wanted });
+            }
+            (states, hashes) = (states + 1, hashes + siblings.len());
         }
-        let (family, scope) = scope(agency, operation)?;
-        Ok((agency, family, scope))
+        Ok((states, hashes))
     }
 
     fn inclusion(&self, claim: &RecordClaim) -> Result<Fact, ProofError> {
@@ -764,7 +822,8 @@ impl Examination<'_> {
                 | Claim::Consistency(_)
                 | Claim::Fork(_)
                 | Claim::Votes(_)
-                | Claim::Block => {}
+                | Claim::Block
+                | Claim::Authority(_) => {}
             }
         }
         shown
@@ -808,75 +867,4 @@ fn evaluate(result: Result<Fact, ProofError>) -> Outcome {
 
 const fn version(what: &'static str, found: u16, known: u16) -> Result<(), ProofError> {
     if found == known { Ok(()) } else { Err(ProofError::Version { what, found, known }) }
-}
-
-/// Whether an agency's roles reach to an operation, as far as the operation itself can tell.
-fn scope(agency: &Agency, operation: &Operation) -> Result<(Family, Scope), ProofError> {
-    let any = |covers: &dyn Fn(&Role) -> bool| agency.roles.iter().any(covers);
-    let (family, covered) = match &operation.action {
-        // The owner of an item may act on it after its region was given to another.
-        Action::Item(act) => (
-            Family::Item,
-            match (&act.verb, any(&|role| role.covers_item(act.region))) {
-                (_, true) => Some(true),
-                (
-                    ItemVerb::Publish { .. }
-                    | ItemVerb::Enter(_)
-                    | ItemVerb::Merge { .. }
-                    | ItemVerb::Split { .. },
-                    false,
-                ) => Some(false),
-                (
-                    ItemVerb::Amend { .. }
-                    | ItemVerb::Suspend
-                    | ItemVerb::Resume
-                    | ItemVerb::Cancel
-                    | ItemVerb::Revise(_)
-                    | ItemVerb::Entrust { .. },
-                    false,
-                ) => None,
-            },
-        ),
-        // Whoever drew up a list may act on it, too.
-        Action::List(act) => (
-            Family::Item,
-            match (&act.verb, any(&|role| role.covers_item(act.region))) {
-                (_, true) => Some(true),
-                (ListVerb::Publish { .. }, false) => Some(false),
-                (ListVerb::Amend { .. } | ListVerb::Cancel, false) => None,
-            },
-        ),
-        // An act on a licence that exists does not repeat what the licence says of itself.
-        Action::Licence(act) => (
-            Family::Licence,
-            act.verb
-                .facts()
-                .map(|facts| any(&|role| role.covers_licence(&facts.kind, facts.region))),
-        ),
-        Action::Trace(event) => (
-            Family::Trace,
-            Some(event.lots.iter().all(|(lot, _)| any(&|role| role.covers_lot(lot)))),
-        ),
-        Action::Govern(Governance::Propose(_) | Governance::Approve { .. }) => {
-            (Family::Authority, Some(true))
-        }
-        // What an agency does with its own authority needs no role.
-        Action::Govern(
-            Governance::Withdraw { .. }
-            | Governance::Delegate { .. }
-            | Governance::Undelegate { .. }
-            | Governance::Rotate { .. },
-        ) => return Ok((Family::Authority, Scope::Covered)),
-        Action::Batch(act) => (Family::Trace, Some(any(&|role| role.covers_lot(&act.series)))),
-        Action::Seed(act) => (Family::Trace, Some(any(&|role| role.covers_lot(&act.lot)))),
-    };
-    let agency_code = agency.code;
-    if !any(&|role| role.family() == family) {
-        return Err(ProofError::Role { agency: agency_code, family });
-    }
-    match covered {
-        Some(true) => Ok((family, Scope::Covered)),
-        Some(false) => Err(ProofError::Scope { agency: agency_code, family }),
-        None => Ok((family, Scope::Family)),
-    }
 }

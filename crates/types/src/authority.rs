@@ -294,6 +294,23 @@ impl Grant {
     }
 }
 
+/// Heights between which an agency could not act. Kept after its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspension {
+    /// The first height at which it could not.
+    pub from: Height,
+    /// The first at which it could again; none while it cannot, and for ever once it is dissolved.
+    pub until: Option<Height>,
+}
+
+impl Suspension {
+    /// Whether the agency could not act at a height.
+    #[must_use]
+    pub const fn holds(&self, height: Height) -> bool {
+        is_within(height, self.from, self.until)
+    }
+}
+
 /// What the state map holds of an agency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgencyFacts {
@@ -309,6 +326,8 @@ pub struct AgencyFacts {
     pub keys: Vec<KeyTerm>,
     /// What it may do, and ever might.
     pub grants: Vec<Grant>,
+    /// When it could not act: suspended, or dissolved.
+    pub suspensions: Vec<Suspension>,
 }
 
 impl AgencyFacts {
@@ -332,7 +351,14 @@ impl AgencyFacts {
             parent: *parent,
             keys: keys.iter().map(|key| KeyTerm { key: *key, from, until: None }).collect(),
             grants: (0..).zip(roles).map(grant).collect(),
+            suspensions: Vec::new(),
         }
+    }
+
+    /// Whether it was suspended or dissolved at a height.
+    #[must_use]
+    pub fn is_suspended(&self, height: Height) -> bool {
+        self.suspensions.iter().any(|suspension| suspension.holds(height))
     }
 
     /// Whether a key may sign for it at a height.

@@ -5,6 +5,9 @@
 
 #![expect(clippy::print_stdout, reason = "a command speaks")]
 
+#[path = "differential/authority.rs"]
+mod authority;
+
 use clap::Parser;
 use ledger::{Memory, Rules, commit, propose, prove, prove::Asked, tip};
 use proof::{
@@ -303,6 +306,12 @@ impl Network {
         }
         for height in 1..=self.proofs.len() {
             asked.push(vec![Asked::Consistency(Height(u64::try_from(height).expect("few")))]);
+        }
+        for agency in &self.genesis.agencies {
+            let keys = agency.keys.iter().copied().map(Some).chain([None]);
+            for (key, at) in keys.zip([None, Some(Height(1)), Some(Height(4))]) {
+                asked.push(vec![Asked::Authority { agency: agency.code, key, at }]);
+            }
         }
         for subject in subjects {
             if let Ok(lot) = subject.id.as_str().parse()
@@ -643,7 +652,7 @@ impl<'a> Forger<'a> {
     /// One case: what was done, the trust root it is held against, and the bytes.
     fn case(&mut self, number: u64) -> (&'static str, &'a Network, Vec<u8>) {
         let network = pick(&mut self.dice, self.networks);
-        let (kind, bytes) = match number % 22 {
+        let (kind, bytes) = match number % 25 {
             0 => ("honest", encode(&self.honest(network))),
             1 => ("byte", self.bytes(network, false)),
             2..=4 => ("byte, sealed", self.bytes(network, true)),
@@ -660,6 +669,7 @@ impl<'a> Forger<'a> {
             16 | 17 => ("forged later kinds", encode(&self.forged_later(network))),
             18 | 19 => ("handover", encode(&self.handover(network))),
             20 => ("format 1", self.first_format(network)),
+            21..=23 => ("authority", encode(&self.authority(network))),
             _ => ("armour", self.armour(network)),
         };
         let stranger = self.dice.odds(1, 20);
@@ -759,7 +769,10 @@ impl<'a> Forger<'a> {
                 4 => claim.signatures.1 = claim.signatures.0,
                 _ => {}
             },
-            (claim @ (Claim::Record(_) | Claim::Status(_) | Claim::Block), twin) => *claim = twin,
+            (
+                claim @ (Claim::Record(_) | Claim::Status(_) | Claim::Block | Claim::Authority(_)),
+                twin,
+            ) => *claim = twin,
         }
         if header != proof.header {
             proof.handover.clear();

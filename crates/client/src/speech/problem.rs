@@ -4,7 +4,9 @@ use crate::{
     layout::count,
     speech::{Lang, clean, say, thing},
 };
-use proof::{BatchError, EquivocationError, HandoverError, ProofError, UpstreamError};
+use proof::{
+    AgencyLineError, BatchError, EquivocationError, HandoverError, ProofError, UpstreamError,
+};
 use types::CertificateError;
 
 /// What is wrong.
@@ -70,6 +72,50 @@ pub(super) fn text(lang: Lang, error: &ProofError) -> String {
             "{found} signatures, more than one file may ask to be checked",
             "含 {found} 个签名，超出单个文件的上限"
         ),
+        ProofError::Work { .. } => say!(
+            lang,
+            "the roles in it are more than one file may ask to be compared",
+            "所含权限的比对量超出单个文件的上限"
+        ),
+        ProofError::Unenrolled { agency, height } => {
+            let height = count(height.0);
+            say!(
+                lang,
+                "agency {agency} was not enrolled in block {height}",
+                "机构 {agency} 在区块 {height} 时尚未在册"
+            )
+        }
+        ProofError::Suspended { agency, height } => {
+            let height = count(height.0);
+            say!(
+                lang,
+                "agency {agency} was suspended or dissolved in block {height}",
+                "机构 {agency} 在区块 {height} 时已被暂停或撤并"
+            )
+        }
+        ProofError::KeyTerm { key, agency, height } => {
+            let (key, height) = (key.short(), count(height.0));
+            say!(
+                lang,
+                "the key {key} could not sign for agency {agency} in block {height}",
+                "密钥 {key} 在区块 {height} 时不能代表机构 {agency} 签名"
+            )
+        }
+        ProofError::Line(why) => match why {
+            AgencyLineError::Size { .. } | AgencyLineError::Order { .. } => say!(
+                lang,
+                "the agencies shown are not the one it is about and those above it",
+                "所示机构并非该机构及其各级上级"
+            ),
+            AgencyLineError::Height { found, limit } => {
+                let (found, limit) = (count(found.0), count(limit.0));
+                say!(
+                    lang,
+                    "block {found} is not one of which the file tells: 1 to {limit}",
+                    "区块 {found} 不在文件所及范围（1 至 {limit}）"
+                )
+            }
+        },
         ProofError::Handover(why) => handover(lang, why),
         ProofError::Fork { height, found, yours } => {
             let (height, found, yours) = (count(height.0), found.0.short(), yours.0.short());
@@ -443,7 +489,8 @@ pub(super) fn advice(lang: Lang, error: &ProofError, file: &str) -> String {
         | ProofError::Claims { .. }
         | ProofError::Hops { .. }
         | ProofError::Links { .. }
-        | ProofError::Signatures { .. } => say!(
+        | ProofError::Signatures { .. }
+        | ProofError::Work { .. } => say!(
             lang,
             "{file} cannot be checked: {what}. Ask the holder for the file again; nothing was proven or disproven.",
             "无法核验 {file}：{what}。请向持有人重新索取文件；既未证实也未证伪。"
@@ -486,6 +533,10 @@ pub(super) fn advice(lang: Lang, error: &ProofError, file: &str) -> String {
         | ProofError::Operation { .. }
         | ProofError::Agency { .. }
         | ProofError::Key { .. }
+        | ProofError::Unenrolled { .. }
+        | ProofError::Suspended { .. }
+        | ProofError::KeyTerm { .. }
+        | ProofError::Line(_)
         | ProofError::Role { .. }
         | ProofError::Scope { .. }
         | ProofError::Position { .. }

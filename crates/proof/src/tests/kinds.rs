@@ -469,6 +469,12 @@ fn an_explanation_computes_what_the_check_computes() {
                 }
                 Claim::Consistency(claim) => assert!(root_named(claim.header.id().0), "{name}"),
                 Claim::Fork(claim) => assert!(root_named(claim.header.id().0), "{name}"),
+                Claim::Authority(claim) => {
+                    let keys = claim.line.iter().map(|agency| agency.state.subject.key());
+                    assert!(
+                        root_named(proof.header.state_root) && keys.into_iter().all(root_named)
+                    );
+                }
                 Claim::Votes(_) | Claim::Block => {}
             }
         }

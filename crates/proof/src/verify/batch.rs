@@ -1,6 +1,10 @@
 //! Many records under one root: signed, allowed, and in the log.
 
-use super::{Examination, Fact, Scope, version};
+use super::{
+    Examination, Fact, Scope,
+    authority::{Allowed, Authorities, Grounds},
+    version,
+};
 use crate::{
     error::{BatchError, ProofError},
     many::{self, ManyError},
@@ -102,16 +106,6 @@ impl Examination<'_> {
         })
     }
 
-    pub(super) fn authorities(&self, claim: &RecordsClaim) -> Result<Fact, ProofError> {
-        let (mut names, mut covered) = (BTreeSet::new(), 0);
-        for (record, transaction) in pairs(claim) {
-            let (agency, _, scope) = self.may(&transaction.header, &record.operation)?;
-            names.insert(&agency.name);
-            covered += usize::from(scope == Scope::Covered);
-        }
-        Ok(Fact::Authorities { names: names.into_iter().cloned().collect(), covered })
-    }
-
     /// Of a batch of sound shape: that its entries stand in the certified log.
     pub(super) fn inclusions(&self, claim: &RecordsClaim) -> Result<Fact, ProofError> {
         let (size, wanted) = (self.proof.header.log_size, self.proof.header.log_root);
@@ -154,4 +148,21 @@ impl Examination<'_> {
             last,
         })
     }
+}
+
+/// Of a batch of sound shape: that each agency could make its records when it did.
+pub(super) fn authorities(
+    claim: &RecordsClaim,
+    authorities: &mut Authorities<'_>,
+) -> Result<Fact, ProofError> {
+    let (mut names, mut covered, mut by_ledger) = (BTreeSet::new(), 0, 0);
+    for (record, transaction) in pairs(claim) {
+        let SharedTransaction { header, height, .. } = transaction;
+        let Allowed { name, scope, grounds, .. } =
+            authorities.may(header, &record.operation, *height)?;
+        names.insert(name);
+        covered += usize::from(scope == Scope::Covered);
+        by_ledger += usize::from(grounds == Grounds::Ledger);
+    }
+    Ok(Fact::Authorities { names: names.into_iter().cloned().collect(), covered, by_ledger })
 }

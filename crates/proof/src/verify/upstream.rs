@@ -3,7 +3,6 @@
 use super::{Examination, Fact};
 use crate::{
     error::{ProofError, UpstreamError},
-    map::{self, MapPath},
     receipt::{BATCH_MAX, DEPTH_MAX, LotClaim, UpstreamClaim},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,23 +15,9 @@ use types::{
 impl Examination<'_> {
     /// That every lot stands in the certified map as shown.
     pub(super) fn lot_states(&self, claim: &UpstreamClaim) -> Result<Fact, ProofError> {
-        let wanted = self.proof.header.state_root;
-        let mut hashes = 0;
-        for LotClaim { state, siblings, .. } in &claim.lots {
-            let found = siblings.len();
-            if found > map::BITS {
-                return Err(ProofError::PathLength { found, wanted: map::BITS });
-            }
-            let path = MapPath { siblings: siblings.clone(), other: None };
-            let found = path
-                .root_with(&state.subject.key(), &state.digest())
-                .map_err(ProofError::StatePath)?;
-            if found != wanted {
-                return Err(ProofError::State { found, wanted });
-            }
-            hashes += siblings.len();
-        }
-        Ok(Fact::States { lots: claim.lots.len(), hashes, root: wanted })
+        let places = claim.lots.iter().map(|lot| (&lot.state, &lot.siblings));
+        let (lots, hashes) = self.places(places)?;
+        Ok(Fact::States { lots, hashes, root: self.proof.header.state_root })
     }
 
     /// That every history shown is complete.
