@@ -170,6 +170,9 @@ fn fill(
             Ok(Some(Value::Array(filled)))
         }
         Value::Object(members) => {
+            // In the order of their names, whatever order the library keeps: the same row gives the same bytes for ever.
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by_key(|(name, _)| *name);
             let mut filled = Map::new();
             for (name, item) in members {
                 if let Some(value) = fill(item, columns, cells)? {
