@@ -204,6 +204,15 @@ impl Network {
         line.map_or(0, |value| value.trim().parse().expect("a whole number"))
     }
 
+    /// SIGTERM for validator 1 to 4.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn terminate(&self, validator: u16) {
+        let pid = self.pid(validator).expect("it runs");
+        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("it is ours");
+    }
+
     /// SIGKILL for all of them at once.
     pub fn kill_all(&self) {
         self.signal_all(Signal::SIGKILL);
