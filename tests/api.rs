@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 use client::{Wait, api::Fate};
+use nix::sys::signal::Signal;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::{
@@ -224,10 +225,19 @@ async fn who_follows_misses_nothing_and_who_does_not_read_slows_nobody() {
         seen.push(events.next().await.unwrap().0);
     }
     // The node goes away, and comes back; records are made meanwhile.
+    let mut meanwhile = Vec::new();
+    for n in 0..3 {
+        let operations = vec![licence(&format!("while v1 is away {n}"))];
+        meanwhile.push(network.sign(&network.signer("issuer"), operations).await);
+    }
     network.testnet(&["kill", "v1"]);
     assert!(events.next().await.is_none(), "the line is cut");
-    for n in 0..3 {
-        network.commit(2, vec![licence(&format!("while v1 is away {n}"))]).await;
+    for tx in &meanwhile {
+        eventually("it is committed without v1", async || {
+            let receipt = network.client(2).submit(tx, Wait::Committed).await.ok()?;
+            (receipt.status == Fate::Committed).then_some(())
+        })
+        .await;
     }
     network.testnet(&["start", "v1"]);
     let last = *seen.last().unwrap();
@@ -248,7 +258,7 @@ async fn who_follows_misses_nothing_and_who_does_not_read_slows_nobody() {
     }
     // A stop does not wait for those who would follow for ever.
     let started = Instant::now();
-    network.terminate(1);
+    network.signal(1, Signal::SIGTERM);
     eventually("v1 stops", async || network.pid(1).is_none().then_some(())).await;
     say(&format!("stopped with 100 who follow and do not read after {:?}", started.elapsed()));
     assert!(started.elapsed() < Duration::from_secs(20));
@@ -313,9 +323,55 @@ async fn a_job_is_carried_out_though_the_node_dies() {
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
 }
 
+/// a thousand times at once on four nodes is one commit and one receipt; what was changed under way is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_a_thousand_times_is_one_commit_and_one_receipt() {
+    let network = Network::up();
+    let before = network.node_status(1).await.records;
+    let tx = network.sign(&network.signer("issuer"), vec![licence("once")]).await;
+    let mut answers = tokio::task::JoinSet::new();
+    for application in 0..100_u16 {
+        let (client, tx) = (network.client(application % 4 + 1), tx.clone());
+        answers.spawn(async move {
+            let mut receipts = Vec::new();
+            while receipts.len() < 10 {
+                match client.submit(&tx, Wait::Committed).await {
+                    Ok(receipt) if receipt.status == Fate::Accepted => {}
+                    Ok(receipt) => receipts.push(receipt),
+                    Err(why) => assert!(why.is_passing(), "{why}"),
+                }
+            }
+            receipts
+        });
+    }
+    let receipts: Vec<_> = answers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(receipts.len(), 1000);
+    assert!(receipts.iter().all(|receipt| *receipt == receipts[0]), "{:?}", receipts[0]);
+    assert_eq!(receipts[0].status, Fate::Committed);
+    assert_eq!(network.node_status(1).await.records, before + 1);
+
+    let url = format!("{}/v1/transactions", network.url(1));
+    let client = reqwest::Client::new();
+    let mut swapped = tx.clone();
+    swapped.operations = vec![licence("another")];
+    let mut longer = tx.clone();
+    longer.header.valid_until = Height(tx.header.valid_until.0 - 1);
+    let mut elsewhere = tx.clone();
+    elsewhere.header.chain = types::ChainId::default();
+    for (what, tx) in [("operations", swapped), ("deadline", longer), ("chain", elsewhere)] {
+        let answer =
+            client.post(&url).body(codec::encode::<Transaction>(&tx)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{what}");
+        let problem: Value = answer.json().await.unwrap();
+        assert!(problem["code"].as_str().unwrap().starts_with("E-TX-"), "{what}: {problem}");
+    }
+    let put = client.put(&url).body(codec::encode::<Transaction>(&tx)).send().await.unwrap();
+    assert_eq!(put.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
 /// Gives validator 1 a gateway that signs with the issuer's key, and tokens by name.
 async fn with_gateway(network: &Network) -> BTreeMap<&'static str, String> {
-    network.terminate(1);
+    network.signal(1, Signal::SIGTERM);
     eventually("v1 stops", async || network.pid(1).is_none().then_some(())).await;
     let file = network.network_home().join("v1/node.toml");
     let mut text = fs::read_to_string(&file).unwrap();
@@ -539,6 +595,42 @@ async fn an_epcis_system_captures_and_reads_back() {
             |token| !audit.contains(token.as_str()) && !network.log(1).contains(token.as_str())
         )
     );
+}
+
+/// R-18, K-02: SIGHUP reads the log's filter again and ends nothing; a gateway's key that others can read signs for nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_turned_up_while_the_node_runs_and_an_open_key_signs_for_nobody() {
+    let network = Network::up();
+    let file = network.network_home().join("v1/node.toml");
+    let sound = fs::read_to_string(&file).unwrap();
+    let pid = network.pid(1);
+    let hangs_up = async |wanted: &str| {
+        network.signal(1, Signal::SIGHUP);
+        eventually(wanted, async || network.log(1).contains(wanted).then_some(())).await;
+    };
+    assert!(!network.log(1).contains("DEBUG"));
+    fs::write(&file, format!("log = \"info,node=debug\"\n{sound}")).unwrap();
+    hangs_up("filter=\"info,node=debug\"").await;
+    json_of(&format!("{}/v1/status", network.url(1))).await;
+    eventually("more is told", async || network.log(1).contains("DEBUG request").then_some(()))
+        .await;
+    fs::write(&file, format!("log = \"no,such=filter=here\"\n{sound}")).unwrap();
+    hangs_up("the log goes on as it was").await;
+    assert_eq!(network.pid(1), pid);
+
+    let home = network.network_home().join("v1");
+    let key = network.scratch().join("open.json");
+    fs::copy(network.key("issuer"), &key).unwrap();
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    fs::write(&file, format!("{sound}\n[gateway]\nkey = {:?}\n", key.to_str().unwrap())).unwrap();
+    let checked = minlian_node(&["config", "check", "--home", home.to_str().unwrap()]);
+    assert_eq!(checked.code, 5, "{checked:?}");
+    assert!(checked.stderr.contains("others can read"), "{checked:?}");
+    fs::write(&file, format!("{sound}\nunheard = 1\n")).unwrap();
+    let checked = minlian_node(&["config", "check", "--home", home.to_str().unwrap()]);
+    assert_eq!(checked.code, 1, "{checked:?}");
+    fs::write(&file, &sound).unwrap();
+    minlian_node(&["config", "check", "--home", home.to_str().unwrap()]).expect(0);
 }
 
 /// bodies and lines that nobody means well.
@@ -786,7 +878,12 @@ async fn every_answer_is_one_that_is_described() {
                     let name = parameter["name"].as_str().unwrap();
                     let value = text(&value(&mut dice, &parameter["schema"], &known, 0));
                     match parameter["in"].as_str().unwrap() {
-                        "path" => url = url.replace(&format!("{{{name}}}"), &escaped(&value)),
+                        // Nothing, or dots, and the path is another.
+                        "path" => {
+                            let lost = value.trim_matches('.').is_empty();
+                            let value = if lost { "_" } else { &value };
+                            url = url.replace(&format!("{{{name}}}"), &escaped(value));
+                        }
                         "query"
                             if dice.roll(3) > 0 && !(name == "wait" && value == "committed") =>
                         {

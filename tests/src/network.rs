@@ -204,13 +204,10 @@ impl Network {
         line.map_or(0, |value| value.trim().parse().expect("a whole number"))
     }
 
-    /// SIGTERM for validator 1 to 4.
-    ///
-    /// # Panics
-    /// When it does not run.
-    pub fn terminate(&self, validator: u16) {
+    /// A signal for validator 1 to 4.
+    pub fn signal(&self, validator: u16, signal: Signal) {
         let pid = self.pid(validator).expect("it runs");
-        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("it is ours");
+        kill(Pid::from_raw(pid), signal).expect("it is ours");
     }
 
     /// SIGKILL for all of them at once.
