@@ -18,7 +18,7 @@ use tokio::{
     net::TcpStream,
     time::{Instant, sleep, timeout},
 };
-use types::{Height, Transaction, codec};
+use types::{Height, SecretKey, Transaction, codec};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -278,7 +278,10 @@ async fn a_job_is_carried_out_though_the_node_dies() {
         body.extend_from_slice(&bytes);
     }
     let twice = network.sign(&signer, vec![licence("job 3")]).await;
-    let foreign = network.sign(&network.signer("v2"), vec![licence("not by v2")]).await;
+    let stranger = SecretKey::from_seed([9; 32]);
+    let (agency, deadline) = (twice.header.agency, twice.header.valid_until);
+    let operations = vec![licence("by nobody")];
+    let foreign = Transaction::sign(network.chain(), agency, &stranger, 1, deadline, operations);
     for tx in [twice, foreign] {
         let bytes = codec::encode::<Transaction>(&tx);
         body.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_le_bytes());
@@ -641,7 +644,8 @@ async fn bodies_and_lines_that_nobody_means_are_ended_within_bounds() {
     let base = network.url(1);
     let address = base.trim_start_matches("http://").to_owned();
     let memory = resident_kib(&network);
-    let client = reqwest::Client::new();
+    // A line whose body was not read to its end is closed, and not to be used again.
+    let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
     let bearer = format!("Bearer {}", tokens["erp"]);
     // A gibibyte, as promised in the header and then sent for as long as it is taken.
     for path in ["/v1/transactions", "/v1/jobs", "/v1/proofs", "/epcis/capture", "/epcis/events"] {
