@@ -214,7 +214,7 @@ async fn harden(request: Request, next: Next) -> Response {
             tracing::error!(request = ?id, %method, path = ?path, "a request failed");
         }
         status => {
-            tracing::debug!(request = ?id, %method, path = ?path, status = status.as_u16(), "request")
+            tracing::debug!(request = ?id, %method, path = ?path, status = status.as_u16(), "request");
         }
     }
     let headers = response.headers_mut();

@@ -106,7 +106,7 @@ enum Command {
         /// The directory; it must be there.
         directory: PathBuf,
     },
-    /// Print the description of the HTTP API: OpenAPI 3.1, as `node/openapi.json` has it.
+    /// Print the description of the HTTP API, as `node/openapi.json` has it.
     Openapi,
     /// Print the version and the formats it speaks.
     Version {

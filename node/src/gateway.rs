@@ -124,11 +124,10 @@ impl Gateway {
     /// When the key is not one to sign with, the log is not whole, or two tokens have one name.
     pub fn open(config: &GatewayConfig, home: &Path) -> anyhow::Result<Self> {
         let key = home.join(&config.key);
-        let signer = Signer::open(&key).map_err(|error| match error {
-            client::KeyError::Exposed { .. } => {
-                anyhow::Error::from(Unsafe(format!("{}: {error}", key.display())))
-            }
-            error => anyhow::anyhow!("{}: {error}", key.display()),
+        let signer = Signer::open(&key).map_err(|error| {
+            let text = format!("{}: {error}", key.display());
+            let exposed = matches!(error, client::KeyError::Exposed { .. });
+            if exposed { Unsafe(text).into() } else { anyhow::anyhow!(text) }
         })?;
         let mut names: Vec<_> = config.tokens.iter().map(|token| &token.name).collect();
         names.sort();

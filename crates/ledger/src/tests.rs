@@ -618,7 +618,7 @@ fn keys_take_turns() {
     let mut pool = Pool::new(PoolLimits::default());
     let mut wait = |agency, what: &str| {
         let tx = chain.sign(agency, vec![operation(action(what), 1)]);
-        let id = pool.admit(&chain.rules, &chain.state, &chain.tip, tx.clone());
+        let id = pool.admit(&chain.rules, &chain.state, &chain.tip, tx);
         id.unwrap_or_else(|why| panic!("{what}: {why}"))
     };
     let flood: Vec<TxId> = (0..1000).map(|n| wait(0, &format!("trace urn:f:{n}"))).collect();

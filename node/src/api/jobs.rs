@@ -300,7 +300,10 @@ async fn run(node: Arc<Shared>, id: String, transactions: Vec<Verified<Transacti
             node.jobs.lock().get(&id).is_some_and(|job| {
                 job.rows.get(index).is_some_and(|row| row.fate == Fate::Accepted)
             });
-        while is_open {
+        if !is_open {
+            continue;
+        }
+        loop {
             let waited = tokio::time::timeout(LOOK_EVERY, node.handle.outcome(tx)).await;
             let receipt = transactions::decided(&node, tx).or_else(|| waited.ok().flatten());
             if let Some(receipt) = receipt {
