@@ -469,7 +469,7 @@ async fn an_epcis_system_captures_and_reads_back() {
     let same = |event: &Value| {
         let mut event = event.clone();
         event.as_object_mut().unwrap().remove("@context");
-        written.iter().any(|one| *one == event)
+        written.contains(&event)
     };
     let all = listed("/epcis/events?perPage=100").await;
     assert_eq!(all.len(), written.len());
@@ -894,7 +894,7 @@ async fn every_answer_is_one_that_is_described() {
                             query.push(format!("{}={}", escaped(name), escaped(&value)));
                         }
                         "header" if dice.roll(2) == 0 => {
-                            request_headers.push((name.to_owned(), escaped(&value)))
+                            request_headers.push((name.to_owned(), escaped(&value)));
                         }
                         _ => {}
                     }
