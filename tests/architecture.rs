@@ -43,12 +43,12 @@ const TABLE: &[Row] = &[
     ("sim", &["types", "proof", "ledger", "consensus", "replica"], &["rand_chacha"]),
     ("client", &["types", "proof", "records"], &[
         "anyhow", "clap", "comfy-table", "getrandom", "indicatif", "jiff", "reqwest", "serde", "serde_json", "thiserror",
-        "tokio", "unicode-width",
+        "tokio", "unicode-width", "utoipa",
     ]),
     ("node", NODE, &[
-        "anyhow", "axum", "axum-server", "clap", "comfy-table", "config", "getrandom", "hyper-util", "jiff", "nix",
-        "prometheus-client", "reqwest", "serde", "serde_json", "thiserror", "tokio", "toml", "tower-http", "tracing",
-        "tracing-subscriber", "utoipa",
+        "anyhow", "axum", "axum-server", "clap", "clap_complete", "clap_mangen", "comfy-table", "config", "futures",
+        "getrandom", "hyper-util", "jiff", "nix", "prometheus-client", "reqwest", "serde", "serde_json", "subtle",
+        "thiserror", "tokio", "toml", "tower-http", "tracing", "tracing-subscriber", "utoipa", "utoipa-axum",
     ]),
     ("tests", ALL, &["anyhow", "clap", "ed25519-dalek", "nix", "reqwest", "serde_json", "tempfile", "tokio", "toml"]),
 ];

@@ -1,13 +1,15 @@
 //! The command `minlian-node`: what operators type, and what they read.
 
 use crate::{
-    clock, doctor, fsck, genesis, home, run,
+    clock, doctor, fsck,
+    gateway::{Gateway, Scope, Token},
+    genesis, home, logs, run,
     shell::Listening,
     signstate::{self, SignState},
     testnet::{NodeView, Testnet, VALIDATORS_MAX},
 };
 use anyhow::Context as _;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use nix::sys::signal::Signal;
 use std::{
     fs,
@@ -37,22 +39,14 @@ pub struct Cli {
         long,
         global = true,
         env = "MINLIAN_LOG",
-        default_value = "info,arc_malachitebft_core_consensus=warn,libp2p=warn,libp2p_swarm=warn"
+        default_value = logs::DEFAULT
     )]
     log: String,
     /// How to log.
     #[arg(long, global = true, env = "MINLIAN_LOG_FORMAT", value_enum, default_value = "pretty")]
-    log_format: LogFormat,
+    log_format: logs::Format,
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogFormat {
-    /// For people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,6 +93,21 @@ enum Command {
         #[arg(long, env = "MINLIAN_HOME")]
         home: PathBuf,
     },
+    /// Show or check what one operator decides: node.toml.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print what a shell needs to complete this command's words.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual's pages, one a subcommand, to a directory.
+    Man {
+        /// The directory; it must be there.
+        directory: PathBuf,
+    },
+    /// Print the description of the HTTP API, as `node/openapi.json` has it.
+    Openapi,
     /// Print the version and the formats it speaks.
     Version {
         /// As JSON.
@@ -211,6 +220,18 @@ enum KeyCommand {
         #[arg(long)]
         genesis: PathBuf,
     },
+    /// Make a token for a system that has its records signed by this node, and print what goes into node.toml.
+    Token {
+        /// The system it is for.
+        #[arg(long)]
+        name: Text<64>,
+        /// What it is good for. May be given more than once.
+        #[arg(long, value_enum, required = true)]
+        scope: Vec<Scope>,
+        /// For how many days.
+        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u64).range(1..=3650))]
+        days: u64,
+    },
     /// Print an agency's public keys, for the one who builds genesis.
     Enrol {
         /// The agency, by its 统一社会信用代码.
@@ -246,6 +267,25 @@ impl Purpose {
             Self::Organisation => "organisation",
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print every value that holds.
+    Show {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+        /// With where each comes from.
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Read everything as a start would, and say what is wrong.
+    Check {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -312,7 +352,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Start { home, no_listen } => {
-            start_logging(&cli.log, cli.log_format)?;
+            logs::start(&cli.log, cli.log_format)?;
             let listening = if no_listen { Listening::WhileVoting } else { Listening::First };
             let home = fs::canonicalize(&home)
                 .with_context(|| format!("no directory {}", home.display()))?;
@@ -338,8 +378,26 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Recover { home } => {
-            start_logging(&cli.log, cli.log_format)?;
+            logs::start(&cli.log, cli.log_format)?;
             recover(&home).await
+        }
+        Command::Config(command) => config(command),
+        Command::Completions { shell } => {
+            let mut command = Cli::command();
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut command, "minlian-node", &mut text);
+            // A reader who has gone does not want the rest.
+            std::io::stdout().write_all(&text).unwrap_or(());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man { directory } => {
+            clap_mangen::generate_to(Cli::command(), &directory)
+                .with_context(|| format!("cannot write to {}", directory.display()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Openapi => {
+            print(&crate::api::describe().to_pretty_json()?);
+            Ok(ExitCode::SUCCESS)
         }
         Command::Version { json } => {
             let (version, block, tx, genesis) = (
@@ -360,21 +418,6 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-fn start_logging(filter: &str, format: LogFormat) -> anyhow::Result<()> {
-    use tracing_subscriber::EnvFilter;
-    let filter =
-        EnvFilter::try_new(filter).with_context(|| format!("--log {filter:?} is not a filter"))?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false);
-    match format {
-        LogFormat::Pretty => builder.with_target(false).init(),
-        LogFormat::Json => builder.json().init(),
-    }
-    Ok(())
 }
 
 async fn testnet(command: TestnetCommand) -> anyhow::Result<ExitCode> {
@@ -691,12 +734,59 @@ fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
             let chain = home::read_genesis(&genesis)?.chain();
             print(&serde_json::to_string(&Possessed::sign(&secret, &chain, &agency))?);
         }
+        KeyCommand::Token { name, scope, days } => {
+            let expires = clock::now().plus(days * 24 * 3600 * 1000);
+            let (secret, token) = Token::generate(name, scope, expires)?;
+            complain(
+                "Give the token on the next line to the system, by a safe way; it is not shown again.",
+            );
+            complain(&secret);
+            complain("This goes into node.toml, under [gateway], before the node is started anew:");
+            print(&format!("[[gateway.tokens]]\n{}", toml::to_string(&token)?));
+        }
         KeyCommand::Enrol { agency, organisation, consensus, transport } => {
             let seat = consensus.as_deref().zip(transport.as_deref());
             print(&serde_json::to_string_pretty(&genesis::enrol(agency, &organisation, seat)?)?);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn config(command: ConfigCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ConfigCommand::Show { home, origin } => {
+            let path = home.join(home::CONFIG);
+            let text = fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            let given: toml::Table =
+                toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+            let config: home::Config =
+                toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+            for (name, value) in toml::Table::try_from(&config)? {
+                let from = if given.contains_key(&name) { home::CONFIG } else { "default" };
+                let line = format!("{name} = {value}");
+                print(&if origin { format!("{from:<10}{line}") } else { line });
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        ConfigCommand::Check { home } => {
+            let home = fs::canonicalize(&home)
+                .with_context(|| format!("no directory {}", home.display()))?;
+            let home::Home { config, genesis, .. } = home::Home::open(&home)?;
+            if let Some(filter) = &config.log {
+                logs::check(filter)?;
+            }
+            if let Some(gateway) = &config.gateway {
+                Gateway::open(gateway, &home)?;
+            }
+            print(&format!(
+                "✔ {} is sound; network {}",
+                home.join(home::CONFIG).display(),
+                genesis.name
+            ));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }
 
 fn genesis_command(command: GenesisCommand) -> anyhow::Result<ExitCode> {

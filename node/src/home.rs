@@ -1,6 +1,6 @@
 //! A validator's directory: what is in it, and how it is read.
 
-use crate::signstate::SignState;
+use crate::{gateway::GatewayConfig, signstate::SignState};
 use anyhow::{Context as _, ensure};
 use client::api::KeyFile;
 use serde::{Deserialize, Serialize};
@@ -32,9 +32,15 @@ pub struct Config {
     /// How much room must stay free where the ledger is, MiB. Below it this validator stops voting and goes on serving.
     #[serde(default = "reserve_mib")]
     pub reserve_mib: u64,
+    /// What to log, instead of `--log`, such as `info,network=debug`. Read again at SIGHUP.
+    #[serde(default)]
+    pub log: Option<String>,
     /// Where this validator reaches the others.
     #[serde(default)]
     pub peers: Vec<PeerConfig>,
+    /// What signs for systems without keys of their own; nothing does without it.
+    #[serde(default)]
+    pub gateway: Option<GatewayConfig>,
 }
 
 const fn reserve_mib() -> u64 {
@@ -108,6 +114,18 @@ impl Home {
         }
         Ok(Self { config, genesis, consensus, transport })
     }
+}
+
+/// The filter of the log that a validator's directory asks for, as it is now.
+///
+/// # Errors
+/// When the configuration cannot be read.
+pub fn read_log_filter(home: &Path) -> anyhow::Result<Option<String>> {
+    let path = home.join(CONFIG);
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let config: Config = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    Ok(config.log)
 }
 
 /// Reads a genesis file.

@@ -220,3 +220,72 @@ impl Metrics {
 fn gauge(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The names that a node serves, as Prometheus stores them.
+    fn served() -> BTreeSet<String> {
+        let metrics = Metrics::default();
+        metrics.refused("E-TX-EXPIRED");
+        for channel in Channel::ALL {
+            drop(metrics.slowed.get_or_create(&Queue { queue: channel.name() }));
+        }
+        let text = metrics.text();
+        let sample = |line: &str| line.split([' ', '{']).next().unwrap_or_default().to_owned();
+        text.lines().filter(|line| !line.starts_with('#')).map(sample).collect()
+    }
+
+    /// Every `minlian_…` in a text.
+    fn named(text: &str) -> BTreeSet<String> {
+        let name = |rest: &str| {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            format!("minlian_{}", &rest[..end.unwrap_or(rest.len())])
+        };
+        text.split("minlian_").skip(1).map(name).collect()
+    }
+
+    #[test]
+    fn the_dashboard_and_the_alerts_name_what_is_served() {
+        let served = served();
+        for (file, text) in [
+            ("dashboard.json", include_str!("../watching/dashboard.json")),
+            ("alerts.yml", include_str!("../watching/alerts.yml")),
+        ] {
+            let named = named(text);
+            assert!(named.len() > 5, "{file}");
+            let unknown: Vec<_> = named.difference(&served).collect();
+            assert!(unknown.is_empty(), "{file} names what no node serves: {unknown:?}");
+        }
+        let dashboard: serde_json::Value =
+            serde_json::from_str(include_str!("../watching/dashboard.json")).unwrap();
+        assert!(dashboard["panels"].as_array().unwrap().len() > 10);
+        // What is served is drawn, or an operator would never see it.
+        let drawn = named(include_str!("../watching/dashboard.json"));
+        let stem = |name: &String| {
+            let stem = name.trim_end_matches("_bucket").trim_end_matches("_sum");
+            stem.trim_end_matches("_count").to_owned()
+        };
+        let drawn: BTreeSet<_> = drawn.iter().map(stem).collect();
+        let all: BTreeSet<_> = served.iter().map(stem).collect();
+        assert_eq!(all.difference(&drawn).collect::<Vec<_>>(), Vec::<&String>::new());
+    }
+
+    /// nothing that anybody sends becomes a label.
+    #[test]
+    fn labels_come_from_fixed_sets() {
+        let metrics = Metrics::default();
+        metrics.refused("E-TX-EXPIRED");
+        let labels = metrics.text();
+        let labels: BTreeSet<_> = labels
+            .lines()
+            .filter_map(|line| line.split_once('{')?.1.split_once('}'))
+            .flat_map(|(labels, _)| labels.split(','))
+            .filter_map(|label| label.split_once('='))
+            .map(|(name, _)| name)
+            .collect();
+        assert!(labels.iter().all(|name| ["code", "queue", "le"].contains(name)), "{labels:?}");
+    }
+}

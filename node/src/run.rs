@@ -3,7 +3,9 @@
 use crate::{
     api, doctor,
     evidence::Records,
-    home::{Config, Home},
+    gateway::Gateway,
+    home::{self, Config, Home},
+    logs,
     metrics::Metrics,
     room::{self, Room},
     shell::{self, Addresses, Beside, Ended, Listening},
@@ -72,6 +74,7 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     let Home { config, genesis, consensus, transport } = Home::open(home)?;
     let chain = genesis.chain();
     let mut told = Told::new()?;
+    reload_logs(home)?;
     if let Some(code) = serve_until_writable(&config, &genesis, &mut told).await? {
         return Ok(code);
     }
@@ -82,6 +85,8 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
             return Ok(ExitCode::from(fault.exit_code()));
         }
     };
+    let gateway =
+        config.gateway.as_ref().map(|gateway| Gateway::open(gateway, home)).transpose()?;
     let signatures = SignState::open(&config.consensus_key, consensus.public(), &chain)?;
     let floor = signatures.floor();
     let metrics = Arc::new(Metrics::default());
@@ -137,8 +142,10 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
         Err(why) => return Ok(explain(&why)),
     };
 
-    let shared = Arc::new(api::Shared { genesis, handle: handle.clone(), metrics });
-    let (serving, mut server) = serve(&config, shared);
+    let jobs = jobs_of(&config)?;
+    let shared = api::Shared::new(genesis, handle.clone(), metrics, jobs, gateway);
+    shared.jobs.resume(&shared);
+    let (serving, mut server) = serve(&config, shared.clone());
     let mut disk_failed = false;
     let code = tokio::select! {
         () = told.stop() => ExitCode::SUCCESS,
@@ -165,6 +172,7 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     tracing::info!("stopping");
     tell_supervisor("STOPPING=1");
     // Who waits for an answer gets it while the replica still works, for as long as that takes at most.
+    shared.stop();
     serving.graceful_shutdown(Some(DRAIN));
     let rest = async {
         if !server.is_finished() {
@@ -192,6 +200,25 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     }
     tracing::info!(%height, "stopped");
     Ok(code)
+}
+
+/// Logs as node.toml says, from now on and after every SIGHUP. A node is not ended by a terminal that closes.
+fn reload_logs(home: &Path) -> anyhow::Result<()> {
+    if let Some(filter) = home::read_log_filter(home)? {
+        logs::change(&filter)?;
+    }
+    let (home, mut hangup) = (home.to_owned(), signal(SignalKind::hangup())?);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let filter = home::read_log_filter(&home);
+            let filter = filter.map(|filter| filter.unwrap_or_else(|| logs::started().to_owned()));
+            match filter.and_then(|filter| logs::change(&filter).map(|()| filter)) {
+                Ok(filter) => tracing::info!(filter, "logging by another filter"),
+                Err(error) => tracing::warn!(%error, "the log goes on as it was"),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// SIGTERM and Ctrl-C.
@@ -222,12 +249,26 @@ fn room_of(config: &Config) -> Room {
         .with_key(&config.consensus_key)
 }
 
+/// Bulk submissions lie beside the ledger: they are no part of it, and outlive it.
+fn jobs_of(config: &Config) -> anyhow::Result<Arc<api::Jobs>> {
+    let directory = config.data.with_file_name("jobs");
+    let jobs = api::Jobs::open(&directory)
+        .with_context(|| format!("cannot read the jobs in {}", directory.display()))?;
+    Ok(Arc::new(jobs))
+}
+
 type Server = tokio::task::JoinHandle<std::io::Result<()>>;
 
 /// Serves the API in the background.
 fn serve(config: &Config, shared: Arc<api::Shared>) -> (Handle<std::net::SocketAddr>, Server) {
     let serving = Handle::new();
-    let mut server = axum_server::bind(config.api).handle(serving.clone());
+    let door = api::Door::new(api::connections_allowed());
+    // HTTP/1.1 alone: nobody asks this API for more, and a protocol that is not spoken has no holes.
+    let mut server = axum_server::bind(config.api)
+        .handle(serving.clone())
+        .http1_only()
+        .first_request_timeout(HEADER_TIMEOUT)
+        .acceptor(door);
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     let server = tokio::spawn(server.serve(api::router(shared).into_make_service()));
     (serving, server)
@@ -266,8 +307,8 @@ async fn serve_until_writable(
             let (handle, publish) = shell::reading(genesis, Arc::new(store), evidence, &shortage);
             let metrics = Arc::new(Metrics::default());
             let genesis = genesis.clone();
-            let shared = api::Shared { genesis, handle, metrics };
-            serving = Some(serve(config, Arc::new(shared)));
+            let shared = api::Shared::new(genesis, handle, metrics, jobs_of(config)?, None);
+            serving = Some(serve(config, shared));
             Some(publish)
         }
         Err(error) => {

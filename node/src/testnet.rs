@@ -164,12 +164,14 @@ impl Testnet {
                 api: node.api,
                 listen: vec![node.p2p],
                 reserve_mib: 128,
+                log: None,
                 peers: others
                     .map(|(_, (node, seat))| PeerConfig {
                         transport_key: seat.transport_key,
                         addresses: vec![node.p2p],
                     })
                     .collect(),
+                gateway: None,
             };
             fs::write(home.join(&node.name).join(CONFIG), toml::to_string_pretty(&config)?)?;
         }

@@ -204,6 +204,12 @@ impl Network {
         line.map_or(0, |value| value.trim().parse().expect("a whole number"))
     }
 
+    /// A signal for validator 1 to 4.
+    pub fn signal(&self, validator: u16, signal: Signal) {
+        let pid = self.pid(validator).expect("it runs");
+        kill(Pid::from_raw(pid), signal).expect("it is ours");
+    }
+
     /// SIGKILL for all of them at once.
     pub fn kill_all(&self) {
         self.signal_all(Signal::SIGKILL);

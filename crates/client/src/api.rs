@@ -10,14 +10,18 @@ use types::{
 /// or, where the log suffices, an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ProofRequest {
     /// Up to which block the one who asks knows the chain already: earlier changes of the committee are left out.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub since: Height,
     /// As of which earlier block; none is the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<u64>))]
     pub at: Option<Height>,
     /// What the file is to show.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Object>))]
     pub ask: Vec<Ask>,
 }
 
@@ -73,24 +77,32 @@ impl<'de> Deserialize<'de> for Named {
 
 /// The answer to `GET /v1/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NodeStatus {
     /// The chain.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
     pub chain: ChainId,
     /// The network's name.
     pub name: String,
     /// The last block's height.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub height: Height,
     /// The last block.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
     pub block: BlockId,
     /// Its time.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub time: Timestamp,
     /// The state map's root after it.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
     pub state_root: Hash,
     /// How many records the log holds after it.
     pub records: u64,
     /// The log's root after it.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
     pub log_root: Hash,
     /// The furthest `valid_until` a transaction may have now.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub valid_until_max: Height,
     /// The round under way; none when there is nothing to decide.
     pub round: Option<u32>,
@@ -108,6 +120,7 @@ pub struct NodeStatus {
     #[serde(default)]
     pub clock: Option<Clock>,
     /// The highest block a neighbour claims.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub highest: Height,
     /// The validators, in seat order.
     pub validators: Vec<ValidatorStatus>,
@@ -119,12 +132,16 @@ pub struct NodeStatus {
 
 /// How far a node is that fetches blocks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CatchUp {
     /// The height it began at.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub from: Height,
     /// The height it has.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub height: Height,
     /// The height its neighbours say they have.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub to: Height,
     /// Blocks a second of late; 0 while that is unknown.
     pub blocks_per_s: u64,
@@ -136,6 +153,7 @@ pub struct CatchUp {
 
 /// Whose votes a node has seen in a round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Votes {
     /// The seat whose proposal decides the round.
     pub proposer: Option<u16>,
@@ -149,6 +167,7 @@ pub struct Votes {
 
 /// A node's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Clock {
     /// Milliseconds by which it is ahead of its neighbours' median; negative when it is behind.
     pub ahead_ms: i64,
@@ -158,10 +177,12 @@ pub struct Clock {
 
 /// A validator as one node sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ValidatorStatus {
     /// Its seat.
     pub seat: u16,
     /// Its agency.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub agency: AgencyCode,
     /// Its agency's name.
     pub name: String,
@@ -174,6 +195,7 @@ pub struct ValidatorStatus {
 /// What became of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Fate {
     /// Checked, and on this node's disk: proposed until its deadline, also after a crash, and never forgotten.
     Accepted,
@@ -187,13 +209,16 @@ pub enum Fate {
 
 /// The answer to a submission, and to `GET /v1/transactions/{id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Receipt {
     /// The transaction.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
     pub tx: TxId,
     /// What became of it.
     pub status: Fate,
     /// The block, when it is committed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<u64>))]
     pub height: Option<Height>,
     /// Its records, in the order of its operations.
     pub records: Vec<Recorded>,
@@ -207,62 +232,82 @@ pub struct Receipt {
 
 /// A record and its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Recorded {
     /// The record.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
     pub record: RecordId,
     /// Its position in the history log; none until it is committed.
     pub position: Option<u64>,
     /// The block that holds it; none until it is committed.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<u64>))]
     pub height: Option<Height>,
 }
 
 /// The answer to `GET /v1/records/{id}`, and one row of `GET /v1/records?document=…`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RecordView {
     /// The record.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
     pub record: RecordId,
     /// Its position in the history log.
     pub position: u64,
     /// The block that holds it.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub height: Height,
     /// That block's time.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub time: Timestamp,
     /// The transaction that carried it.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
     pub tx: TxId,
     /// Which of its operations it is.
     pub index: u32,
     /// The acting agency.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub agency: AgencyCode,
     /// That agency's name.
     pub agency_name: String,
     /// What was recorded.
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub operation: Operation,
 }
 
-/// A page of records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A page of records, the answer to `GET /v1/records`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Records {
-    /// The records, oldest first.
+    /// The records, in the order asked for.
     pub records: Vec<RecordView>,
+    /// The `cursor` with which to go on; none at the end. A page may be short, or empty, and not be the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
 /// The answer to `GET /v1/subjects/{KIND:ID}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SubjectView {
     /// Its state.
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub state: SubjectState,
     /// The owner's name.
     pub owner_name: String,
     /// The block as of which this is so.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub height: Height,
     /// That block's time.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     pub time: Timestamp,
 }
 
 /// The answer to `GET /v1/subjects/{KIND:ID}/history?from=N&limit=N`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct History {
     /// The subject.
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub subject: Subject,
     /// How many records it has.
     pub total: u64,
@@ -274,10 +319,12 @@ pub struct History {
 
 /// One record of a subject's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct HistoryRow {
     /// Its place in the history, from 0.
     pub sequence: u64,
     /// The subject's part in it.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     pub part: Part,
     /// The record.
     #[serde(flatten)]
@@ -286,19 +333,104 @@ pub struct HistoryRow {
 
 /// The answer to `GET /v1/blocks/{height}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BlockView {
     /// The block.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
     pub block: BlockId,
     /// Its header.
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub header: types::Header,
     /// Its certificate.
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
     pub certificate: types::Certificate,
     /// Its transactions.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     pub transactions: Vec<TxId>,
+}
+
+/// One row of `GET /v1/blocks`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct BlockRow {
+    /// Its height.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
+    pub height: Height,
+    /// The block.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
+    pub block: BlockId,
+    /// Its time.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
+    pub time: Timestamp,
+    /// The seat that proposed it.
+    pub proposer: u16,
+    /// How many records are new with it.
+    pub records: u64,
+    /// How many records the log holds after it.
+    pub log_size: u64,
+    /// How many validators signed it.
+    pub signatures: u64,
+}
+
+/// A page of blocks, the answer to `GET /v1/blocks`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Blocks {
+    /// The blocks, newest first.
+    pub blocks: Vec<BlockRow>,
+    /// The `cursor` with which to go on; none at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+/// An agency and what it may do, one row of `GET /v1/agencies`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct AgencyView {
+    /// Its code.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub agency: AgencyCode,
+    /// Its name.
+    pub name: String,
+    /// Whether it may act.
+    pub active: bool,
+    /// Its roles, keys and terms, as the ledger has them.
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
+    pub facts: serde_json::Value,
+}
+
+/// The answer to `GET /v1/agencies`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Agencies {
+    /// The agencies, by code.
+    pub agencies: Vec<AgencyView>,
+}
+
+/// How a bulk submission is doing, the answer to `POST /v1/jobs` and `GET /v1/jobs/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct JobView {
+    /// The job: the digest of what was submitted, so that submitting it again is the same job.
+    pub job: String,
+    /// When it was made.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
+    pub created: Timestamp,
+    /// Whether every transaction of it is decided.
+    pub finished: bool,
+    /// How many transactions it has.
+    pub total: u64,
+    /// How many are in a block, now or from before.
+    pub committed: u64,
+    /// How many will not be committed.
+    pub refused: u64,
+    /// Each transaction, in the order submitted.
+    pub transactions: Vec<Receipt>,
 }
 
 /// An error, as RFC 9457 has it, with a code that never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A name for the kind of problem.
     #[serde(rename = "type")]
@@ -315,6 +447,7 @@ pub struct Problem {
 
 /// The answer to `GET /v1/evidence`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct EvidenceList {
     /// What the node holds, by height, round, step and seat.
     pub evidence: Vec<EvidenceView>,
@@ -322,8 +455,10 @@ pub struct EvidenceList {
 
 /// Proof that a validator said two things.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct EvidenceView {
     /// The height.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
     pub height: Height,
     /// The round.
     pub round: u32,

@@ -1,5 +1,9 @@
 //! What waits to be proposed: admitted once, in order, against the state as it will be when its turn comes.
 
+mod turns;
+
+pub use turns::Turns;
+
 use crate::{
     execute::{Effects, Overlay, Tip, judge},
     rejection::Rejection,
@@ -90,6 +94,12 @@ impl Pool {
     /// What waits, first come first, each with its size in bytes.
     pub fn iter(&self) -> impl Iterator<Item = (&Verified<Transaction>, usize)> {
         self.pending.values().map(|pending| (&pending.tx, pending.bytes))
+    }
+
+    /// The same in the order in which it is proposed: one transaction of each key in turn.
+    #[must_use]
+    pub fn turns(&self) -> Turns<'_> {
+        Turns::new(self)
     }
 
     /// What the waiting transactions will have made of the state.

@@ -624,6 +624,33 @@ fn what_leaves_the_pool_leaves_nothing_behind() {
     assert!(pool.admit(&chain.rules, &chain.state, &chain.tip, fresh).is_ok());
 }
 
+/// who brings a thousand does not keep waiting who brings one; but nothing comes before what it builds on.
+#[test]
+fn keys_take_turns() {
+    let mut chain = Chain::new();
+    let mut pool = Pool::new(PoolLimits::default());
+    let mut wait = |agency, what: &str| {
+        let tx = chain.sign(agency, vec![operation(action(what), 1)]);
+        let id = pool.admit(&chain.rules, &chain.state, &chain.tip, tx);
+        id.unwrap_or_else(|why| panic!("{what}: {why}"))
+    };
+    let flood: Vec<TxId> = (0..1000).map(|n| wait(0, &format!("trace urn:f:{n}"))).collect();
+    let late = wait(1, "trace urn:late:1");
+    let builds = wait(1, "trace urn:f:700");
+    let order: Vec<TxId> = pool.turns().map(|(tx, _)| tx.get().id()).collect();
+    let place = |id: &TxId| order.iter().position(|other| other == id).unwrap();
+    assert_eq!(order.len(), 1002);
+    assert_eq!(place(&late), 1, "in the first turn, behind the one that waits longest");
+    assert_eq!((place(&flood[700]), place(&builds)), (3, 4), "what it builds on comes with it");
+    let places: Vec<_> = flood.iter().filter(|id| **id != flood[700]).map(place).collect();
+    assert!(places.is_sorted(), "each key's own order stays");
+    // And nobody who was let in is refused for the order.
+    let (block, _, refused) =
+        propose(&chain.rules, &chain.state, &chain.tip, chain.now(), 0, pool.turns());
+    assert_eq!(refused, vec![]);
+    assert!(block.transactions.iter().any(|tx| tx.id() == late));
+}
+
 /// What the pool thinks its transactions will do is what they would do, one after the other, from nothing.
 fn assert_sound(chain: &Chain, pool: &Pool) {
     let mut overlay = Overlay::default();
@@ -721,7 +748,7 @@ proptest! {
             }
             let before: BTreeMap<_, _> = subjects(&chain);
             let (block, outcome, refused) =
-                propose(&chain.rules, &chain.state, &chain.tip, chain.now(), 0, pool.iter());
+                propose(&chain.rules, &chain.state, &chain.tip, chain.now(), 0, pool.turns());
             prop_assert_eq!(refused, vec![]);
             let again = validate(&chain.rules, &chain.state, &chain.tip, &block, |_| None);
             let again = again.unwrap();

@@ -33,7 +33,7 @@ impl<S: State> Replica<S> {
         // Another round's block is another block, even if the clock stands still.
         let time = self.bodies.last_time(seat).map_or(now, |last| now.max(last.plus(1)));
         let (block, outcome, refused) =
-            ledger::propose(&self.rules, &self.state, &self.tip, time, seat, self.pool.iter());
+            ledger::propose(&self.rules, &self.state, &self.tip, time, seat, self.pool.turns());
         let ids: Vec<_> = refused.iter().map(|(id, _)| *id).collect();
         let more = self.pool.discard(&self.rules, &self.state, &self.tip, &ids);
         for (id, rejection) in refused.into_iter().chain(more) {

@@ -1,0 +1,109 @@
+//! Proofs: files that show something without this node being believed.
+
+use super::{
+    Node,
+    asked::{self, Name},
+    problem::Failure,
+    records::unknown_record,
+};
+use axum::{
+    body::Body,
+    extract::State,
+    http::header,
+    response::{IntoResponse as _, Response},
+};
+use client::api::{Ask, Authority, ProofRequest};
+use ledger::prove::{self, Asked};
+use types::RecordId;
+
+/// The most bytes of a request for a proof: a thousand record ids, and the words around them.
+const ASK_BYTES_MAX: usize = 128 << 10;
+/// The most things one request for a proof may ask.
+const ASKS_MAX: usize = 64;
+
+/// The proof of a record
+#[utoipa::path(
+    get,
+    path = "/v1/proofs/records/{id}",
+    tag = "Prove",
+    params(("id" = String, Path, description = "The record: 64 hexadecimal digits.")),
+    responses(
+        (status = 200, description = "A proof file, to be checked offline.", body = Vec<u8>, content_type = "application/vnd.minlian.proof"),
+        (status = 404, description = "Not on the ledger."),
+    ),
+)]
+pub(super) async fn prove_record(State(node): Node, Name(id): Name) -> Result<Response, Failure> {
+    let id: RecordId = id.parse().map_err(|error| Failure::bad("E-HTTP-ID", &error))?;
+    let snapshot = node.handle.store.snapshot();
+    let proof = prove::record(&node.rules(), &snapshot, &id).ok_or_else(|| unknown_record(&id))?;
+    Ok(file(&proof))
+}
+
+/// The proof of where a subject stands, or that it is not on the ledger
+#[utoipa::path(
+    get,
+    path = "/v1/proofs/subjects/{subject}",
+    tag = "Prove",
+    params(("subject" = String, Path, description = "`KIND:ID`, every reserved character escaped.")),
+    responses(
+        (status = 200, description = "A proof file, to be checked offline.", body = Vec<u8>, content_type = "application/vnd.minlian.proof"),
+    ),
+)]
+pub(super) async fn prove_subject(
+    State(node): Node,
+    Name(text): Name,
+) -> Result<Response, Failure> {
+    let asked = asked::subject(&text)?;
+    let snapshot = node.handle.store.snapshot();
+    let proof = prove::subject(&node.rules(), &snapshot, &asked).ok_or_else(Failure::no_block)?;
+    Ok(file(&proof))
+}
+
+/// One proof file of all that is asked
+///
+/// Made from one snapshot, so that its parts agree.
+#[utoipa::path(
+    post,
+    path = "/v1/proofs",
+    tag = "Prove",
+    request_body = ProofRequest,
+    responses(
+        (status = 200, description = "A proof file, to be checked offline.", body = Vec<u8>, content_type = "application/vnd.minlian.proof"),
+        (status = 404, description = "Something of it is not on the ledger."),
+        (status = 413, description = "More is asked than at once."),
+    ),
+)]
+pub(super) async fn prove_all(State(node): Node, body: Body) -> Result<Response, Failure> {
+    let bytes = asked::body(body, ASK_BYTES_MAX, "ask in parts").await?;
+    let ProofRequest { since, at, ask } =
+        serde_json::from_slice(&bytes).map_err(|error| Failure::bad("E-HTTP-QUERY", &error))?;
+    if ask.is_empty() || ask.len() > ASKS_MAX {
+        let detail = format_args!("{} things asked for; 1 to {ASKS_MAX} at once", ask.len());
+        return Err(Failure::bad("E-HTTP-QUERY", &detail));
+    }
+    let asked: Vec<Asked> = ask.into_iter().map(meant).collect();
+    // On a thread that nothing waits for.
+    let work = tokio::task::spawn_blocking(move || {
+        let snapshot = node.handle.store.snapshot();
+        prove::as_of(&node.rules(), &snapshot, since, at, &asked)
+    });
+    let proof = work.await.map_err(|error| Failure::fault(&error))??;
+    Ok(file(&proof))
+}
+
+fn meant(ask: Ask) -> Asked {
+    match ask {
+        Ask::Record(id) => Asked::Record(id),
+        Ask::Records(ids) => Asked::Records(ids),
+        Ask::Subject(subject) => Asked::Subject(subject.0),
+        Ask::Upstream(lot) => Asked::Upstream(lot),
+        Ask::Consistency(height) => Asked::Consistency(height),
+        Ask::Block => Asked::Block,
+        Ask::Authority(Authority { agency, key, at }) => Asked::Authority { agency, key, at },
+    }
+}
+
+fn file(proof: &proof::Proof) -> Response {
+    ([(header::CONTENT_TYPE, "application/vnd.minlian.proof")], proof::encode(proof))
+        .into_response()
+}

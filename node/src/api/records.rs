@@ -1,0 +1,354 @@
+//! Records: one by its name, and lists of them by kind, agency, subject or document.
+
+use super::{
+    Node, ROWS, ROWS_MAX, Shared,
+    asked::{self, Asked, Name},
+    problem::Failure,
+};
+use axum::{Json, extract::State};
+use client::api::{RecordView, Records};
+use ledger::{Column, State as Ledger, query};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use types::{AgencyCode, Digest, Entry, Height, Operation, RecordId, Subject, operation::Action};
+use utoipa::{IntoParams, ToSchema};
+
+/// How many records one answer may look at to find those that were asked for.
+const LOOKED_AT_MAX: usize = 20_000;
+/// How many blocks.
+const BLOCKS_MAX: u64 = 2_000;
+
+/// What is known of a record, as it is told.
+pub(super) fn found_view(node: &Shared, found: &query::Found) -> RecordView {
+    view(node, &found.entry, found.transaction.header.agency, found.operation())
+}
+
+fn view(node: &Shared, entry: &Entry, agency: AgencyCode, operation: &Operation) -> RecordView {
+    RecordView {
+        record: entry.record,
+        position: entry.position,
+        height: entry.height,
+        time: entry.time,
+        tx: entry.tx,
+        index: entry.index,
+        agency,
+        agency_name: node.agency_name(&agency),
+        operation: operation.clone(),
+    }
+}
+
+pub(super) fn unknown_record(id: &RecordId) -> Failure {
+    Failure::not_found(
+        "E-REC-UNKNOWN",
+        format!("no record {id} on the ledger, as of this node's last block"),
+    )
+}
+
+/// A record by its name
+#[utoipa::path(
+    get,
+    path = "/v1/records/{id}",
+    tag = "Read",
+    params(("id" = String, Path, description = "The record: 64 hexadecimal digits.")),
+    responses(
+        (status = 200, description = "The record.", body = RecordView),
+        (status = 404, description = "Not on the ledger."),
+    ),
+)]
+pub(super) async fn record(State(node): Node, Name(id): Name) -> Result<Json<RecordView>, Failure> {
+    let id: RecordId = id.parse().map_err(|error| Failure::bad("E-HTTP-ID", &error))?;
+    let found = query::record(&node.handle.store, &id).ok_or_else(|| unknown_record(&id))?;
+    Ok(Json(found_view(&node, &found)))
+}
+
+/// A family of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    /// Service items 政务服务事项, and lists of them.
+    Item,
+    /// E-licences 电子证照.
+    Licence,
+    /// Traceability events 溯源.
+    Trace,
+    /// Enrolments, grants and the committee 治理.
+    Govern,
+    /// Batches of commitments 批量存证.
+    Batch,
+    /// Units of seed 种子销售单元.
+    Seed,
+}
+
+impl Kind {
+    const fn of(action: &Action) -> Self {
+        match action {
+            Action::Item(_) | Action::List(_) => Self::Item,
+            Action::Licence(_) => Self::Licence,
+            Action::Trace(_) => Self::Trace,
+            Action::Govern(_) => Self::Govern,
+            Action::Batch(_) => Self::Batch,
+            Action::Seed(_) => Self::Seed,
+        }
+    }
+}
+
+/// Which records are wanted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter {
+    kind: Option<Kind>,
+    agency: Option<AgencyCode>,
+    subject: Option<Subject>,
+}
+
+impl Filter {
+    /// Every event.
+    pub(super) fn events() -> Self {
+        Self { kind: Some(Kind::Trace), ..Self::default() }
+    }
+
+    pub(super) fn read(
+        kind: Option<Kind>,
+        agency: Option<&str>,
+        subject: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let agency = agency.map(str::parse).transpose();
+        Ok(Self {
+            kind,
+            agency: agency
+                .map_err(|error: types::agency::CodeError| Failure::bad("E-HTTP-QUERY", &error))?,
+            subject: subject.map(asked::subject).transpose()?,
+        })
+    }
+
+    fn takes(&self, agency: &AgencyCode, operation: &Operation) -> bool {
+        self.kind.is_none_or(|kind| kind == Kind::of(&operation.action))
+            && self.agency.is_none_or(|wanted| wanted == *agency)
+            && self.subject.as_ref().is_none_or(|wanted| {
+                operation.subjects(agency).iter().any(|(subject, _)| subject == wanted)
+            })
+    }
+}
+
+/// The records that are new with a block and pass a filter, oldest first, and how many there are in all.
+pub(super) fn of_block(
+    node: &Shared,
+    state: &impl Ledger,
+    height: Height,
+    filter: &Filter,
+) -> (Vec<RecordView>, usize) {
+    let Some(block) = query::block(state, height) else { return (Vec::new(), 0) };
+    let before = height.previous().and_then(|before| query::header(state, before));
+    let first = before.map_or(0, |before| before.log_size);
+    // A record that is repeated, in this block or from before, stands where it stood first.
+    let (mut seen, mut rows) = (BTreeSet::new(), Vec::new());
+    for transaction in &block.transactions {
+        let tx = transaction.id();
+        let Some(place) = query::place(state, &tx) else { continue };
+        let agency = transaction.header.agency;
+        for (index, (position, operation)) in
+            (0..).zip(place.positions.iter().zip(&transaction.operations))
+        {
+            if *position < first || !seen.insert(*position) || !filter.takes(&agency, operation) {
+                continue;
+            }
+            let entry = Entry {
+                position: *position,
+                height,
+                time: block.header.time,
+                tx,
+                index,
+                record: operation.record(&agency),
+            };
+            rows.push(view(node, &entry, agency, operation));
+        }
+    }
+    rows.sort_by_key(|row| row.position);
+    (rows, seen.len())
+}
+
+/// In which order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    /// Oldest first.
+    #[default]
+    Oldest,
+    /// Newest first.
+    Newest,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Those that commit to this document: `blake3:` and 64 hexadecimal digits.
+    document: Option<String>,
+    /// Those of this family.
+    #[param(inline)]
+    kind: Option<Kind>,
+    /// Those by this agency: its 统一社会信用代码.
+    agency: Option<String>,
+    /// Those of this subject, `KIND:ID`.
+    subject: Option<String>,
+    /// In which order; with a document or subject, oldest first only.
+    #[serde(default)]
+    #[param(inline)]
+    order: Order,
+    /// What `next` of the page before says.
+    cursor: Option<u64>,
+    /// How many rows at most: 1 to 1000.
+    limit: Option<usize>,
+}
+
+/// Records, by kind, agency, subject or document
+///
+/// An answer looks at no more than it can in a moment: a page may be short, or empty, and `next` still lead on.
+#[utoipa::path(
+    get,
+    path = "/v1/records",
+    tag = "Read",
+    params(Wanted),
+    responses((status = 200, description = "A page of records.", body = Records)),
+)]
+pub(super) async fn list(
+    State(node): Node,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Json<Records>, Failure> {
+    let Wanted { document, kind, agency, subject, order, cursor, limit } = wanted;
+    let filter = Filter::read(kind, agency.as_deref(), subject.as_deref())?;
+    let document: Option<Digest> = document
+        .map(|digest| digest.parse())
+        .transpose()
+        .map_err(|error| Failure::bad("E-HTTP-ID", &error))?;
+    if order == Order::Newest && (document.is_some() || filter.subject.is_some()) {
+        let detail = "the records of a document or a subject come oldest first; leave out `order`";
+        return Err(Failure::bad("E-HTTP-QUERY", &detail));
+    }
+    let limit = limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
+    let work = tokio::task::spawn_blocking(move || {
+        let snapshot = node.handle.store.snapshot();
+        match (document, &filter.subject) {
+            (Some(document), _) => by_document(&node, &snapshot, &document, &filter, cursor, limit),
+            (None, Some(subject)) => by_subject(&node, &snapshot, subject, &filter, cursor, limit),
+            (None, None) => match order {
+                Order::Oldest => oldest(&node, &snapshot, &filter, cursor, limit),
+                Order::Newest => newest(&node, &snapshot, &filter, cursor, limit),
+            },
+        }
+    });
+    work.await.map(Json).map_err(|error| Failure::fault(&error))
+}
+
+fn at(
+    node: &Shared,
+    state: &impl Ledger,
+    positions: impl Iterator<Item = u64>,
+    filter: &Filter,
+) -> Vec<RecordView> {
+    positions
+        .filter_map(|position| query::record_at(state, position))
+        .filter(|found| filter.takes(&found.transaction.header.agency, found.operation()))
+        .map(|found| found_view(node, &found))
+        .collect()
+}
+
+/// The cursor is a position of the log.
+fn by_document(
+    node: &Shared,
+    state: &impl Ledger,
+    document: &Digest,
+    filter: &Filter,
+    cursor: Option<u64>,
+    limit: usize,
+) -> Records {
+    let from = [&document.bytes[..], &cursor.unwrap_or(0).to_be_bytes()].concat();
+    let pairs = state.scan(Column::Documents, &document.bytes, &from, limit + 1);
+    let mut positions: Vec<u64> = pairs
+        .iter()
+        .filter_map(|(key, _)| Some(u64::from_be_bytes(key.get(32..)?.try_into().ok()?)))
+        .collect();
+    let next = (positions.len() > limit).then(|| positions.pop()).flatten();
+    Records { records: at(node, state, positions.into_iter(), filter), next }
+}
+
+/// The cursor is a place in the subject's history.
+fn by_subject(
+    node: &Shared,
+    state: &impl Ledger,
+    subject: &Subject,
+    filter: &Filter,
+    cursor: Option<u64>,
+    limit: usize,
+) -> Records {
+    let from = cursor.unwrap_or(0);
+    let mut links = query::history(state, subject, from, limit + 1);
+    let more = links.len() > limit;
+    links.truncate(limit);
+    let next = more.then(|| from.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)));
+    // A record may have the same subject in two parts.
+    links.dedup_by_key(|link| link.position);
+    Records { records: at(node, state, links.iter().map(|link| link.position), filter), next }
+}
+
+/// The cursor is the position of the first record that was not looked at.
+pub(super) fn oldest(
+    node: &Shared,
+    state: &impl Ledger,
+    filter: &Filter,
+    cursor: Option<u64>,
+    limit: usize,
+) -> Records {
+    let (mut records, mut looked) = (Vec::new(), 0);
+    let tip = query::height(state);
+    let from = cursor.unwrap_or(0);
+    let Some(first) = query::record_height(state, from) else { return Records::default() };
+    for height in first.0..=tip.0 {
+        let (rows, there) = of_block(node, state, Height(height), filter);
+        looked += there.max(1);
+        for row in rows.into_iter().filter(|row| row.position >= from) {
+            if records.len() == limit {
+                return Records { records, next: Some(row.position) };
+            }
+            records.push(row);
+        }
+        let many = looked >= LOOKED_AT_MAX || height - first.0 >= BLOCKS_MAX;
+        if many && height < tip.0 {
+            let next = query::header(state, Height(height)).map(|header| header.log_size);
+            let more = next.is_some_and(|next| query::record_height(state, next).is_some());
+            return Records { records, next: next.filter(|_| more) };
+        }
+    }
+    Records { records, next: None }
+}
+
+/// The cursor is the position of the last record that was looked at.
+fn newest(
+    node: &Shared,
+    state: &impl Ledger,
+    filter: &Filter,
+    cursor: Option<u64>,
+    limit: usize,
+) -> Records {
+    let (mut records, mut looked) = (Vec::new(), 0);
+    let size = query::header(state, query::height(state)).map_or(0, |header| header.log_size);
+    let mut below = cursor.unwrap_or(size).min(size);
+    while let Some(last) = below.checked_sub(1) {
+        // Blocks without records are skipped: this goes from record to record.
+        let Some(height) = query::record_height(state, last) else { break };
+        let (rows, there) = of_block(node, state, height, filter);
+        looked += there.max(1);
+        for row in rows.into_iter().rev().filter(|row| row.position < below) {
+            if records.len() == limit {
+                let next = records.last().map(|last: &RecordView| last.position);
+                return Records { records, next };
+            }
+            records.push(row);
+        }
+        let before = height.previous().and_then(|before| query::header(state, before));
+        below = before.map_or(0, |before| before.log_size);
+        if looked >= LOOKED_AT_MAX {
+            return Records { records, next: (below > 0).then_some(below) };
+        }
+    }
+    Records { records, next: None }
+}

@@ -1,0 +1,80 @@
+//! What is told to whoever reads the log, and how much of it: the filter can be changed while the node runs.
+
+use anyhow::Context as _;
+use std::sync::OnceLock;
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is logged when nobody says otherwise.
+pub const DEFAULT: &str = "info,arc_malachitebft_core_consensus=warn,libp2p=warn,libp2p_swarm=warn";
+
+type Change = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
+
+static CHANGE: OnceLock<Change> = OnceLock::new();
+static STARTED: OnceLock<String> = OnceLock::new();
+
+fn parse(filter: &str) -> anyhow::Result<EnvFilter> {
+    EnvFilter::try_new(filter).with_context(|| {
+        format!("{filter:?} is not a filter such as `info` or `info,network=debug`")
+    })
+}
+
+/// Whether this is a filter.
+///
+/// # Errors
+/// When it is none.
+pub fn check(filter: &str) -> anyhow::Result<()> {
+    parse(filter).map(drop)
+}
+
+/// Begins to log. Once a process.
+///
+/// # Errors
+/// When the filter is none.
+pub fn start(filter: &str, format: Format) -> anyhow::Result<()> {
+    STARTED.set(filter.to_owned()).unwrap_or(());
+    let filter = parse(filter)?;
+    let builder = fmt().with_writer(std::io::stderr).with_ansi(false);
+    let change: Change = match format {
+        Format::Pretty => {
+            let builder =
+                builder.with_target(false).with_env_filter(filter).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()))
+        }
+        Format::Json => {
+            let builder = builder.json().with_env_filter(filter).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()))
+        }
+    };
+    // A second start would have failed above.
+    CHANGE.set(change).unwrap_or(());
+    Ok(())
+}
+
+/// The filter with which the process began to log.
+#[must_use]
+pub fn started() -> &'static str {
+    STARTED.get().map_or(DEFAULT, String::as_str)
+}
+
+/// Logs by another filter from now on.
+///
+/// # Errors
+/// When the filter is none; what was logged before goes on being logged.
+pub fn change(filter: &str) -> anyhow::Result<()> {
+    let filter = parse(filter)?;
+    let change = CHANGE.get().context("nothing is logged yet")?;
+    change(filter).map_err(|error| anyhow::anyhow!(error))
+}

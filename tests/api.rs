@@ -1,0 +1,1016 @@
+//! A node's API, asked by those who read its description, by those who follow it, by an EPCIS system, and by those who
+//! mean it no good.
+
+#![cfg(test)]
+
+use client::{Wait, api::Fate};
+use nix::sys::signal::Signal;
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    time::Duration,
+};
+use tests::{Network, licence, program::Ran, program::minlian_node, repository, say};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::{Instant, sleep, timeout},
+};
+use types::{Height, SecretKey, Transaction, codec};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn json_of(url: &str) -> Value {
+    let answer = reqwest::get(url).await.unwrap();
+    let status = answer.status();
+    let text = answer.text().await.unwrap();
+    assert_eq!(status, StatusCode::OK, "{url}: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+fn samples(network: &Network) {
+    let folder = repository().join("genesis/samples");
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!network.submit(&files).is_empty());
+}
+
+/// All pages of a list, row by row.
+async fn pages(base: &str, query: &str, limit: usize) -> Vec<Value> {
+    let (mut rows, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = json_of(&format!("{base}/v1/records?limit={limit}{query}{cursor}")).await;
+        let some = page["records"].as_array().unwrap();
+        assert!(some.len() <= limit);
+        rows.extend(some.iter().cloned());
+        match page["next"].as_u64() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return rows,
+        }
+    }
+}
+
+fn positions(rows: &[Value]) -> Vec<u64> {
+    rows.iter().map(|row| row["position"].as_u64().unwrap()).collect()
+}
+
+/// Server-sent events, as they come.
+struct Events {
+    answer: Response,
+    text: String,
+}
+
+impl Events {
+    async fn follow(url: &str, last: Option<u64>) -> Self {
+        let mut request = reqwest::Client::new().get(url);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        Self { answer, text: String::new() }
+    }
+
+    /// The next event's id and data.
+    async fn next(&mut self) -> Option<(u64, Value)> {
+        loop {
+            while let Some(end) = self.text.find("\n\n") {
+                let event: String = self.text.drain(..end + 2).collect();
+                let field = |name: &str| {
+                    event
+                        .lines()
+                        .find_map(|line| line.strip_prefix(name).map(|rest| rest.trim().to_owned()))
+                };
+                if let (Some(id), Some(data)) = (field("id:"), field("data:")) {
+                    return Some((id.parse().unwrap(), serde_json::from_str(&data).unwrap()));
+                }
+            }
+            let chunk =
+                timeout(PATIENCE, self.answer.chunk()).await.expect("events come").ok()??;
+            self.text.push_str(str::from_utf8(&chunk).unwrap());
+        }
+    }
+}
+
+/// Lists, cursors, blocks, agencies, and what every answer carries.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_lead_from_the_first_record_to_the_last() {
+    let network = Network::up();
+    samples(&network);
+    let base = network.url(1);
+    let status = network.node_status(1).await;
+    let all = pages(&base, "", 7).await;
+    assert_eq!(positions(&all), (0..status.records).collect::<Vec<_>>());
+    let mut newest = positions(&pages(&base, "&order=newest", 7).await);
+    newest.reverse();
+    assert_eq!(newest, positions(&all));
+    let mut by_kind = Vec::new();
+    for kind in ["item", "licence", "trace", "govern"] {
+        let rows = pages(&base, &format!("&kind={kind}"), 5).await;
+        assert!(rows.iter().all(|row| row["operation"]["action"][kind].is_object()));
+        by_kind.extend(positions(&rows));
+    }
+    by_kind.sort_unstable();
+    assert_eq!(by_kind, positions(&all));
+    let agencies: BTreeSet<_> =
+        all.iter().map(|row| row["agency"].as_str().unwrap().to_owned()).collect();
+    let mut by_agency = 0;
+    for agency in &agencies {
+        by_agency += pages(&base, &format!("&agency={agency}"), 100).await.len();
+    }
+    assert_eq!(by_agency, all.len());
+    // By document digest: all records of the file, over a page's end.
+    let documents = all.iter().fold(BTreeMap::<String, Vec<u64>>::new(), |mut found, row| {
+        let document = row["operation"]["commitment"]["document"].as_str().unwrap();
+        found.entry(document.to_owned()).or_default().push(row["position"].as_u64().unwrap());
+        found
+    });
+    assert!(documents.values().any(|positions| positions.len() > 2));
+    for (document, wanted) in documents {
+        let rows = pages(&base, &format!("&document={document}"), 2).await;
+        assert_eq!(positions(&rows), wanted, "{document}");
+    }
+    // By subject: as its history has them.
+    let lot = all.iter().find_map(|row| row["operation"]["action"]["trace"]["lots"][0][0].as_str());
+    let subject = format!("lot:{}", lot.unwrap()).replace(':', "%3A");
+    let history = json_of(&format!("{base}/v1/subjects/{subject}/history")).await;
+    let mut wanted: Vec<_> = history["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["position"].as_u64().unwrap())
+        .collect();
+    wanted.dedup();
+    assert_eq!(positions(&pages(&base, &format!("&subject={subject}"), 1).await), wanted);
+    // Blocks, newest first, down to the first.
+    let (mut heights, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = json_of(&format!("{base}/v1/blocks?limit=3{cursor}")).await;
+        heights.extend(
+            page["blocks"].as_array().unwrap().iter().map(|row| row["height"].as_u64().unwrap()),
+        );
+        match page["next"].as_u64() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(heights.last(), Some(&1));
+    assert!(heights.windows(2).all(|two| two[0] == two[1] + 1), "{heights:?}");
+    let listed = json_of(&format!("{base}/v1/agencies")).await;
+    assert!(
+        listed["agencies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|row| row["active"] == true && row["facts"]["keys"].is_array())
+    );
+
+    // What every answer carries.
+    let client = reqwest::Client::new();
+    let ask = |id: &'static str| {
+        client
+            .get(format!("{base}/v1/records?limit=50"))
+            .header("accept-encoding", "gzip")
+            .header("x-request-id", id)
+    };
+    let answer = ask("order-66.a").send().await.unwrap();
+    assert_eq!(answer.headers()["x-request-id"], "order-66.a");
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    let answer = ask("not one, this").send().await.unwrap();
+    assert_eq!(answer.headers()["x-request-id"].len(), 16, "a name that is none is replaced");
+    let page = client.get(format!("{base}/docs")).send().await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("http"), "{policy}");
+    assert!(!page.text().await.unwrap().contains("src=\"http"));
+}
+
+/// A-10: whoever follows sees every record once, wherever its line broke; whoever does not read costs nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_misses_nothing_and_who_does_not_read_slows_nobody() {
+    let network = Network::up();
+    let base = network.url(1);
+    // Many who ask for everything and never read it.
+    let mut deaf = Vec::new();
+    let address = base.trim_start_matches("http://").to_owned();
+    for _ in 0..100 {
+        let mut line = TcpStream::connect(&address).await.unwrap();
+        line.write_all(b"GET /v1/events/records?from=0 HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        deaf.push(line);
+    }
+    samples(&network);
+    let records = network.node_status(1).await.records;
+    let mut seen = Vec::new();
+    let mut events = Events::follow(&format!("{base}/v1/events/records?from=0"), None).await;
+    for _ in 0..records / 2 {
+        seen.push(events.next().await.unwrap().0);
+    }
+    drop(events);
+    let last = *seen.last().unwrap();
+    let mut events = Events::follow(&format!("{base}/v1/events/records"), Some(last)).await;
+    while seen.len() < usize::try_from(records).unwrap() {
+        seen.push(events.next().await.unwrap().0);
+    }
+    // The node goes away, and comes back; records are made meanwhile.
+    let mut meanwhile = Vec::new();
+    for n in 0..3 {
+        let operations = vec![licence(&format!("while v1 is away {n}"))];
+        meanwhile.push(network.sign(&network.signer("issuer"), operations).await);
+    }
+    network.testnet(&["kill", "v1"]);
+    assert!(events.next().await.is_none(), "the line is cut");
+    for tx in &meanwhile {
+        eventually("it is committed without v1", async || {
+            let receipt = network.client(2).submit(tx, Wait::Committed).await.ok()?;
+            (receipt.status == Fate::Committed).then_some(())
+        })
+        .await;
+    }
+    network.testnet(&["start", "v1"]);
+    let last = *seen.last().unwrap();
+    let mut events = Events::follow(&format!("{base}/v1/events/records"), Some(last)).await;
+    for _ in 0..3 {
+        seen.push(events.next().await.unwrap().0);
+    }
+    assert_eq!(seen, (0..records + 3).collect::<Vec<_>>());
+    // Only what was asked for; and blocks, each once, in order.
+    let mut licences =
+        Events::follow(&format!("{base}/v1/events/records?kind=licence&from=0"), None).await;
+    let mut blocks = Events::follow(&format!("{base}/v1/events/blocks?from=1"), None).await;
+    for n in 0..5 {
+        let (_, row) = licences.next().await.unwrap();
+        assert!(row["operation"]["action"]["licence"].is_object());
+        let (height, row) = blocks.next().await.unwrap();
+        assert_eq!((height, row["height"].as_u64()), (n + 1, Some(n + 1)));
+    }
+    // A stop does not wait for those who would follow for ever.
+    let started = Instant::now();
+    network.signal(1, Signal::SIGTERM);
+    eventually("v1 stops", async || network.pid(1).is_none().then_some(())).await;
+    say(&format!("stopped with 100 who follow and do not read after {:?}", started.elapsed()));
+    assert!(started.elapsed() < Duration::from_secs(20));
+    drop(deaf);
+}
+
+/// Bulk: taken on once, carried out through a crash, accounted for row by row.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_carried_out_though_the_node_dies() {
+    let network = Network::up();
+    let (base, signer) = (network.url(1), network.signer("issuer"));
+    let mut body = Vec::new();
+    for n in 0..40 {
+        let tx = network.sign(&signer, vec![licence(&format!("job {n}"))]).await;
+        let bytes = codec::encode::<Transaction>(&tx);
+        body.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_le_bytes());
+        body.extend_from_slice(&bytes);
+    }
+    let twice = network.sign(&signer, vec![licence("job 3")]).await;
+    let stranger = SecretKey::from_seed([9; 32]);
+    let (agency, deadline) = (twice.header.agency, twice.header.valid_until);
+    let operations = vec![licence("by nobody")];
+    let foreign = Transaction::sign(network.chain(), agency, &stranger, 1, deadline, operations);
+    for tx in [twice, foreign] {
+        let bytes = codec::encode::<Transaction>(&tx);
+        body.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_le_bytes());
+        body.extend_from_slice(&bytes);
+    }
+    // Without a quorum nothing is decided before the crash.
+    network.testnet(&["kill", "v3"]);
+    network.testnet(&["kill", "v4"]);
+    let client = reqwest::Client::new();
+    let submit =
+        async || client.post(format!("{base}/v1/jobs")).body(body.clone()).send().await.unwrap();
+    let answer = submit().await;
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    assert_eq!(submit().await.headers()["location"], location.as_str(), "the same is the same job");
+    network.testnet(&["kill", "v1"]);
+    for name in ["v1", "v3", "v4"] {
+        network.testnet(&["start", name]);
+    }
+    let job = eventually("the job is done", async || {
+        let job: Value =
+            client.get(format!("{base}{location}")).send().await.ok()?.json().await.ok()?;
+        (job["finished"] == true).then_some(job)
+    })
+    .await;
+    assert_eq!(
+        (&job["total"], &job["committed"], &job["refused"]),
+        (&json!(42), &json!(41), &json!(1)),
+        "{job}"
+    );
+    let rows = job["transactions"].as_array().unwrap();
+    assert!(rows[..40].iter().all(|row| row["status"] == "committed"), "{job}");
+    assert_eq!(rows[41]["status"], "refused");
+    assert!(rows[41]["code"].as_str().unwrap().starts_with("E-AUTH"), "{}", rows[41]);
+    // What is cut off is refused as a whole.
+    let answer = client
+        .post(format!("{base}/v1/jobs"))
+        .body(body[..body.len() - 1].to_vec())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+}
+
+/// A-01, A-07: a thousand times at once on four nodes is one commit and one receipt; what was changed under way is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_a_thousand_times_is_one_commit_and_one_receipt() {
+    let network = Network::up();
+    let before = network.node_status(1).await.records;
+    let tx = network.sign(&network.signer("issuer"), vec![licence("once")]).await;
+    let mut answers = tokio::task::JoinSet::new();
+    for application in 0..100_u16 {
+        let (client, tx) = (network.client(application % 4 + 1), tx.clone());
+        answers.spawn(async move {
+            let mut receipts = Vec::new();
+            while receipts.len() < 10 {
+                match client.submit(&tx, Wait::Committed).await {
+                    Ok(receipt) if receipt.status == Fate::Accepted => {}
+                    Ok(receipt) => receipts.push(receipt),
+                    Err(why) => assert!(why.is_passing(), "{why}"),
+                }
+            }
+            receipts
+        });
+    }
+    let receipts: Vec<_> = answers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(receipts.len(), 1000);
+    assert!(receipts.iter().all(|receipt| *receipt == receipts[0]), "{:?}", receipts[0]);
+    assert_eq!(receipts[0].status, Fate::Committed);
+    assert_eq!(network.node_status(1).await.records, before + 1);
+
+    let url = format!("{}/v1/transactions", network.url(1));
+    let client = reqwest::Client::new();
+    let mut swapped = tx.clone();
+    swapped.operations = vec![licence("another")];
+    let mut longer = tx.clone();
+    longer.header.valid_until = Height(tx.header.valid_until.0 - 1);
+    let mut elsewhere = tx.clone();
+    elsewhere.header.chain = types::ChainId::default();
+    for (what, tx) in [("operations", swapped), ("deadline", longer), ("chain", elsewhere)] {
+        let answer =
+            client.post(&url).body(codec::encode::<Transaction>(&tx)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{what}");
+        let problem: Value = answer.json().await.unwrap();
+        assert!(problem["code"].as_str().unwrap().starts_with("E-TX-"), "{what}: {problem}");
+    }
+    let put = client.put(&url).body(codec::encode::<Transaction>(&tx)).send().await.unwrap();
+    assert_eq!(put.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+/// Gives validator 1 a gateway that signs with the issuer's key, and tokens by name.
+async fn with_gateway(network: &Network) -> BTreeMap<&'static str, String> {
+    network.signal(1, Signal::SIGTERM);
+    eventually("v1 stops", async || network.pid(1).is_none().then_some(())).await;
+    let file = network.network_home().join("v1/node.toml");
+    let mut text = fs::read_to_string(&file).unwrap();
+    text += "\n[gateway]\nkey = \"../keys/issuer.json\"\ndocuments = \"documents\"\n";
+    let mut tokens = BTreeMap::new();
+    for (name, scopes) in
+        [("erp", &["capture", "read"][..]), ("reader", &["read"]), ("old", &["capture", "read"])]
+    {
+        let mut words = vec!["key", "token", "--name", name];
+        scopes.iter().for_each(|scope| words.extend(["--scope", scope]));
+        let Ran { stdout, stderr, .. } = minlian_node(&words).expect(0);
+        let token = stderr.lines().find(|line| line.starts_with("mln_")).unwrap().to_owned();
+        let stdout = if name == "old" { expired(&stdout) } else { stdout };
+        text += &stdout;
+        tokens.insert(name, token);
+    }
+    fs::write(file, text).unwrap();
+    network.testnet(&["start", "v1"]);
+    tokens
+}
+
+fn expired(text: &str) -> String {
+    let line = text.lines().find(|line| line.starts_with("expires")).unwrap();
+    text.replace(line, "expires = \"2026-01-01T00:00:00.000Z\"")
+}
+
+/// A-06, A-09: an EPCIS system records and reads back without knowing that there is a chain.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_epcis_system_captures_and_reads_back() {
+    let network = Network::up();
+    let base = network.url(1);
+    let client = reqwest::Client::new();
+    let none = client.get(format!("{base}/epcis/events")).send().await.unwrap();
+    assert_eq!(none.status(), StatusCode::NOT_IMPLEMENTED, "without a gateway");
+    let tokens = with_gateway(&network).await;
+    let ask = |method: Method, path: &str, token: &str| {
+        client
+            .request(method, format!("{base}{path}"))
+            .header("authorization", format!("Bearer {token}"))
+    };
+    let finished = async |location: &str| {
+        eventually("the capture is done", async || {
+            let answer = ask(Method::GET, location, &tokens["erp"]).send().await.ok()?;
+            let job: Value = answer.json().await.ok()?;
+            (job["running"] == false).then_some(job)
+        })
+        .await
+    };
+
+    // Who may not.
+    let sample = fs::read_to_string(repository().join("genesis/samples/farm-lot.jsonld")).unwrap();
+    for (token, status) in
+        [("", 401), ("mln_0", 401), (&tokens["old"][..], 401), (&tokens["reader"][..], 403)]
+    {
+        let answer =
+            ask(Method::POST, "/epcis/capture", token).body(sample.clone()).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{token}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    }
+
+    // A whole document.
+    let capture = async || {
+        ask(Method::POST, "/epcis/capture", &tokens["erp"])
+            .body(sample.clone())
+            .send()
+            .await
+            .unwrap()
+    };
+    let answer = capture().await;
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    assert_eq!(answer.headers()["gs1-epcis-version"], "2.0.0");
+    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    let job = finished(&location).await;
+    assert_eq!(
+        (&job["success"], &job["captureErrorBehaviour"]),
+        (&json!(true), &json!("rollback")),
+        "{job}"
+    );
+    let records = network.node_status(1).await.records;
+    assert_eq!(capture().await.headers()["location"], location.as_str());
+    assert_eq!(network.node_status(1).await.records, records, "the same again is no record");
+
+    // Read back, as it was written.
+    let document: Value = serde_json::from_str(&sample).unwrap();
+    let written = document["epcisBody"]["eventList"].as_array().unwrap();
+    let listed = async |path: &str| {
+        let answer = ask(Method::GET, path, &tokens["reader"]).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        let page: Value = answer.json().await.unwrap();
+        page["epcisBody"]["queryResults"]["resultsBody"]["eventList"].as_array().unwrap().clone()
+    };
+    let same = |event: &Value| {
+        let mut event = event.clone();
+        event.as_object_mut().unwrap().remove("@context");
+        written.contains(&event)
+    };
+    let all = listed("/epcis/events?perPage=100").await;
+    assert_eq!(all.len(), written.len());
+    assert!(all.iter().all(same), "{all:?}");
+    let first = &written[0];
+    let id = first["eventID"].as_str().unwrap();
+    let one =
+        ask(Method::GET, &format!("/epcis/events/{}", id.replace(':', "%3A")), &tokens["reader"]);
+    assert!(same(&one.send().await.unwrap().json().await.unwrap()));
+    let kind = first["type"].as_str().unwrap();
+    let count =
+        |wanted: &dyn Fn(&Value) -> bool| written.iter().filter(|event| wanted(event)).count();
+    let step = first["bizStep"].as_str().unwrap();
+    for (query, wanted) in [
+        (format!("eventType={kind}"), count(&|event| event["type"] == kind)),
+        (
+            format!("EQ_bizStep=https%3A%2F%2Fref.gs1.org%2Fcbv%2FBizStep-{step}"),
+            count(&|event| event["bizStep"] == step),
+        ),
+        (format!("EQ_eventID={}", id.replace(':', "%3A")), 1),
+        ("GE_eventTime=2099-01-01T00:00:00Z".into(), 0),
+        ("EQ_disposition=no_such".into(), 0),
+    ] {
+        assert_eq!(listed(&format!("/epcis/events?{query}")).await.len(), wanted, "{query}");
+    }
+    let epc = first["inputQuantityList"][0]["epcClass"].as_str().unwrap().replace(':', "%3A");
+    assert!(
+        listed(&format!("/epcis/epcs/{epc}/events"))
+            .await
+            .iter()
+            .any(|event| event["eventID"] == id)
+    );
+
+    // One event is unsound: all or nothing, or all but that one.
+    let mut spoiled = document.clone();
+    let list = spoiled["epcisBody"]["eventList"].as_array_mut().unwrap();
+    list.truncate(3);
+    for (n, event) in list.iter_mut().enumerate() {
+        event["eventID"] = json!(format!("urn:uuid:00000000-0000-4000-8000-00000000000{n}"));
+    }
+    list[1]["eventTime"] = json!("yesterday");
+    let post = async |behaviour: &'static str| {
+        let request = ask(Method::POST, "/epcis/capture", &tokens["erp"])
+            .header("gs1-capture-error-behaviour", behaviour);
+        request.body(spoiled.to_string()).send().await.unwrap()
+    };
+    let refused = post("rollback").await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    let problem: Value = refused.json().await.unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains("/eventList/1/eventTime"), "{problem}");
+    assert_eq!(post("sometimes").await.status(), StatusCode::BAD_REQUEST);
+    let taken = post("proceed").await;
+    assert_eq!(taken.status(), StatusCode::ACCEPTED);
+    let job = finished(taken.headers()["location"].to_str().unwrap()).await;
+    assert_eq!(job["success"], false);
+    assert!(job["errors"][0]["detail"].as_str().unwrap().contains("event 1"), "{job}");
+    assert_eq!(listed("/epcis/events?perPage=100").await.len(), written.len() + 2);
+
+    // One event alone: on the ledger when it is answered, and not twice.
+    let mut alone = document["epcisBody"]["eventList"][0].clone();
+    alone["@context"] = document["@context"].clone();
+    alone["eventID"] = json!("urn:uuid:00000000-0000-4000-8000-0000000000ff");
+    let post = async || {
+        ask(Method::POST, "/epcis/events", &tokens["erp"])
+            .body(alone.to_string())
+            .send()
+            .await
+            .unwrap()
+    };
+    let made = post().await;
+    assert_eq!(made.status(), StatusCode::CREATED, "{:?}", made.text().await);
+    let location = made.headers()["location"].to_str().unwrap().to_owned();
+    let back: Value =
+        ask(Method::GET, &location, &tokens["reader"]).send().await.unwrap().json().await.unwrap();
+    assert_eq!(back, alone);
+    assert_eq!(post().await.status(), StatusCode::CONFLICT);
+
+    // Requests as the standard's own description gives them, when it is here.
+    let standard = repository().join("../shared/data/epcis/schema/epcis-openapi.json");
+    if let Ok(text) = fs::read_to_string(&standard) {
+        let standard: Value = serde_json::from_str(&text).unwrap();
+        for path in ["/capture", "/events"] {
+            let content =
+                &standard["paths"][path]["post"]["requestBody"]["content"]["application/json"];
+            let examples = content["examples"]
+                .as_object()
+                .map(|all| all.values().map(|one| one["value"].clone()).collect());
+            let examples: Vec<Value> = examples.unwrap_or_else(|| vec![content["example"].clone()]);
+            for example in examples.iter().filter(|example| !example.is_null()) {
+                let request = ask(Method::POST, &format!("/epcis{path}"), &tokens["erp"]);
+                let answer = request.body(example.to_string()).send().await.unwrap();
+                let (status, location) =
+                    (answer.status(), answer.headers().get("location").cloned());
+                let text = answer.text().await.unwrap();
+                say(&format!("the standard's example for {path}: {status} {text}"));
+                assert!(
+                    standard["paths"][path]["post"]["responses"][status.as_str()].is_object(),
+                    "{path}: {status} {text}"
+                );
+                if let (StatusCode::ACCEPTED, Some(location)) = (status, location) {
+                    let job = finished(location.to_str().unwrap()).await;
+                    for name in [
+                        "captureID",
+                        "createdAt",
+                        "running",
+                        "success",
+                        "captureErrorBehaviour",
+                        "errors",
+                    ] {
+                        assert!(!job[name].is_null(), "{name}: {job}");
+                    }
+                }
+            }
+        }
+    } else {
+        say("the standard's own description is not here; its examples were not tried");
+    }
+    let audit = fs::read_to_string(network.network_home().join("v1/gateway-audit.ndjson")).unwrap();
+    assert!(
+        audit.contains("\"token\":\"erp\"")
+            && audit.contains("\"token\":\"reader\"")
+            && audit.contains("refused")
+    );
+    assert!(
+        tokens.values().all(
+            |token| !audit.contains(token.as_str()) && !network.log(1).contains(token.as_str())
+        )
+    );
+}
+
+/// R-18, K-02: SIGHUP reads the log's filter again and ends nothing; a gateway's key that others can read signs for nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_turned_up_while_the_node_runs_and_an_open_key_signs_for_nobody() {
+    let network = Network::up();
+    let file = network.network_home().join("v1/node.toml");
+    let sound = fs::read_to_string(&file).unwrap();
+    let pid = network.pid(1);
+    let hangs_up = async |wanted: &str| {
+        network.signal(1, Signal::SIGHUP);
+        eventually(wanted, async || network.log(1).contains(wanted).then_some(())).await;
+    };
+    assert!(!network.log(1).contains("DEBUG"));
+    fs::write(&file, format!("log = \"info,node=debug\"\n{sound}")).unwrap();
+    hangs_up("filter=\"info,node=debug\"").await;
+    json_of(&format!("{}/v1/status", network.url(1))).await;
+    eventually("more is told", async || network.log(1).contains("DEBUG request").then_some(()))
+        .await;
+    fs::write(&file, format!("log = \"no,such=filter=here\"\n{sound}")).unwrap();
+    hangs_up("the log goes on as it was").await;
+    assert_eq!(network.pid(1), pid);
+
+    let home = network.network_home().join("v1");
+    let key = network.scratch().join("open.json");
+    fs::copy(network.key("issuer"), &key).unwrap();
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    fs::write(&file, format!("{sound}\n[gateway]\nkey = {:?}\n", key.to_str().unwrap())).unwrap();
+    let checked = minlian_node(&["config", "check", "--home", home.to_str().unwrap()]);
+    assert_eq!(checked.code, 5, "{checked:?}");
+    assert!(checked.stderr.contains("others can read"), "{checked:?}");
+    fs::write(&file, format!("{sound}\nunheard = 1\n")).unwrap();
+    let checked = minlian_node(&["config", "check", "--home", home.to_str().unwrap()]);
+    assert_eq!(checked.code, 1, "{checked:?}");
+    fs::write(&file, &sound).unwrap();
+    minlian_node(&["config", "check", "--home", home.to_str().unwrap()]).expect(0);
+}
+
+/// A-04, A-05: bodies and lines that nobody means well.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_and_lines_that_nobody_means_are_ended_within_bounds() {
+    let network = Network::up();
+    let tokens = with_gateway(&network).await;
+    let base = network.url(1);
+    let address = base.trim_start_matches("http://").to_owned();
+    let memory = resident_kib(&network);
+    // A line whose body was not read to its end is closed, and not to be used again.
+    let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+    let bearer = format!("Bearer {}", tokens["erp"]);
+    // A gibibyte, as promised in the header and then sent for as long as it is taken.
+    for path in ["/v1/transactions", "/v1/jobs", "/v1/proofs", "/epcis/capture", "/epcis/events"] {
+        let started = Instant::now();
+        let mut line = TcpStream::connect(&address).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: {bearer}\r\ncontent-length: 1073741824\r\n\r\n"
+        );
+        line.write_all(head.as_bytes()).await.unwrap();
+        let (mut read, mut write) = line.into_split();
+        let sending = tokio::spawn(async move {
+            let junk = vec![b'['; 1 << 16];
+            let mut sent = 0_u64;
+            while write.write_all(&junk).await.is_ok() {
+                sent += 1 << 16;
+            }
+            sent
+        });
+        let mut answer = [0; 64];
+        let length =
+            timeout(PATIENCE, read.read(&mut answer)).await.expect("it answers").unwrap_or(0);
+        let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 413"), "{path}: {answer}");
+        drop(read);
+        let sent = timeout(PATIENCE, sending).await.expect("it is cut off").unwrap();
+        say(&format!(
+            "{path}: 413 after {:?}, cut off after {} KiB",
+            started.elapsed(),
+            sent >> 10
+        ));
+        assert!(sent < 256 << 20, "{path} took {sent} bytes");
+    }
+    // What is no JSON for us, each within a moment.
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let many: String = format!(
+        "{{{}}}",
+        (0..200_000).map(|n| format!("\"k{n}\":1")).collect::<Vec<_>>().join(",")
+    );
+    let bomb = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0; 4096]].concat();
+    let rows: Vec<(&str, Vec<u8>)> = vec![
+        ("depth", deep.into_bytes()),
+        ("many keys", many.into_bytes()),
+        ("duplicate keys", br#"{"since":1,"since":2,"ask":["block"]}"#.to_vec()),
+        ("1e400", br#"{"since":1e400,"ask":["block"]}"#.to_vec()),
+        ("2^64", br#"{"since":18446744073709551616,"ask":["block"]}"#.to_vec()),
+        ("negative", br#"{"since":-1,"ask":["block"]}"#.to_vec()),
+        ("NaN", br#"{"since":NaN,"ask":["block"]}"#.to_vec()),
+        ("gzip", bomb),
+        ("nothing", Vec::new()),
+    ];
+    for (name, body) in &rows {
+        for path in ["/v1/proofs", "/epcis/capture", "/epcis/events"] {
+            let started = Instant::now();
+            let mut request = client.post(format!("{base}{path}")).header("authorization", &bearer);
+            if *name == "gzip" {
+                request = request.header("content-encoding", "gzip");
+            }
+            let answer = request.body(body.clone()).send().await.unwrap();
+            let status = answer.status().as_u16();
+            assert!([400, 413].contains(&status), "{name} at {path}: {status}");
+            assert!(
+                started.elapsed() < Duration::from_secs(5),
+                "{name} at {path}: {:?}",
+                started.elapsed()
+            );
+        }
+    }
+    let duplicate =
+        r#"{"@context":[],"type":"EPCISDocument","type":"EPCISDocument","schemaVersion":"2.0"}"#;
+    let answer = client
+        .post(format!("{base}/epcis/capture"))
+        .header("authorization", &bearer)
+        .body(duplicate)
+        .send();
+    let answer: Value = answer.await.unwrap().json().await.unwrap();
+    assert!(answer["detail"].as_str().unwrap().contains("type"), "{answer}");
+    // Lines on which nothing comes, or a header without an end: ended, and others are served meanwhile.
+    let started = Instant::now();
+    let mut idle = Vec::new();
+    for n in 0..400 {
+        let mut line = TcpStream::connect(&address).await.unwrap();
+        if n % 2 == 0 {
+            line.write_all(b"GET /v1/status HTTP/1.1\r\nx-slow: 1\r\n").await.unwrap();
+        }
+        idle.push(line);
+    }
+    let before = network.node_status(1).await.height;
+    network.agreed(&[1, 2, 3, 4], Height(before.0 + 2)).await;
+    for line in &mut idle {
+        let mut rest = Vec::new();
+        let ended = timeout(PATIENCE, line.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "a line on which nothing comes is never ended");
+    }
+    say(&format!("400 lines on which nothing comes were ended after {:?}", started.elapsed()));
+    let grown = resident_kib(&network).saturating_sub(memory) >> 10;
+    say(&format!("resident memory grew by {grown} MiB"));
+    assert!(grown < 256, "{grown} MiB");
+}
+
+fn resident_kib(network: &Network) -> u64 {
+    let pid = network.pid(1).expect("it runs");
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Numbers that look random and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((self.0 >> 33) % u64::try_from(sides.max(1)).unwrap()).unwrap()
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.roll(from.len())]
+    }
+}
+
+/// What stands where a value is wanted: sometimes one that is meant, mostly not.
+fn value(dice: &mut Dice, schema: &Value, known: &[String], depth: usize) -> Value {
+    const ODD: &[&str] = &[
+        "",
+        "0",
+        "-1",
+        "18446744073709551615",
+        "18446744073709551616",
+        "1e400",
+        "NaN",
+        "null",
+        "true",
+        "latest",
+        "..",
+        "%00",
+        "../../etc/passwd",
+        "<script>alert(1)</script>",
+        "\u{202e}txt",
+        "\u{1b}[31m",
+        "lot:",
+        "lot:x",
+        "licence:a b",
+        "network:chain",
+        "blake3:00",
+        "a\r\nset-cookie: x=1",
+        "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "闽链",
+        "🦐",
+    ];
+    if dice.roll(4) == 0 {
+        return match dice.roll(6) {
+            0 => Value::Null,
+            1 => json!(-1),
+            2 => json!([[[[]]]]),
+            3 => json!({"a": {"b": []}}),
+            4 => json!("x".repeat(dice.roll(5000))),
+            _ => json!(u64::MAX),
+        };
+    }
+    if let Some(names) = schema["enum"].as_array() {
+        return names[dice.roll(names.len())].clone();
+    }
+    if let Some(all) = schema["properties"].as_object().filter(|_| depth < 4) {
+        return all
+            .iter()
+            .map(|(name, inner)| (name.clone(), value(dice, inner, known, depth + 1)))
+            .collect();
+    }
+    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str()).unwrap_or("string");
+    match kind {
+        "integer" => {
+            let bits = dice.roll(31);
+            json!(dice.roll(1 << bits))
+        }
+        "array" => {
+            (0..dice.roll(4)).map(|_| value(dice, &schema["items"], known, depth + 1)).collect()
+        }
+        "boolean" => json!(dice.roll(2) == 0),
+        "object" => json!({ "block": dice.pick(ODD) }),
+        _ if dice.roll(2) == 0 && !known.is_empty() => json!(known[dice.roll(known.len())]),
+        _ => json!(dice.pick(ODD)),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
+}
+
+/// Every operation of the description, asked sensibly and not: no fault of the node, and no answer that is not described.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_one_that_is_described() {
+    let network = Network::up();
+    let tokens = with_gateway(&network).await;
+    samples(&network);
+    let base = network.url(1);
+    let description = json_of(&format!("{base}/v1/openapi.json")).await;
+    let all = pages(&base, "", 1000).await;
+    let mut known: Vec<String> = Vec::new();
+    for row in all.iter().take(8) {
+        for name in ["record", "tx", "agency", "position", "height"] {
+            known.push(text(&row[name]));
+        }
+        known.push(text(&row["operation"]["commitment"]["document"]));
+        if let Some(lot) = row["operation"]["action"]["trace"]["lots"][0][0].as_str() {
+            known.extend([format!("lot:{lot}"), lot.to_owned()]);
+        }
+    }
+    let sample = fs::read_to_string(repository().join("genesis/samples/farm-lot.jsonld")).unwrap();
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+    let started = Instant::now();
+    let (mut dice, mut asked, mut statuses) = (Dice(7), 0, BTreeMap::<u16, usize>::new());
+    'rounds: for round in 0..60 {
+        for (path, item) in description["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                if started.elapsed() > Duration::from_secs(20) && round > 4 {
+                    break 'rounds;
+                }
+                let (mut url, mut query) = (format!("{base}{path}"), Vec::new());
+                let mut request_headers = Vec::new();
+                for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                    let name = parameter["name"].as_str().unwrap();
+                    let value = text(&value(&mut dice, &parameter["schema"], &known, 0));
+                    match parameter["in"].as_str().unwrap() {
+                        // Nothing, or dots, and the path is another.
+                        "path" => {
+                            let lost = value.trim_matches('.').is_empty();
+                            let value = if lost { "_" } else { &value };
+                            url = url.replace(&format!("{{{name}}}"), &escaped(value));
+                        }
+                        "query"
+                            if dice.roll(3) > 0 && !(name == "wait" && value == "committed") =>
+                        {
+                            query.push(format!("{}={}", escaped(name), escaped(&value)));
+                        }
+                        "header" if dice.roll(2) == 0 => {
+                            request_headers.push((name.to_owned(), escaped(&value)));
+                        }
+                        _ => {}
+                    }
+                }
+                if dice.roll(12) == 0 {
+                    query.push("unheard=of".into());
+                }
+                if !query.is_empty() {
+                    url = format!("{url}?{}", query.join("&"));
+                }
+                let mut request = client.request(method.to_uppercase().parse().unwrap(), &url);
+                for (name, value) in request_headers {
+                    request = request.header(name, value);
+                }
+                let token = match dice.roll(5) {
+                    0 => None,
+                    1 => Some(&tokens["reader"]),
+                    2 => Some(&tokens["old"]),
+                    _ => Some(&tokens["erp"]),
+                };
+                if let Some(token) = token {
+                    request = request.header("authorization", format!("Bearer {token}"));
+                }
+                if let Some(content) = operation["requestBody"]["content"].as_object() {
+                    let (kind, content) = content.iter().next().unwrap();
+                    let body = if kind.contains("json") {
+                        let name = content["schema"]["$ref"]
+                            .as_str()
+                            .and_then(|name| name.rsplit('/').next());
+                        let schema = name.map_or(&content["schema"], |name| {
+                            &description["components"]["schemas"][name]
+                        });
+                        match dice.roll(4) {
+                            0 => sample.clone().into_bytes(),
+                            1 => {
+                                let odd = text(&value(&mut dice, &json!({}), &known, 0));
+                                sample.replacen("2026", &odd, 3).into_bytes()
+                            }
+                            _ => value(&mut dice, schema, &known, 0).to_string().into_bytes(),
+                        }
+                    } else {
+                        (0..dice.roll(300)).map(|_| u8::try_from(dice.roll(256)).unwrap()).collect()
+                    };
+                    request = request.header("content-type", kind).body(body);
+                }
+                let answer =
+                    request.send().await.unwrap_or_else(|why| panic!("{method} {url}: {why}"));
+                let status = answer.status();
+                asked += 1;
+                *statuses.entry(status.as_u16()).or_default() += 1;
+                let described = &operation["responses"][status.as_str()];
+                let kind = answer
+                    .headers()
+                    .get("content-type")
+                    .map(|kind| kind.to_str().unwrap().to_owned());
+                let empty = answer.content_length() == Some(0);
+                assert!(
+                    described.is_object(),
+                    "{method} {url}: {status} is not described: {:?}",
+                    answer.text().await
+                );
+                assert!(answer.headers().contains_key("x-request-id"));
+                assert!(!answer.headers().contains_key("set-cookie"));
+                assert!(
+                    !status.is_server_error() || status == StatusCode::SERVICE_UNAVAILABLE,
+                    "{method} {url}: {status}"
+                );
+                if !empty {
+                    let kind = kind.unwrap_or_default();
+                    let named = described["content"]
+                        .as_object()
+                        .into_iter()
+                        .flatten()
+                        .any(|(name, _)| kind.starts_with(name.as_str()));
+                    assert!(named, "{method} {url}: {status} as {kind:?}, which is not described");
+                    if kind == "application/problem+json" {
+                        let problem: Value = answer.json().await.unwrap();
+                        assert!(problem["code"].as_str().unwrap().starts_with("E-"), "{problem}");
+                        assert_eq!(problem["status"].as_u64(), Some(status.as_u16().into()));
+                    } else if kind.starts_with("application/json") {
+                        let body: Value = answer.json().await.unwrap();
+                        let name =
+                            described["content"]["application/json"]["schema"]["$ref"].as_str();
+                        let schema = name.map(|name| {
+                            &description["components"]["schemas"][name.rsplit('/').next().unwrap()]
+                        });
+                        for wanted in schema
+                            .and_then(|schema| schema["required"].as_array())
+                            .into_iter()
+                            .flatten()
+                        {
+                            assert!(
+                                body.get(wanted.as_str().unwrap()).is_some(),
+                                "{method} {url}: no {wanted} in {body}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+    say(&format!("{asked} questions, answered with {statuses:?}, in {:?}", started.elapsed()));
+    assert!(asked > 200, "only {asked} questions");
+    assert!(
+        statuses.contains_key(&200) && statuses.contains_key(&400) && statuses.contains_key(&404)
+    );
+    // And it goes on.
+    let receipt = network
+        .client(1)
+        .submit(
+            &network.sign(&network.signer("issuer"), vec![licence("after all that")]).await,
+            Wait::Committed,
+        )
+        .await;
+    assert_eq!(receipt.unwrap().status, Fate::Committed);
+    for wanted in ["<script>", "\u{1b}[31m", "\u{202e}"] {
+        assert!(!network.log(1).contains(wanted), "what was asked stands in the log as it came");
+    }
+}
