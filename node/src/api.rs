@@ -124,7 +124,8 @@ impl From<Rejection> for Failure {
             | Rejection::Version { .. }
             | Rejection::Level { .. }
             | Rejection::Identity { .. }
-            | Rejection::Governance { .. } => StatusCode::CONFLICT,
+            | Rejection::Governance { .. }
+            | Rejection::Objection { .. } => StatusCode::CONFLICT,
         };
         Self::new(status, rejection.code(), rejection.to_string())
     }

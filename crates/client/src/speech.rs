@@ -1,6 +1,7 @@
 //! Everything that people are told, in both languages side by side.
 
 mod problem;
+pub(crate) mod usage;
 
 use crate::{
     exit::{Exit, Stop, VERSION},
@@ -386,6 +387,7 @@ fn fact(lang: Lang, fact: &Fact, claim: Option<&Claim>, report: &Report) -> Stri
                 Family::Licence => lang.pick("e-licences", "电子证照"),
                 Family::Trace => lang.pick("traceability events", "溯源事件"),
                 Family::Authority => lang.pick("governance", "治理"),
+                Family::Use => lang.pick("uses of licences and data", "用证用数"),
             };
             match scope {
                 Scope::Covered => say!(
@@ -660,7 +662,11 @@ pub(crate) fn facts(lang: Lang, facts: &Facts) -> Option<String> {
                 }
             })
         }
-        Facts::Basic { .. } | Facts::Lot => None,
+        Facts::Grant(grant) => Some(usage::grant(lang, grant)),
+        Facts::Document { title, uses } => {
+            Some(say!(lang, "“{title}”; used again {uses} times", "《{title}》，已复用 {uses} 次"))
+        }
+        Facts::Basic { .. } | Facts::Lot | Facts::Trail => None,
     }
 }
 
@@ -1006,6 +1012,10 @@ pub(crate) fn thing(lang: Lang, subject: &Subject) -> String {
         Kind::Agency => lang.pick("agency", "机构"),
         Kind::Proposal => lang.pick("proposal", "提案"),
         Kind::Network => lang.pick("network", "网络"),
+        Kind::Grant => lang.pick("grant", "亮证授权"),
+        Kind::Actor => lang.pick("acts of agency", "机构用证用数记录"),
+        Kind::Data => lang.pick("data", "数据"),
+        Kind::Document => lang.pick("document", "登记材料"),
     };
     format!("{kind} {}", subject.id)
 }
@@ -1019,23 +1029,41 @@ pub(crate) fn status(lang: Lang, kind: Kind, status: Status) -> &'static str {
         (Status::Active, Kind::Agency) => lang.pick("ENROLLED", "在册"),
         (Status::Active, Kind::Proposal) => lang.pick("OPEN", "表决中"),
         (Status::Active, Kind::Network) => lang.pick("IN FORCE", "生效"),
+        (Status::Active, Kind::Grant) => lang.pick("GRANTED", "已授权"),
+        (Status::Active, Kind::Actor | Kind::Data) => lang.pick("RECORDED", "有记录"),
+        (Status::Active, Kind::Document) => lang.pick("REGISTERED", "已登记"),
         (Status::Suspended, Kind::Licence) => lang.pick("SUSPENDED", "暂扣"),
         (
             Status::Suspended,
-            Kind::Item | Kind::Basic | Kind::Lot | Kind::Agency | Kind::Proposal | Kind::Network,
+            Kind::Item
+            | Kind::Basic
+            | Kind::Lot
+            | Kind::Agency
+            | Kind::Proposal
+            | Kind::Network
+            | Kind::Grant
+            | Kind::Actor
+            | Kind::Data
+            | Kind::Document,
         ) => lang.pick("SUSPENDED", "暂停"),
         (Status::Annulled, _) => lang.pick("ANNULLED", "撤销"),
         (Status::Cancelled, Kind::Licence) => lang.pick("CANCELLED", "注销"),
-        (Status::Cancelled, Kind::Item | Kind::Basic | Kind::Lot | Kind::Network) => {
-            lang.pick("CANCELLED", "取消")
-        }
+        (
+            Status::Cancelled,
+            Kind::Item | Kind::Basic | Kind::Lot | Kind::Network | Kind::Actor | Kind::Data,
+        ) => lang.pick("CANCELLED", "取消"),
+        (Status::Cancelled, Kind::Grant) => lang.pick("WITHDRAWN", "已收回"),
+        (Status::Cancelled, Kind::Document) => lang.pick("RETIRED", "已停用"),
         (Status::Cancelled, Kind::Agency) => lang.pick("DISSOLVED", "撤并"),
         (Status::Cancelled, Kind::Proposal) => lang.pick("WITHDRAWN", "撤回"),
         (Status::TransferredOut, _) => lang.pick("TRANSFERRED OUT", "转出"),
+        (Status::Revoked, Kind::Grant) => lang.pick("WITHDRAWN", "已收回"),
         (Status::Revoked, _) => lang.pick("REVOKED", "吊销"),
         (Status::Superseded, _) => lang.pick("SUPERSEDED", "已被取代"),
         (Status::Proposed, _) => lang.pick("PROPOSED", "拟登记"),
         (Status::Enacted, _) => lang.pick("ENACTED", "已通过"),
+        (Status::Expired, _) => lang.pick("EXPIRED", "失效"),
+        (Status::Destroyed, _) => lang.pick("DESTROYED", "已销毁"),
     }
 }
 
@@ -1065,11 +1093,14 @@ pub(crate) fn act(lang: Lang, action: &Action) -> String {
                 LicenceVerb::Cancel => lang.pick("cancellation", "注销"),
                 LicenceVerb::Revoke => lang.pick("revocation", "吊销"),
                 LicenceVerb::TransferOut => lang.pick("transfer out", "转出"),
+                LicenceVerb::UndoTransferOut => lang.pick("withdrawn transfer", "撤回转出"),
+                LicenceVerb::Expire => lang.pick("noted expiry", "失效登记"),
             };
             let licence = &act.licence;
             say!(lang, "{verb} of e-licence {licence}", "电子证照 {licence} {verb}")
         }
         Action::Govern(act) => governance(lang, act),
+        Action::Use(act) => usage::act(lang, act),
         Action::Trace(event) => {
             let kind = match event.event {
                 EventType::Object => lang.pick("object event", "对象事件"),
@@ -1129,6 +1160,9 @@ pub(crate) fn part(lang: Lang, part: Part) -> &'static str {
         Part::Parent => lang.pick("parent", "上级"),
         Part::Child => lang.pick("child", "下级"),
         Part::Target => lang.pick("target", "所涉对象"),
+        Part::Actor => lang.pick("actor", "行为机构"),
+        Part::Recipient => lang.pick("recipient", "接收机构"),
+        Part::Basis => lang.pick("basis", "依据"),
     }
 }
 

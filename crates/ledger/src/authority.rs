@@ -43,7 +43,10 @@ impl Authority {
                 | Facts::Basic { .. }
                 | Facts::Licence { .. }
                 | Facts::Lot
-                | Facts::Proposal(_) => {}
+                | Facts::Proposal(_)
+                | Facts::Grant(_)
+                | Facts::Trail
+                | Facts::Document { .. } => {}
             }
         }
         let keys = agencies
@@ -79,7 +82,7 @@ impl Authority {
 
     /// Whether a grant holds at a moment. A delegated one holds while some grant above covers it; parents make no circle
     /// and delegation goes one level down at a time, so this ends.
-    fn holds(&self, grant: &Grant, at: Moment) -> bool {
+    pub(crate) fn holds(&self, grant: &Grant, at: Moment) -> bool {
         grant.holds(at)
             && grant.by.is_none_or(|above| {
                 let mut roles: Box<dyn Iterator<Item = &Role>> = Box::new(self.roles(&above, at));

@@ -11,16 +11,20 @@
 pub mod authority;
 pub mod execute;
 mod govern;
+mod licence;
+pub mod objection;
 pub mod pool;
 pub mod prove;
 pub mod query;
 pub mod rejection;
 pub mod rules;
 pub mod state;
+mod usage;
 
 pub use execute::{
     Change, Draft, Invalid, Outcome, Tip, commit, first_difference, propose, tip, validate,
 };
+pub use objection::Objection;
 pub use pool::{Pool, PoolLimits};
 pub use rejection::{Misrule, Rejection};
 pub use rules::{Amended, Rules};
@@ -30,3 +34,5 @@ pub use state::{Column, Commit, Memory, State, Write};
 mod govern_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod usage_tests;

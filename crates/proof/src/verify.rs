@@ -22,6 +22,7 @@ use types::{
     operation::{Action, Family, ItemVerb, Operation},
     subject::{Kind, Link},
     transaction::{self, TransactionHeader, operation_leaf},
+    usage::Usage,
 };
 
 /// What was found out about a proof.
@@ -720,7 +721,18 @@ impl Examination<'_> {
             // Genesis put these there, without a record.
             (None, Kind::Agency | Kind::Network) => Some(0),
             // Nothing else is on the ledger without a record that put it there.
-            (None, Kind::Item | Kind::Basic | Kind::Licence | Kind::Lot | Kind::Proposal) => None,
+            (
+                None,
+                Kind::Item
+                | Kind::Basic
+                | Kind::Licence
+                | Kind::Lot
+                | Kind::Proposal
+                | Kind::Grant
+                | Kind::Actor
+                | Kind::Data
+                | Kind::Document,
+            ) => None,
         };
         if latest != Some(state.latest) {
             return Err(ProofError::HistoryOrder { position: state.latest });
@@ -839,6 +851,18 @@ fn scope(agency: &Agency, operation: &Operation) -> Result<(Family, Scope), Proo
             | Governance::Undelegate { .. }
             | Governance::Rotate { .. },
         ) => return Ok((Family::Authority, Scope::Covered)),
+        // Whose licence it is, the validators knew.
+        Action::Use(Usage::Grant(_) | Usage::Withdraw { .. }) => (Family::Licence, None),
+        // What is used rests on a grant or another basis, which the validators judged; it needs no role.
+        Action::Use(
+            Usage::Use(_)
+            | Usage::Access(_)
+            | Usage::Transfer { .. }
+            | Usage::Destroy(_)
+            | Usage::Register { .. }
+            | Usage::Reuse(_)
+            | Usage::Retire { .. },
+        ) => return Ok((Family::Use, Scope::Covered)),
     };
     let agency_code = agency.code;
     if !any(&|role| role.family() == family) {

@@ -21,6 +21,7 @@ mod digital_link;
 mod document;
 mod epcis;
 mod fault;
+mod fields;
 mod gdst;
 mod govern;
 pub mod identifiers;
@@ -30,10 +31,12 @@ mod licence;
 mod native;
 mod privacy;
 mod read;
+mod usage;
 mod vocabulary;
 
 pub use document::{CONTEXT_BYTES_MAX, RECORDS_MAX};
 pub use fault::{FAULTS_MAX, Fault};
+pub use fields::{SaltedFields, salted_fields};
 pub use json::{DEPTH_MAX, VALUES_MAX};
 pub use privacy::{SALT_DIGITS_MAX, SALT_DIGITS_MIN, hidden_licence};
 
@@ -47,6 +50,7 @@ use crate::{
 use types::{
     AgencyCode, Digest, Operation, Text, Timestamp, codec,
     operation::{Action, Commitment, Grade, Provenance},
+    usage::Usage,
 };
 
 /// The largest document, bytes.
@@ -117,7 +121,7 @@ fn too_large(bytes: usize) -> Problem {
 
 fn record(
     found: &Found<'_>,
-    commitment: Commitment,
+    mut commitment: Commitment,
     capture: &Capture,
     faults: &mut Faults,
 ) -> Option<Prepared> {
@@ -131,6 +135,9 @@ fn record(
         }
         Form::Operation => {
             let (reading, actor) = native::read(&members, faults)?;
+            if matches!(&reading.action, Action::Licence(_)) {
+                commitment.fields = fields::commitment(&members, faults);
+            }
             (reading.action, reading.effective_from, actor)
         }
     };
@@ -164,6 +171,18 @@ fn label(found: &Found<'_>, action: &Action) -> String {
         Action::Item(act) => format!("{op} {}", act.code),
         Action::Licence(act) => format!("{op} {}", act.licence),
         Action::Govern(_) => op.to_owned(),
+        Action::Use(act) => match act {
+            Usage::Grant(terms) => format!("{op} {}", terms.licence),
+            Usage::Use(used) => format!("{op} {}", used.licence),
+            Usage::Withdraw { licence, .. } => format!("{op} {licence}"),
+            Usage::Access(used) | Usage::Destroy(used) | Usage::Transfer { data: used, .. } => {
+                format!("{op} {}", used.data)
+            }
+            Usage::Register { document, .. } | Usage::Retire { document } => {
+                format!("{op} {document}")
+            }
+            Usage::Reuse(reuse) => format!("{op} {}", reuse.document),
+        },
         Action::Trace(event) => {
             let step = event.step.as_deref().map(|step| format!(" {step}")).unwrap_or_default();
             let lots = match event.lots.as_slice() {

@@ -4,6 +4,7 @@ use crate::{
     fault::{Faults, Problem, quote},
     govern, item, licence,
     read::Members,
+    usage,
 };
 use types::{AgencyCode, Timestamp, operation::Action};
 
@@ -20,11 +21,12 @@ pub(crate) fn read(
     faults: &mut Faults,
 ) -> Option<(Reading, Option<AgencyCode>)> {
     let op = members.required_text("op", faults)?;
-    let actor = members.agency("actor", faults);
+    let actor = members.agency("actor", faults).or_else(|| usage::actor(op, members));
     let reading = match op.split_once('.') {
         Some(("licence", name)) if licence::knows(name) => licence::read(name, members, faults),
         Some(("item", name)) if item::knows(name) => item::read(name, members, faults),
         Some(("govern", name)) if govern::knows(name) => govern::read(name, members, faults),
+        Some(_) | None if usage::knows(op) => usage::read(op, members, faults),
         Some(_) | None => {
             members.fault("op", unknown(op), faults);
             None
@@ -35,14 +37,6 @@ pub(crate) fn read(
 
 fn unknown(op: &str) -> Problem {
     let (why, zh) = match op {
-        "licence.expire" => (
-            "a licence expires by the date it carries; expiry is not recorded",
-            "证照到期由有效期决定,无需上链记录",
-        ),
-        "grant" | "use" => (
-            "grants and uses of a licence are not recorded by this version",
-            "本版本尚不支持亮证授权与用证记录",
-        ),
         "item.merge" | "item.split" | "item.delegate" => (
             "this version does not record it; amend, publish and cancel items instead",
             "本版本尚不支持;请用变更、发布、取消代替",
@@ -52,7 +46,8 @@ fn unknown(op: &str) -> Problem {
                 "E-REC-040",
                 format!(
                     "{:?} is not an operation; licence.{{issue, renew, change, transfer_in, suspend, resume, annul, cancel, \
-                     revoke, transfer_out}}, item.{{publish, amend, suspend, resume, cancel}} and govern.{{propose, approve, withdraw, \
+                     revoke, transfer_out, undo_transfer_out, expire, grant, use, revoke_grant}}, data.{{access, transfer, destroy}}, \
+                     document.{{register, reuse, retire}}, item.{{publish, amend, suspend, resume, cancel}} and govern.{{propose, approve, withdraw, \
                      delegate, undelegate, rotate}} are",
                     quote(op)
                 ),

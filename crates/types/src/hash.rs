@@ -35,9 +35,15 @@ pub enum Purpose {
     Committee,
     /// The effects of a step, compared between runs of the simulator.
     Trace,
+    /// A grant of a licence to an agency for a purpose.
+    Grant,
+    /// A salted field of a document.
+    Field,
+    /// The salted fields of a document, and how many there are.
+    Fields,
 }
 
-const PURPOSES: [&str; 13] = [
+const PURPOSES: [&str; 16] = [
     "minlian v1 chain",
     "minlian v1 block",
     "minlian v1 transaction",
@@ -51,6 +57,9 @@ const PURPOSES: [&str; 13] = [
     "minlian v1 history",
     "minlian v1 committee",
     "minlian v1 trace",
+    "minlian v1 grant",
+    "minlian v1 field",
+    "minlian v1 fields",
 ];
 
 /// The BLAKE3 derive-key hash of `parts`, one after the other, for one purpose.
@@ -187,6 +196,8 @@ named_hash! {
     TxId
     /// A record: the hash of its operation and the agency that asked for it. The same record again has the same name.
     RecordId
+    /// A grant: the hash of whose licence it lets whom use for what.
+    GrantId
 }
 
 /// How a document was hashed. The number is the wire form, for ever.

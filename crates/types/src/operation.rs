@@ -8,6 +8,7 @@ use crate::{
     subject::{Part, Subject},
     text::Text,
     time::Timestamp,
+    usage::Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,8 @@ pub enum Family {
     Trace,
     /// Enrolments, grants and the committee 治理.
     Authority,
+    /// Uses of licences, data and documents 用证用数.
+    Use,
 }
 
 /// One thing an agency did, as the ledger keeps it.
@@ -91,6 +94,7 @@ impl Operation {
                 }
                 Governance::Rotate { .. } => vec![(Subject::agency(agency), Part::Target)],
             },
+            Action::Use(act) => act.subjects(agency),
         }
     }
 }
@@ -107,6 +111,8 @@ pub enum Action {
     Trace(TraceEvent),
     /// To agencies and the network.
     Govern(Governance),
+    /// With licences, data and documents.
+    Use(Usage),
 }
 
 /// A service item's implementation code, 实施编码.
@@ -222,6 +228,10 @@ pub enum LicenceVerb {
     Revoke,
     /// 转出.
     TransferOut,
+    /// 撤回转出: it stays where it was.
+    UndoTransferOut,
+    /// 失效: takes note that its time has run out, which needs no record to be so.
+    Expire,
 }
 
 impl LicenceVerb {
@@ -238,7 +248,9 @@ impl LicenceVerb {
             | Self::Annul
             | Self::Cancel
             | Self::Revoke
-            | Self::TransferOut => None,
+            | Self::TransferOut
+            | Self::UndoTransferOut
+            | Self::Expire => None,
         }
     }
 
@@ -255,7 +267,9 @@ impl LicenceVerb {
             | Self::Annul
             | Self::Cancel
             | Self::Revoke
-            | Self::TransferOut => None,
+            | Self::TransferOut
+            | Self::UndoTransferOut
+            | Self::Expire => None,
         }
     }
 }

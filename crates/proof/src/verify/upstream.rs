@@ -128,6 +128,7 @@ fn lots_of(operation: &types::Operation) -> Vec<(&Lot, Part)> {
         }
         types::operation::Action::Item(_)
         | types::operation::Action::Licence(_)
-        | types::operation::Action::Govern(_) => Vec::new(),
+        | types::operation::Action::Govern(_)
+        | types::operation::Action::Use(_) => Vec::new(),
     }
 }
