@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 
 import crypto
+import usage
 
 FILE_BYTES_MAX = 4_194_304
 CLAIMS_MAX = 1000
@@ -297,6 +298,8 @@ class Operation:
     kind: str | None
     lots: list[tuple[str, int]]
     encoded: bytes
+    # The root over salted fields, if it commits to any.
+    fields: bytes | None = None
 
 
 @dataclass
@@ -604,14 +607,14 @@ def read_subject(r: Reader) -> bytes:
 
 def read_named(r: Reader) -> tuple[bytes, int, str]:
     start = r.at
-    kind, name = r.variant(7), r.text(256)
+    kind, name = r.variant(11), r.text(256)
     return r.since(start), kind, name
 
 
 def read_state(r: Reader) -> State:
     start = r.at
     subject, kind, name = read_named(r)
-    r.variant(9), r.code(), r.u32()  # status, owner, version
+    r.variant(11), r.code(), r.u32()  # status, owner, version
     records, head, latest = r.u64(), r.hash(), r.u64()
     r.time()  # effective_from
     read_facts(r)
@@ -619,7 +622,7 @@ def read_state(r: Reader) -> State:
 
 
 def read_facts(r: Reader) -> None:
-    kind = r.variant(7)
+    kind = r.variant(10)
     if kind == 0:
         r.text(24), read_level(r), r.region(), r.maybe(r.time)
     elif kind == 1:
@@ -632,6 +635,10 @@ def read_facts(r: Reader) -> None:
         read_change(r), r.many(r.code, 18), r.u64()  # approvals, closes
     elif kind == 6:
         read_network_facts(r)
+    elif kind == 7:
+        usage.read_terms(r), r.u32()  # uses
+    elif kind == 9:
+        r.text(96), r.u64()  # title, uses
 
 
 def read_agency_facts(r: Reader) -> None:
@@ -667,12 +674,13 @@ def read_link(r: Reader) -> Link:
 
 def read_operation(r: Reader) -> Operation:
     start = r.at
-    action = (read_item, read_licence, read_trace, read_govern)[r.variant(4)](r)
-    r.digest(), r.digest(), r.maybe(r.hash)  # commitment
+    action = (read_item, read_licence, read_trace, read_govern, usage.read)[r.variant(5)](r)
+    r.digest(), r.digest()  # document, content
+    fields = r.maybe(r.hash)
     r.time()  # effective_from
     r.variant(4)  # grade
     r.text(64), r.text(32), r.time()  # provenance
-    return Operation(*action, r.since(start))
+    return Operation(*action, r.since(start), fields)
 
 
 def read_item(r: Reader):
@@ -686,7 +694,7 @@ def read_item(r: Reader):
 
 def read_licence(r: Reader):
     r.text(160)
-    verb = r.variant(10)
+    verb = r.variant(12)
     if verb > 3:
         return "licence", None, None, []
     if verb > 0:
@@ -770,7 +778,7 @@ def read_role(r: Reader) -> None:
 
 
 def read_part(r: Reader) -> int:
-    return r.variant(8)
+    return r.variant(11)
 
 
 def read_level(r: Reader) -> int:

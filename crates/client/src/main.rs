@@ -1,8 +1,11 @@
-//! `minlian`, the command of applications and inspectors: submit, status, history, record, prove, verify, trust.
+//! `minlian`, the command of applications and inspectors: submit, status, history, audit, record, prove,
+//! salt, present, verify, trust.
 
 mod arguments;
 mod ask;
+mod beyond;
 mod console;
+mod disclose;
 mod exit;
 #[cfg(test)]
 mod fixture;
@@ -11,6 +14,7 @@ mod prove;
 mod report;
 mod speech;
 mod submit;
+mod trail;
 mod trust;
 mod verify;
 
@@ -46,7 +50,13 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
             Ok(Exit::Done)
         }
         Command::Submit(what) => online(submit::run(*what, console)),
-        Command::Status(what) => online(ask::status(&what, console)),
+        Command::Status(what) => match what.at {
+            Some(at) => online(trail::stood(&what, at, console)),
+            None => online(ask::status(&what, console)),
+        },
+        Command::Audit(what) => online(trail::audit(&what, console)),
+        Command::Salt(what) => disclose::salt(&what, console),
+        Command::Present(what) => online(disclose::present(&what, console)),
         Command::History(what) => online(ask::history(&what, console)),
         Command::Record(what) => online(ask::record(&what, console)),
         Command::Prove(what) => online(prove::run(&what, console)),

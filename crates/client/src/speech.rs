@@ -34,7 +34,7 @@ pub(crate) enum Lang {
 }
 
 impl Lang {
-    const fn pick<'t>(self, en: &'t str, zh: &'t str) -> &'t str {
+    pub(crate) const fn pick<'t>(self, en: &'t str, zh: &'t str) -> &'t str {
         match self {
             Self::En => en,
             Self::Zh => zh,
@@ -310,6 +310,7 @@ pub(crate) fn steps(lang: Lang, report: &Report) -> Vec<Step> {
         };
         steps.push(Step { check: step.check.name(), claim: step.claim, mark, code, title, text });
     }
+    steps.extend(report.beyond.steps(lang, verdict.proven().is_some()));
     steps
 }
 
@@ -581,7 +582,8 @@ const fn said_what(lang: Lang, said: &Said) -> &'static str {
 /// Where a subject stands, in words.
 fn standing(lang: Lang, claim: &StatusClaim, report: &Report) -> String {
     let Some(state) = &claim.state else { return String::new() };
-    let word = status(lang, state.subject.kind, state.status);
+    let word =
+        usage::word_at(lang, state, report.proof().map_or(Timestamp(0), |proof| proof.header.time));
     let (owner, from) = (agency(lang, &state.owner, report), state.effective_from.in_china());
     let (version, records) = (state.version, records(lang, state.records));
     let mut text = say!(
@@ -685,7 +687,7 @@ pub(crate) fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>)
                 let (subject, what) = (&claim.subject, thing(lang, &claim.subject));
                 match &claim.state {
                     Some(state) => {
-                        let word = status(lang, claim.subject.kind, state.status);
+                        let word = usage::word_at(lang, state, proof.header.time);
                         shown.push(say!(
                             lang,
                             "As of block {height} ({time}) {what} was {word}.",
@@ -779,6 +781,11 @@ pub(crate) fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>)
             "That the agency's role reaches to this very subject: the validators checked that, the file does not carry it.",
             "该机构的权限是否及于此具体对象：上链时已由验证节点检查，文件本身不含此项。"
         ));
+    }
+    if report.answer() == Answer::Proven {
+        let (more, less) = report.beyond.meaning(lang);
+        shown.extend(more);
+        not_shown.extend(less);
     }
     (shown, not_shown)
 }
@@ -925,6 +932,11 @@ pub(crate) fn reason(lang: Lang, report: &Report) -> Option<String> {
     };
     if let Some(error) = report.error() {
         return Some(problem::advice(lang, error, &report.file));
+    }
+    if let Some(reason) = report.beyond.reason(lang)
+        && document.as_ref().is_none_or(|document| document.fit == Fit::Exact)
+    {
+        return Some(reason);
     }
     match document.as_ref()?.fit {
         Fit::Exact => None,

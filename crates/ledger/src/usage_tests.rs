@@ -748,6 +748,7 @@ proptest! {
                     Standing::of(state.status, facts, at(*seconds))
                 });
                 let found = status_at(&id, history.iter().map(|(operation, _)| operation), at(*seconds));
+                prop_assert_eq!(query::status_at(&chain.state, &id, at(*seconds)), found);
                 prop_assert_eq!(found, want, "{} at {}", name, seconds);
             }
         }

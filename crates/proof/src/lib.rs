@@ -16,7 +16,9 @@ mod file;
 pub mod log;
 pub mod many;
 pub mod map;
+mod present;
 mod receipt;
+mod standing;
 mod succession;
 mod trust;
 mod verify;
@@ -28,10 +30,15 @@ pub use armor::{ARMOR_BYTES_MAX, armor, dearmor};
 pub use error::{BatchError, EquivocationError, HandoverError, ProofError, UpstreamError};
 pub use explain::{Hashed, explain};
 pub use file::{MAGIC, PROOF_BYTES_MAX, VERSION, decode, encode};
+pub use present::{
+    Disclosed, PRESENTATION_BYTES_MAX, PRESENTATION_MAGIC, PRESENTATION_VERSION, Presentation,
+    PresentationError, Showing, is_presentation, present,
+};
 pub use receipt::{
     BATCH_MAX, CLAIMS_MAX, Claim, ConsistencyClaim, DEPTH_MAX, ForkClaim, HOPS_MAX, Hop, LINKS_MAX,
     LotClaim, Proof, RecordClaim, RecordsClaim, SIGNATURES_MAX, Said, SharedRecord,
     SharedTransaction, StatusClaim, UpstreamClaim, VotesClaim,
 };
+pub use standing::{StoodError, stood_at};
 pub use trust::{Checkpoint, TRUST_ROOT_BYTES_MAX, TrustRoot, TrustRootError};
 pub use verify::{Check, Fact, Outcome, Proven, Refusal, Scope, Step, Verdict, verify};

@@ -25,6 +25,7 @@ use types::{
 
 mod handover;
 mod kinds;
+mod presentation;
 mod splices;
 
 const CODES: [&str; 4] =

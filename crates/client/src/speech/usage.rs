@@ -2,9 +2,9 @@
 
 use super::{Lang, say};
 use types::{
-    Timestamp,
+    SubjectState, Timestamp,
     standing::Standing,
-    subject::Kind,
+    subject::{Facts, Kind, Status},
     usage::{Basis, DataUse, GrantFacts, Usage},
 };
 
@@ -104,8 +104,44 @@ pub(crate) fn standing(lang: Lang, standing: Standing) -> &'static str {
     }
 }
 
+/// The same, for programs.
+pub(crate) fn word(standing: Standing) -> String {
+    match standing {
+        Standing::Absent => "absent".into(),
+        Standing::Pending => "pending".into(),
+        Standing::Known(status) => serde_json::to_value(status)
+            .ok()
+            .and_then(|word| word.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+    }
+}
+
 /// The same, as an answer.
 pub(crate) fn stood(lang: Lang, licence: &str, at: Timestamp, found: Standing) -> String {
     let (word, time) = (standing(lang, found), at.in_china());
     say!(lang, "{word}   e-licence {licence} at {time}", "{word}   电子证照 {licence}，{time}")
+}
+
+/// Where a subject stands at a time, by its state then: what has run out is not told to be valid.
+pub(crate) fn word_at(lang: Lang, state: &SubjectState, at: Timestamp) -> &'static str {
+    match &state.facts {
+        Facts::Licence { facts, .. } => standing(lang, Standing::of(state.status, facts, at)),
+        Facts::Grant(grant) if state.status == Status::Active && at >= grant.terms.expires => {
+            lang.pick("EXPIRED", "已到期")
+        }
+        Facts::Grant(grant)
+            if state.status == Status::Active && grant.uses >= grant.terms.uses_max =>
+        {
+            lang.pick("USED UP", "已用尽")
+        }
+        Facts::Item { .. }
+        | Facts::Basic { .. }
+        | Facts::Lot
+        | Facts::Agency(_)
+        | Facts::Proposal(_)
+        | Facts::Network(_)
+        | Facts::Grant(_)
+        | Facts::Trail
+        | Facts::Document { .. } => super::status(lang, state.subject.kind, state.status),
+    }
 }

@@ -146,7 +146,7 @@ impl Node {
 fn names(tx: &Transaction, number: &str) -> Option<usize> {
     tx.operations.iter().position(|operation| match &operation.action {
         Action::Licence(act) => act.licence.contains(number),
-        Action::Item(_) | Action::Trace(_) | Action::Govern(_) => false,
+        Action::Item(_) | Action::Trace(_) | Action::Govern(_) | Action::Use(_) => false,
     })
 }
 
