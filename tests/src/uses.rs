@@ -14,7 +14,7 @@ const LICENCE: &str = "c1:000000000000000000000000000000000000000000000000000000
 
 /// Every act of use, sensible or not.
 #[must_use]
-pub fn uses(agency: &AgencyCode) -> Vec<Operation> {
+pub(crate) fn uses(agency: &AgencyCode) -> Vec<Operation> {
     let at: Timestamp = "2026-03-01T02:05:00Z".parse().expect("a time");
     let licence: types::operation::LicenceId = LICENCE.parse().expect("a name");
     let purpose: types::usage::Purpose = "办理食品生产许可".parse().expect("a purpose");
@@ -86,7 +86,7 @@ fn fields() -> Vec<Field> {
 
 /// The vectors of presentations: what each shows, or why it shows nothing.
 #[must_use]
-pub fn presentations() -> Value {
+pub(crate) fn presentations() -> Value {
     let mut chain = Chain::new("presentations", 3);
     let leaves: Vec<_> = fields().iter().map(Field::leaf).collect();
     let mut issue = licence(LICENCE);
