@@ -563,7 +563,6 @@ const DOCUMENTS: &[(&str, &str)] = &[
         r#"{"@context":"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld","type":"ObjectEvent","action":"OBSERVE","eventTime":"2026-01-01T00:00:00Z","eventTimeZoneOffset":"+08:00"}"#,
     ),
     ("E-REC-040", r#"{"op":"item.delete"}"#),
-    ("E-REC-041", r#"{"op":"licence.expire"}"#),
     ("E-REC-042", r#"{"op":"licence.suspend","licence":"1"}"#),
     (
         "E-REC-043",

@@ -15,6 +15,7 @@ use types::{
         LicenceVerb, Provenance, TraceEvent,
     },
     subject::Part,
+    usage::Usage,
     vote::{Step, Vote},
 };
 
@@ -311,6 +312,12 @@ pub fn operation(action: Action, document: &str) -> Operation {
 #[must_use]
 pub fn govern(act: Governance) -> Operation {
     operation(Action::Govern(act), "minutes")
+}
+
+/// A use of a licence, data or a document.
+#[must_use]
+pub fn used(act: Usage) -> Operation {
+    operation(Action::Use(act), "use")
 }
 
 /// The publication of a service item.

@@ -20,9 +20,10 @@ mod network;
 pub mod powercut;
 pub mod program;
 mod proxy;
+mod uses;
 pub mod vectors;
 
-pub use chain::{Chain, certify, govern, lastly, licence, lots, moved, operation, publish};
+pub use chain::{Chain, certify, govern, lastly, licence, lots, moved, operation, publish, used};
 pub use lines::{Lines, Pairs, both, everyone};
 pub use namespaces::{Namespaces, isolated};
 pub use network::{Load, Network, Submission, say};

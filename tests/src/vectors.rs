@@ -1,5 +1,6 @@
 //! The bytes that must never change: what every value is spelled as, named by and proven with, for other implementations.
 
+use crate::uses::{presentations, uses};
 use crate::{Chain, certify, govern, lastly, licence, lots, moved, publish};
 use ledger::prove::Asked;
 use proof::{
@@ -40,6 +41,7 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("proofs.json", proofs(&chain, &story)),
         ("proofs-1.json", proofs_of_format_1(&chain, &story)),
         ("refusals.json", refusals(&chain, &story)),
+        ("presentations.json", presentations()),
     ];
     let text =
         |value| serde_json::to_string_pretty(&value).expect("JSON is made of strings") + "\n";
@@ -276,6 +278,7 @@ fn values(chain: &Chain, story: &Story) -> Value {
     let genesis = chain.genesis();
     let Story { operations, transaction, last, .. } = story;
     let governance = governance(chain, story);
+    let uses = uses(&transaction.header.agency);
     let agency = &transaction.header.agency;
     let header = &last.block().header;
     let governing = [
@@ -310,7 +313,7 @@ fn values(chain: &Chain, story: &Story) -> Value {
             "chain": genesis.chain(),
             "committee": genesis.committee().digest(),
         },
-        "operations": operations.iter().chain(&governance).map(|operation| json!({
+        "operations": operations.iter().chain(&governance).chain(&uses).map(|operation| json!({
             "agency": agency.as_str(),
             "json": operation,
             "bytes": hex(&encode(operation)),

@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 
 import crypto
+import usage
 
 FILE_BYTES_MAX = 4_194_304
 CLAIMS_MAX = 1000
@@ -300,6 +301,8 @@ class Operation:
     lots: list[tuple[str, int]]
     encoded: bytes
     batch: tuple[int, bytes] | None = None
+    # The root over salted fields, if it commits to any.
+    fields: bytes | None = None
 
 
 @dataclass
@@ -724,14 +727,14 @@ def read_subject(r: Reader) -> bytes:
 
 def read_named(r: Reader) -> tuple[bytes, int, str]:
     start = r.at
-    kind, name = r.variant(10), r.text(256)
+    kind, name = r.variant(14), r.text(256)
     return r.since(start), kind, name
 
 
 def read_state(r: Reader) -> State:
     start = r.at
     subject, kind, name = read_named(r)
-    r.variant(9), r.code(), r.u32()  # status, owner, version
+    r.variant(11), r.code(), r.u32()  # status, owner, version
     records, head, latest = r.u64(), r.hash(), r.u64()
     r.time()  # effective_from
     agency = read_facts(r)
@@ -740,7 +743,7 @@ def read_state(r: Reader) -> State:
 
 def read_facts(r: Reader) -> Agency | None:
     """Only what is said of agencies is kept."""
-    kind = r.variant(11)
+    kind = r.variant(14)
     if kind == 0:
         r.text(24), read_level(r), r.region(), r.maybe(r.time)
     elif kind == 1:
@@ -761,6 +764,10 @@ def read_facts(r: Reader) -> Agency | None:
         r.u64()  # lines
     elif kind == 10:
         r.text(256)  # lot
+    elif kind == 11:
+        usage.read_terms(r), r.u32()  # uses
+    elif kind == 13:
+        r.text(96), r.u64()  # title, uses
     return None
 
 
@@ -801,18 +808,19 @@ def read_link(r: Reader) -> Link:
 
 def read_operation(r: Reader) -> Operation:
     start = r.at
-    kind = r.variant(7)
+    kind = r.variant(8)
     batch = None
     if kind == 5:
         action, batch = read_batch(r)
     else:
-        readers = (read_item, read_licence, read_trace, read_govern, read_list, None, read_seed)
+        readers = (read_item, read_licence, read_trace, read_govern, read_list, None, read_seed, usage.read)
         action = readers[kind](r)
-    r.digest(), r.digest(), r.maybe(r.hash)  # commitment
+    r.digest(), r.digest()  # document, content
+    fields = r.maybe(r.hash)
     r.time()  # effective_from
     r.variant(4)  # grade
     r.text(64), r.text(32), r.time()  # provenance
-    return Operation(*action, r.since(start), batch)
+    return Operation(*action, r.since(start), batch, fields)
 
 
 def read_item(r: Reader):
@@ -854,7 +862,7 @@ def read_list(r: Reader):
 
 def read_licence(r: Reader):
     r.text(160)
-    verb = r.variant(10)
+    verb = r.variant(12)
     if verb > 3:
         return "licence", None, None, []
     if verb > 0:
@@ -953,7 +961,7 @@ def read_role(r: Reader) -> Role:
 
 
 def read_part(r: Reader) -> int:
-    return r.variant(8)
+    return r.variant(11)
 
 
 def read_level(r: Reader) -> int:

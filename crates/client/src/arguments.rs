@@ -27,8 +27,11 @@ pub(crate) enum Command {
     Submit(Box<Submit>),
     Status(Ask),
     History(History),
+    Audit(Audit),
     Record(AskRecord),
     Prove(Prove),
+    Salt(Salt),
+    Present(Present),
     Verify(Verify),
     Trust(Trust),
     Version(Version),
@@ -126,7 +129,41 @@ pub(crate) struct Ask {
     pub(crate) subject: Subject,
     #[command(flatten)]
     pub(crate) node: Node,
+    /// Where a licence stood at this time, by its complete history; the exit code is 0 if it was valid
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) at: Option<Timestamp>,
+    /// Where to write the proof of that
+    #[arg(long, value_name = "FILE", requires = "at")]
+    pub(crate) proof: Option<PathBuf>,
     /// JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Who did what with licences, data and documents: every record of it, by who acted or by what it was done with
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  minlian audit --actor 11350000XXXX00043M --node http://127.0.0.1:28001\n  \
+                        minlian audit --subject licence:1.2.156.3005.2… --proof trail.proof --node …"
+)]
+pub(crate) struct Audit {
+    /// Everything this agency did, was granted or was handed
+    #[arg(
+        long,
+        value_name = "CODE",
+        required_unless_present = "subject",
+        conflicts_with = "subject"
+    )]
+    pub(crate) actor: Option<AgencyCode>,
+    /// Everything that was done with licence:…, item:…, lot:…, data:…, document:… or grant:…
+    #[arg(long, value_name = "KIND:ID")]
+    pub(crate) subject: Option<Subject>,
+    #[command(flatten)]
+    pub(crate) node: Node,
+    /// Where to write the proof that it is all there is
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proof: Option<PathBuf>,
+    /// NDJSON on standard output, one record a line
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -265,6 +302,47 @@ pub(crate) struct Provable {
     pub(crate) authority: Vec<AgencyCode>,
 }
 
+/// Give every field of every licence in a document a random salt, so that some can be shown without the others
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  minlian salt licence.json --out licence.salted.json")]
+pub(crate) struct Salt {
+    /// The document, JSON or NDJSON
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The file to write, which is then submitted and kept
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// What was written, as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show some fields of a recorded licence, and nothing of the others
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  minlian present licence.salted.json --fields \"valid until\" --out shown.proof --node http://127.0.0.1:28001"
+)]
+pub(crate) struct Present {
+    /// The document, with its salts, as it was submitted
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The fields to show, as the document names them, or in English (\"valid until\", \"holder\", \"type\" …)
+    #[arg(long, value_name = "NAME", required = true, num_args = 1.., value_delimiter = ',')]
+    pub(crate) fields: Vec<String>,
+    /// A proof of the document's record, had before
+    #[arg(long, value_name = "PROOF", required_unless_present = "node")]
+    pub(crate) proof: Option<PathBuf>,
+    /// The node to ask for the proof instead, and for where the licence stands
+    #[arg(long, value_name = "URL", env = "MINLIAN_NODE")]
+    pub(crate) node: Option<String>,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// What was written, as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Look at a trust root, or advance it, without any network
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  minlian trust show genesis.toml\n  \
@@ -328,6 +406,9 @@ pub(crate) struct Verify {
     /// The document that the proof is said to be of
     #[arg(long, value_name = "FILE")]
     pub(crate) document: Option<PathBuf>,
+    /// Say where the licence stood at this time; needs its complete history (`minlian status --at`)
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) at: Option<Timestamp>,
     /// Where to write the answer as one page to print, HTML, in the language spoken
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,

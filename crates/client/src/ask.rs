@@ -39,7 +39,7 @@ pub(crate) async fn status(what: &arguments::Ask, console: &Console) -> Result<E
 
 fn subject(lang: Lang, view: &SubjectView) -> String {
     let SubjectView { state, owner_name, .. } = view;
-    let word = speech::status(lang, state.subject.kind, state.status);
+    let word = speech::usage::word_at(lang, state, view.time);
     let mut rows = vec![
         (["effective", "生效时间"], state.effective_from.in_china()),
         (["owner", "归属"], format!("{} ({})", speech::clean(owner_name), state.owner)),

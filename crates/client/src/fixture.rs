@@ -97,14 +97,14 @@ pub(crate) fn document() -> &'static [u8] {
     LICENCES.lines().next().unwrap().as_bytes()
 }
 
-fn operation() -> Operation {
+fn operation(document: &[u8]) -> Operation {
     let capture = Capture {
         system: "test".parse().unwrap(),
         version: "1".parse().unwrap(),
         captured_at: Timestamp(1_780_000_000_000),
         grade: Grade::Internal,
     };
-    records::prepare(document(), &capture).unwrap().remove(0).operation
+    records::prepare(document, &capture).unwrap().remove(0).operation
 }
 
 struct Pages(BTreeMap<Vec<u8>, Vec<u8>>);
@@ -126,8 +126,13 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(genesis: &Genesis, salt: u8, seats: &[u16]) -> Self {
+        Self::of(document(), genesis, salt, seats)
+    }
+
+    /// The same, of another document.
+    pub(crate) fn of(document: &[u8], genesis: &Genesis, salt: u8, seats: &[u16]) -> Self {
         let (chain, committee) = (genesis.chain(), genesis.committee());
-        let operation = operation();
+        let operation = operation(document);
         let Action::Licence(act) = &operation.action else { panic!("the sample is a licence") };
         let transaction =
             Transaction::sign(chain, code(0), &secret(1), 7, Height(3000), vec![operation.clone()]);
@@ -218,6 +223,13 @@ impl Ledger {
 
     pub(crate) fn record(&self) -> Proof {
         self.proof(Claim::Record(Box::new(self.record.clone())))
+    }
+
+    /// The record, and the state of its licence with its whole history.
+    pub(crate) fn both(&self) -> Proof {
+        let mut proof = self.record();
+        proof.claims.extend(self.status().claims);
+        proof
     }
 
     pub(crate) fn status(&self) -> Proof {

@@ -268,9 +268,14 @@ impl Graph {
             Part::Child | Part::Observed if part == content => {
                 all(Part::Parent).map(|to| (lot.clone(), to.clone(), Tie::Held)).collect()
             }
-            Part::Child | Part::Observed | Part::Subject | Part::Superseded | Part::Target => {
-                Vec::new()
-            }
+            Part::Child
+            | Part::Observed
+            | Part::Subject
+            | Part::Superseded
+            | Part::Target
+            | Part::Actor
+            | Part::Recipient
+            | Part::Basis => Vec::new(),
         };
         for (from, to, tie) in ties {
             self.reverse.insert((to.clone(), from.clone(), tie));

@@ -1,10 +1,13 @@
-//! `minlian`, the command of applications and inspectors: submit, status, history, record, prove, verify, trust.
+//! `minlian`, the command of applications and inspectors: submit, status, history, audit, record, prove,
+//! salt, present, verify, trust.
 
 mod arguments;
 mod ask;
+mod beyond;
 mod check;
 mod commitments;
 mod console;
+mod disclose;
 mod exit;
 #[cfg(test)]
 mod fixture;
@@ -17,6 +20,7 @@ mod report;
 mod speech;
 mod submit;
 mod trace;
+mod trail;
 mod trust;
 mod verify;
 
@@ -59,7 +63,13 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
         Command::Item(what) => online(items::run(&what, console)),
         Command::Govern(what) => online(govern::run(&what, console)),
         Command::Submit(what) => online(submit::run(*what, console)),
-        Command::Status(what) => online(ask::status(&what, console)),
+        Command::Status(what) => match what.at {
+            Some(at) => online(trail::stood(&what, at, console)),
+            None => online(ask::status(&what, console)),
+        },
+        Command::Audit(what) => online(trail::audit(&what, console)),
+        Command::Salt(what) => disclose::salt(&what, console),
+        Command::Present(what) => online(disclose::present(&what, console)),
         Command::History(what) => online(ask::history(&what, console)),
         Command::Record(what) => online(ask::record(&what, console)),
         Command::Prove(what) => online(prove::run(&what, console)),

@@ -1,6 +1,7 @@
 //! Everything that people are told, in both languages side by side.
 
 mod problem;
+pub(crate) mod usage;
 
 use crate::{
     exit::{Exit, Stop, VERSION},
@@ -318,6 +319,7 @@ pub(crate) fn steps(lang: Lang, report: &Report) -> Vec<Step> {
         };
         steps.push(Step { check: step.check.name(), claim: step.claim, mark, code, title, text });
     }
+    steps.extend(report.beyond.steps(lang, verdict.proven().is_some()));
     steps
 }
 
@@ -624,6 +626,7 @@ const fn family_name(lang: Lang, family: Family) -> &'static str {
         Family::Licence => lang.pick("e-licences", "电子证照"),
         Family::Trace => lang.pick("traceability events", "溯源事件"),
         Family::Authority => lang.pick("governance", "治理"),
+        Family::Use => lang.pick("uses of licences and data", "用证用数"),
     }
 }
 
@@ -682,7 +685,8 @@ const fn said_what(lang: Lang, said: &Said) -> &'static str {
 /// Where a subject stands, in words.
 fn standing(lang: Lang, claim: &StatusClaim, report: &Report) -> String {
     let Some(state) = &claim.state else { return String::new() };
-    let word = status(lang, state.subject.kind, state.status);
+    let word =
+        usage::word_at(lang, state, report.proof().map_or(Timestamp(0), |proof| proof.header.time));
     let (owner, from) = (agency(lang, &state.owner, report), state.effective_from.in_china());
     let (version, records) = (state.version, records(lang, state.records));
     let mut text = say!(
@@ -775,12 +779,16 @@ pub(crate) fn facts(lang: Lang, facts: &Facts) -> Option<String> {
             "{count} items of region {region}, digest {members}",
             "区划 {region} 事项 {count} 项，摘要 {members}"
         )),
-        Facts::Basic { .. } | Facts::Lot => None,
         Facts::Batch { lines } => {
             let lines = count(*lines);
             Some(say!(lang, "{lines} lines in all its batches", "各批共 {lines} 行"))
         }
         Facts::Seed { lot } => Some(say!(lang, "of lot {lot}", "所属批次 {lot}")),
+        Facts::Grant(grant) => Some(usage::grant(lang, grant)),
+        Facts::Document { title, uses } => {
+            Some(say!(lang, "“{title}”; used again {uses} times", "《{title}》，已复用 {uses} 次"))
+        }
+        Facts::Basic { .. } | Facts::Lot | Facts::Trail => None,
     }
 }
 
@@ -799,7 +807,7 @@ pub(crate) fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>)
                 let (subject, what) = (&claim.subject, thing(lang, &claim.subject));
                 match &claim.state {
                     Some(state) => {
-                        let word = status(lang, claim.subject.kind, state.status);
+                        let word = usage::word_at(lang, state, proof.header.time);
                         shown.push(say!(
                             lang,
                             "As of block {height} ({time}) {what} was {word}.",
@@ -894,6 +902,11 @@ pub(crate) fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>)
             "That the agency's role reaches to this very subject: the validators checked that, the file does not carry it.",
             "该机构的权限是否及于此具体对象：上链时已由验证节点检查，文件本身不含此项。"
         ));
+    }
+    if report.answer() == Answer::Proven {
+        let (more, less) = report.beyond.meaning(lang);
+        shown.extend(more);
+        not_shown.extend(less);
     }
     (shown, not_shown)
 }
@@ -1070,6 +1083,11 @@ pub(crate) fn reason(lang: Lang, report: &Report) -> Option<String> {
     if let Some(error) = report.error() {
         return Some(problem::advice(lang, error, &report.file));
     }
+    if let Some(reason) = report.beyond.reason(lang)
+        && document.as_ref().is_none_or(|document| document.fit == Fit::Exact)
+    {
+        return Some(reason);
+    }
     match document.as_ref()?.fit {
         Fit::Exact => None,
         Fit::Content(_) => Some(say!(
@@ -1171,6 +1189,10 @@ pub(crate) fn thing(lang: Lang, subject: &Subject) -> String {
         Kind::List => lang.pick("list of service items", "专题清单"),
         Kind::Batch => lang.pick("series of batches", "批量存证系列"),
         Kind::Seed => lang.pick("seed unit", "种子销售单元"),
+        Kind::Grant => lang.pick("grant", "亮证授权"),
+        Kind::Actor => lang.pick("acts of agency", "机构用证用数记录"),
+        Kind::Data => lang.pick("data", "数据"),
+        Kind::Document => lang.pick("document", "登记材料"),
     };
     format!("{kind} {}", subject.id)
 }
@@ -1184,6 +1206,9 @@ pub(crate) fn status(lang: Lang, kind: Kind, status: Status) -> &'static str {
         (Status::Active, Kind::Agency) => lang.pick("ENROLLED", "在册"),
         (Status::Active, Kind::Proposal) => lang.pick("OPEN", "表决中"),
         (Status::Active, Kind::Network) => lang.pick("IN FORCE", "生效"),
+        (Status::Active, Kind::Grant) => lang.pick("GRANTED", "已授权"),
+        (Status::Active, Kind::Actor | Kind::Data) => lang.pick("RECORDED", "有记录"),
+        (Status::Active, Kind::Document) => lang.pick("REGISTERED", "已登记"),
         (Status::Suspended, Kind::Licence) => lang.pick("SUSPENDED", "暂扣"),
         (
             Status::Suspended,
@@ -1195,7 +1220,11 @@ pub(crate) fn status(lang: Lang, kind: Kind, status: Status) -> &'static str {
             | Kind::Network
             | Kind::List
             | Kind::Batch
-            | Kind::Seed,
+            | Kind::Seed
+            | Kind::Grant
+            | Kind::Actor
+            | Kind::Data
+            | Kind::Document,
         ) => lang.pick("SUSPENDED", "暂停"),
         (Status::Annulled, _) => lang.pick("ANNULLED", "撤销"),
         (Status::Cancelled, Kind::Licence) => lang.pick("CANCELLED", "注销"),
@@ -1207,15 +1236,22 @@ pub(crate) fn status(lang: Lang, kind: Kind, status: Status) -> &'static str {
             | Kind::Network
             | Kind::List
             | Kind::Batch
-            | Kind::Seed,
+            | Kind::Seed
+            | Kind::Actor
+            | Kind::Data,
         ) => lang.pick("CANCELLED", "取消"),
+        (Status::Cancelled, Kind::Grant) => lang.pick("WITHDRAWN", "已收回"),
+        (Status::Cancelled, Kind::Document) => lang.pick("RETIRED", "已停用"),
         (Status::Cancelled, Kind::Agency) => lang.pick("DISSOLVED", "撤并"),
         (Status::Cancelled, Kind::Proposal) => lang.pick("WITHDRAWN", "撤回"),
         (Status::TransferredOut, _) => lang.pick("TRANSFERRED OUT", "转出"),
+        (Status::Revoked, Kind::Grant) => lang.pick("WITHDRAWN", "已收回"),
         (Status::Revoked, _) => lang.pick("REVOKED", "吊销"),
         (Status::Superseded, _) => lang.pick("SUPERSEDED", "已被取代"),
         (Status::Proposed, _) => lang.pick("PROPOSED", "拟登记"),
         (Status::Enacted, _) => lang.pick("ENACTED", "已通过"),
+        (Status::Expired, _) => lang.pick("EXPIRED", "失效"),
+        (Status::Destroyed, _) => lang.pick("DESTROYED", "已销毁"),
     }
 }
 
@@ -1248,6 +1284,8 @@ pub(crate) fn act(lang: Lang, action: &Action) -> String {
                 LicenceVerb::Cancel => lang.pick("cancellation", "注销"),
                 LicenceVerb::Revoke => lang.pick("revocation", "吊销"),
                 LicenceVerb::TransferOut => lang.pick("transfer out", "转出"),
+                LicenceVerb::UndoTransferOut => lang.pick("withdrawn transfer", "撤回转出"),
+                LicenceVerb::Expire => lang.pick("noted expiry", "失效登记"),
             };
             let licence = &act.licence;
             say!(lang, "{verb} of e-licence {licence}", "电子证照 {licence} {verb}")
@@ -1274,6 +1312,7 @@ pub(crate) fn act(lang: Lang, action: &Action) -> String {
             let (unit, lot) = (&act.unit, &act.lot);
             say!(lang, "seed unit {unit} of lot {lot}", "批次 {lot} 种子单元 {unit}")
         }
+        Action::Use(act) => usage::act(lang, act),
         Action::Trace(event) => {
             let kind = match event.event {
                 EventType::Object => lang.pick("object event", "对象事件"),
@@ -1333,6 +1372,9 @@ pub(crate) fn part(lang: Lang, part: Part) -> &'static str {
         Part::Parent => lang.pick("parent", "上级"),
         Part::Child => lang.pick("child", "下级"),
         Part::Target => lang.pick("target", "所涉对象"),
+        Part::Actor => lang.pick("actor", "行为机构"),
+        Part::Recipient => lang.pick("recipient", "接收机构"),
+        Part::Basis => lang.pick("basis", "依据"),
     }
 }
 

@@ -130,6 +130,7 @@ mod tests {
             proof: proof.to_owned(),
             trust_root: Some(root.to_owned()),
             document: None,
+            at: None,
             report: None,
             explain: false,
             evidence: Some(evidence.clone()),

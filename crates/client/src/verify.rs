@@ -2,6 +2,7 @@
 
 use crate::{
     arguments,
+    beyond::Beyond,
     console::Console,
     exit::Exit,
     report as page,
@@ -26,6 +27,8 @@ pub(crate) struct Report {
     pub(crate) root: Option<TrustRoot>,
     /// What there is to say.
     pub(crate) finding: Finding,
+    /// What was asked and shown beyond the claims.
+    pub(crate) beyond: Beyond,
 }
 
 /// What came of it.
@@ -137,15 +140,20 @@ pub(crate) fn run(what: &arguments::Verify, console: &Console) -> Exit {
 
 fn examine(what: &arguments::Verify) -> Report {
     let file = name(&what.proof);
-    let nothing =
-        |obstacle| Report { file: file.clone(), root: None, finding: Finding::Nothing(obstacle) };
+    let nothing = |obstacle| Report {
+        file: file.clone(),
+        root: None,
+        finding: Finding::Nothing(obstacle),
+        beyond: Beyond::default(),
+    };
     let Some(path) = &what.trust_root else { return nothing(Obstacle::NoRoot) };
     let root = match trust_root(path) {
         Ok(root) => root,
         Err(why) => return nothing(Obstacle::Root(name(path), why)),
     };
-    let finding = check(what, &root).unwrap_or_else(Finding::Nothing);
-    Report { file, root: Some(root), finding }
+    let mut beyond = Beyond::default();
+    let finding = check(what, &root, &mut beyond).unwrap_or_else(Finding::Nothing);
+    Report { file, root: Some(root), finding, beyond }
 }
 
 /// The trust root in a file: a genesis, and perhaps a block saved after it.
@@ -155,10 +163,27 @@ pub(crate) fn trust_root(path: &Path) -> Result<TrustRoot, String> {
     TrustRoot::from_text(&text).map_err(|why| why.to_string())
 }
 
-fn check(what: &arguments::Verify, root: &TrustRoot) -> Result<Finding, Obstacle> {
-    let bytes = read(&what.proof, proof::ARMOR_BYTES_MAX.max(proof::PROOF_BYTES_MAX))
-        .map_err(|why| Obstacle::Proof(why.to_string()))?;
-    let verdict = proof::verify(&bytes, root);
+fn check(
+    what: &arguments::Verify,
+    root: &TrustRoot,
+    beyond: &mut Beyond,
+) -> Result<Finding, Obstacle> {
+    let bytes_max = proof::ARMOR_BYTES_MAX.max(proof::PRESENTATION_BYTES_MAX);
+    let bytes = read(&what.proof, bytes_max).map_err(|why| Obstacle::Proof(why.to_string()))?;
+    let verdict = if proof::is_presentation(&bytes) {
+        match proof::present(&bytes, root) {
+            Ok(showing) => {
+                beyond.fields = Some(showing.fields);
+                showing.verdict
+            }
+            Err(error) => {
+                Verdict { steps: Vec::new(), result: Err(proof::Refusal { error, claimed: None }) }
+            }
+        }
+    } else {
+        proof::verify(&bytes, root)
+    };
+    beyond.ask(what.at, &verdict);
     let document = match &what.document {
         None => None,
         Some(path) => {
@@ -233,7 +258,11 @@ impl Report {
                 Some(error) if error.is_undecided() => (Answer::CannotCheck, Some(error.code())),
                 Some(error) => (Answer::NotProven, Some(error.code())),
                 None => match document.as_ref().map(|document| document.fit) {
-                    None | Some(Fit::Exact) => (Answer::Proven, None),
+                    None | Some(Fit::Exact) => match self.beyond.code() {
+                        None => (Answer::Proven, None),
+                        Some((true, code)) => (Answer::NotProven, Some(code)),
+                        Some((false, code)) => (Answer::CannotCheck, Some(code)),
+                    },
                     Some(Fit::Content(_) | Fit::No(_)) => {
                         (Answer::NotProven, Some("V-DOC-MISMATCH"))
                     }
@@ -310,6 +339,7 @@ impl Report {
                 "code": step.code,
                 "detail": step.text,
             })).collect::<Vec<_>>(),
+            "beyond": if proven { self.beyond.json() } else { Value::Null },
             "claims": shown,
             "not_claimed": not_shown,
             "as_of": header.map(|header| json!({ "height": header.height, "time": header.time })),

@@ -50,7 +50,10 @@ impl Authority {
                 | Facts::List { .. }
                 | Facts::Batch { .. }
                 | Facts::Seed { .. }
-                | Facts::Proposal(_) => {}
+                | Facts::Proposal(_)
+                | Facts::Grant(_)
+                | Facts::Trail
+                | Facts::Document { .. } => {}
             }
         }
         let keys = agencies
@@ -90,7 +93,7 @@ impl Authority {
 
     /// Whether a grant holds at a moment. A delegated one holds while some grant above covers it; parents make no circle
     /// and delegation goes one level down at a time, so this ends.
-    fn holds(&self, grant: &Grant, at: Moment) -> bool {
+    pub(crate) fn holds(&self, grant: &Grant, at: Moment) -> bool {
         grant.holds(at)
             && grant.by.is_none_or(|above| {
                 let mut roles: Box<dyn Iterator<Item = &Role>> = Box::new(self.roles(&above, at));

@@ -410,7 +410,9 @@ impl<V: View> Case<'_, V> {
                 | Status::TransferredOut
                 | Status::Revoked
                 | Status::Superseded
-                | Status::Enacted => Ok(state),
+                | Status::Enacted
+                | Status::Expired
+                | Status::Destroyed => Ok(state),
             };
         };
         match found {

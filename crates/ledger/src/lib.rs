@@ -13,16 +13,20 @@ mod bulk;
 pub mod execute;
 mod govern;
 mod item;
+mod licence;
+pub mod objection;
 pub mod pool;
 pub mod prove;
 pub mod query;
 pub mod rejection;
 pub mod rules;
 pub mod state;
+mod usage;
 
 pub use execute::{
     Change, Draft, Invalid, Outcome, Tip, commit, first_difference, propose, tip, validate,
 };
+pub use objection::Objection;
 pub use pool::{Pool, PoolLimits};
 pub use rejection::{ItemFault, Misrule, Rejection};
 pub use rules::{Amended, Rules};
@@ -34,3 +38,5 @@ mod govern_tests;
 mod item_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod usage_tests;

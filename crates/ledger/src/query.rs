@@ -6,9 +6,11 @@ use crate::{
 };
 use types::{
     Block, Certificate, Committee, Entry, Header, Height, Operation, RecordId, Subject,
-    SubjectState, Transaction, TxId,
+    SubjectState, Timestamp, Transaction, TxId,
     codec::{self, Wire},
     hash::Digest,
+    operation::LicenceId,
+    standing::Standing,
     subject::Link,
 };
 
@@ -163,6 +165,20 @@ pub(crate) fn authority(state: &impl State) -> Vec<SubjectState> {
 #[must_use]
 pub fn subject(state: &impl State, subject: &Subject) -> Option<SubjectState> {
     read(state, Column::Subjects, &subject.key().0)
+}
+
+/// Where a licence stood at a time, by every record that the ledger holds of it.
+///
+/// # Panics
+/// When the state holds what no commit wrote.
+#[must_use]
+pub fn status_at(state: &impl State, licence: &LicenceId, at: Timestamp) -> Standing {
+    let links = history(state, &Subject::licence(licence), 0, usize::MAX);
+    let records: Vec<Found> = links
+        .iter()
+        .map(|link| record_at(state, link.position).expect("what a commit writes is there"))
+        .collect();
+    types::standing::status_at(licence, records.iter().map(Found::operation), at)
 }
 
 /// The links of a subject's history from sequence number `from` on, oldest first.

@@ -1,5 +1,6 @@
 //! Every reason for which the ledger refuses a transaction, each with a code that never changes.
 
+use crate::objection::Objection;
 use types::{
     AgencyCode, Height, PublicKey, Subject, Timestamp, TxId,
     agency::Level,
@@ -209,6 +210,14 @@ pub enum Rejection {
         /// The rule.
         why: Misrule,
     },
+    /// Licences, grants, data and documents are not treated like this.
+    #[error("operation {index}: {why}")]
+    Objection {
+        /// Which operation.
+        index: usize,
+        /// The rule.
+        why: Box<Objection>,
+    },
     /// The pool holds as much as it may.
     #[error("this node holds as many unconfirmed transactions as it may; try again in a moment")]
     Full,
@@ -256,7 +265,7 @@ pub enum Rejection {
 impl Rejection {
     /// The code, for ever.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Transaction(TransactionError::Version { .. }) => "E-TX-VERSION",
             Self::Transaction(TransactionError::Chain { .. }) => "E-TX-CHAIN",
@@ -285,6 +294,7 @@ impl Rejection {
             Self::Inactive { .. } => "E-AUTH-INACTIVE",
             Self::KeyTerm { .. } => "E-AUTH-TERM",
             Self::Governance { why, .. } => why.code(),
+            Self::Objection { why, .. } => why.code(),
             Self::Full => "E-POOL-FULL",
             Self::Quota => "E-POOL-QUOTA",
             Self::Item { why, .. } => why.code(),

@@ -2,6 +2,7 @@
 
 use crate::{
     authority::{Authority, Standing},
+    objection::Objection,
     query,
     rejection::Rejection,
     state::State,
@@ -15,9 +16,8 @@ use types::{
     fields::FieldName,
     genesis::{Limits, Timing},
     net::Peer,
-    operation::{
-        Action, Family, LOTS_MAX, LicenceAction, LicenceFacts, LicenceVerb, Operation, TraceEvent,
-    },
+    operation::{Action, Family, LOTS_MAX, Operation, TraceEvent},
+    privacy::personal_in,
     subject::{Facts, Status},
     transaction::TransactionHeader,
 };
@@ -263,6 +263,9 @@ impl Rules {
     ) -> Result<Changes, Rejection> {
         let effective_from = operation.effective_from;
         let case = Case { index, agency, rules: self, view, at, effective_from };
+        if let Some((at, what)) = personal_in(operation) {
+            return Err(case.object(Objection::Personal { at, what }));
+        }
         match &operation.action {
             Action::Item(act) => case.item(act, &operation.commitment),
             Action::Licence(act) => case.licence(act),
@@ -271,11 +274,19 @@ impl Rules {
             Action::List(act) => case.list(act),
             Action::Batch(act) => case.batch(act),
             Action::Seed(act) => case.seed(act),
+            Action::Use(act) => case.usage(act),
         }
     }
 
+    /// Whether an agency holds the role of a number at a moment; `None` when it never had one of that number.
+    pub(crate) fn holds_role(&self, code: &AgencyCode, number: u32, at: Moment) -> Option<bool> {
+        let grants = &self.agency(code)?.facts.grants;
+        let grant = grants.iter().find(|grant| grant.number == number)?;
+        Some(self.authority.holds(grant, at))
+    }
+
     /// Whether `upper` is `lower` or stands above it.
-    fn is_or_above(&self, upper: &AgencyCode, lower: &AgencyCode) -> bool {
+    pub(crate) fn is_or_above(&self, upper: &AgencyCode, lower: &AgencyCode) -> bool {
         let mut at = Some(*lower);
         // Genesis refuses circles, and enrolment puts an agency below one that is there: so this ends.
         while let Some(code) = at {
@@ -292,55 +303,6 @@ impl<V: View> Case<'_, V> {
     /// Whether a role that the agency holds now is like this.
     pub(crate) fn covers(&self, covers: impl Fn(&Role) -> bool) -> bool {
         self.rules.authority.roles(&self.agency, self.at).any(covers)
-    }
-
-    fn licence(&self, act: &LicenceAction) -> Result<Changes, Rejection> {
-        let subject = Subject::licence(&act.licence);
-        let key = subject.key();
-        let found = self.view.subject(&key);
-        let alone = |state| Ok(vec![(key, state)]);
-        match &act.verb {
-            LicenceVerb::Issue(facts) => alone(self.new_licence(subject, found, facts)?),
-            LicenceVerb::Renew { supersedes, facts } => {
-                self.succeed(act, found, supersedes, facts, "renew", Status::Active)
-            }
-            LicenceVerb::Change { supersedes, facts } => {
-                self.succeed(act, found, supersedes, facts, "change", Status::Active)
-            }
-            LicenceVerb::TransferIn { supersedes, facts } => {
-                self.succeed(act, found, supersedes, facts, "transfer in", Status::TransferredOut)
-            }
-            LicenceVerb::Suspend => alone(self.turn_licence(
-                found,
-                &subject,
-                "suspend",
-                &[Status::Active],
-                Status::Suspended,
-            )?),
-            LicenceVerb::Resume => alone(self.turn_licence(
-                found,
-                &subject,
-                "resume",
-                &[Status::Suspended],
-                Status::Active,
-            )?),
-            LicenceVerb::Annul => {
-                alone(self.end_licence(found, &subject, "annul", Status::Annulled)?)
-            }
-            LicenceVerb::Cancel => {
-                alone(self.end_licence(found, &subject, "cancel", Status::Cancelled)?)
-            }
-            LicenceVerb::Revoke => {
-                alone(self.end_licence(found, &subject, "revoke", Status::Revoked)?)
-            }
-            LicenceVerb::TransferOut => alone(self.turn_licence(
-                found,
-                &subject,
-                "transfer out",
-                &[Status::Active],
-                Status::TransferredOut,
-            )?),
-        }
     }
 
     fn trace(&self, event: &TraceEvent) -> Result<Changes, Rejection> {
@@ -383,95 +345,6 @@ impl<V: View> Case<'_, V> {
         }
     }
 
-    fn new_licence(
-        &self,
-        subject: Subject,
-        found: Option<SubjectState>,
-        facts: &LicenceFacts,
-    ) -> Result<SubjectState, Rejection> {
-        self.covers_licence(facts)?;
-        if let Some(state) = found {
-            return Err(self.exists(state));
-        }
-        if facts.valid_until.is_some_and(|until| until <= facts.valid_from) {
-            return Err(Rejection::Validity { index: self.index, subject });
-        }
-        Ok(self.new_state(subject, 1, Facts::Licence { facts: facts.clone(), successor: None }))
-    }
-
-    /// A new licence in the place of an old one, which ends by it.
-    fn succeed(
-        &self,
-        act: &LicenceAction,
-        found: Option<SubjectState>,
-        old: &types::operation::LicenceId,
-        facts: &LicenceFacts,
-        verb: &'static str,
-        from: Status,
-    ) -> Result<Changes, Rejection> {
-        let (subject, old_subject) = (Subject::licence(&act.licence), Subject::licence(old));
-        if subject == old_subject {
-            return Err(Rejection::Itself { index: self.index, subject });
-        }
-        let (key, old_key) = (subject.key(), old_subject.key());
-        let new = self.new_licence(subject, found, facts)?;
-        let mut old_state = self.alive(self.view.subject(&old_key), &old_subject)?;
-        if from == Status::Active {
-            // A transfer was agreed by whoever transferred out; all else is done to one's own.
-            self.owns(&old_state)?;
-        }
-        self.turn(&mut old_state, verb, &[from], Status::Superseded)?;
-        if let Facts::Licence { successor, .. } = &mut old_state.facts {
-            *successor = Some(act.licence.clone());
-        }
-        Ok(vec![(key, new), (old_key, old_state)])
-    }
-
-    fn end_licence(
-        &self,
-        found: Option<SubjectState>,
-        subject: &Subject,
-        verb: &'static str,
-        to: Status,
-    ) -> Result<SubjectState, Rejection> {
-        self.turn_licence(found, subject, verb, &[Status::Active, Status::Suspended], to)
-    }
-
-    fn turn_licence(
-        &self,
-        found: Option<SubjectState>,
-        subject: &Subject,
-        verb: &'static str,
-        from: &[Status],
-        to: Status,
-    ) -> Result<SubjectState, Rejection> {
-        let mut state = self.alive(found, subject)?;
-        self.owns(&state)?;
-        if let Facts::Licence { facts, .. } = &state.facts {
-            self.covers_licence(facts)?;
-        }
-        self.turn(&mut state, verb, from, to)?;
-        Ok(state)
-    }
-
-    fn covers_licence(&self, facts: &LicenceFacts) -> Result<(), Rejection> {
-        if self.covers(|role| role.covers_licence(&facts.kind, facts.region)) {
-            return Ok(());
-        }
-        Err(self.role(
-            Family::Licence,
-            format!("licences of type {} in region {}", facts.kind, facts.region),
-        ))
-    }
-
-    pub(crate) fn owns(&self, state: &SubjectState) -> Result<(), Rejection> {
-        if self.rules.is_or_above(&self.agency, &state.owner) {
-            return Ok(());
-        }
-        let (subject, owner) = (state.subject.clone(), state.owner);
-        Err(Rejection::Owner { index: self.index, subject, owner, agency: self.agency })
-    }
-
     /// The state found, if there is one and its life is not over.
     pub(crate) fn alive(
         &self,
@@ -481,14 +354,17 @@ impl<V: View> Case<'_, V> {
         let state = found
             .ok_or_else(|| Rejection::Unknown { index: self.index, subject: subject.clone() })?;
         match state.status {
-            Status::Active | Status::Suspended | Status::TransferredOut | Status::Proposed => {
-                Ok(state)
-            }
+            Status::Active
+            | Status::Suspended
+            | Status::TransferredOut
+            | Status::Proposed
+            | Status::Expired => Ok(state),
             Status::Annulled
             | Status::Cancelled
             | Status::Revoked
             | Status::Superseded
-            | Status::Enacted => Err(Rejection::Terminal {
+            | Status::Enacted
+            | Status::Destroyed => Err(Rejection::Terminal {
                 index: self.index,
                 subject: subject.clone(),
                 status: state.status,

@@ -176,7 +176,8 @@ impl Proof {
                 | Action::Govern(_)
                 | Action::List(_)
                 | Action::Batch(_)
-                | Action::Seed(_) => 1,
+                | Action::Seed(_)
+                | Action::Use(_) => 1,
             };
             let line = if seen.insert((agency, height, time)) { *line } else { 0 };
             line.saturating_add(own.saturating_mul(lots))
@@ -267,7 +268,10 @@ fn weights(claim: &AuthorityClaim) -> (u64, u64) {
             | Facts::Elements(_)
             | Facts::List { .. }
             | Facts::Batch { .. }
-            | Facts::Seed { .. } => (1, 0),
+            | Facts::Seed { .. }
+            | Facts::Grant(_)
+            | Facts::Trail
+            | Facts::Document { .. } => (1, 0),
         };
         line = line.saturating_add(all).saturating_add(delegated.saturating_mul(above));
         (own, above) = (all, all);

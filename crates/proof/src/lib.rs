@@ -17,7 +17,9 @@ mod line;
 pub mod log;
 pub mod many;
 pub mod map;
+mod present;
 mod receipt;
+mod standing;
 mod succession;
 mod trust;
 mod verify;
@@ -35,12 +37,17 @@ pub use line::{
     CHUNK, LINE_BYTES_MAX, LINE_MAGIC, LINE_VERSION, LineError, LineProof, LineVerdict, ProvenLine,
     decode_line, encode_line, line_leaf, path_in_chunks, root_of_chunks, verify_line,
 };
+pub use present::{
+    Disclosed, PRESENTATION_BYTES_MAX, PRESENTATION_MAGIC, PRESENTATION_VERSION, Presentation,
+    PresentationError, Showing, is_presentation, present,
+};
 pub use receipt::{
     AUTHORITY_WORK_MAX, AgencyState, AuthorityClaim, BATCH_MAX, CLAIMS_MAX, Claim,
     ConsistencyClaim, DEPTH_MAX, ForkClaim, HOPS_MAX, Hop, LINE_MAX, LINKS_MAX, LotClaim, Proof,
     RecordClaim, RecordsClaim, SIGNATURES_MAX, Said, SharedRecord, SharedTransaction, StatusClaim,
     UpstreamClaim, VotesClaim,
 };
+pub use standing::{StoodError, stood_at};
 pub use trust::{Checkpoint, TRUST_ROOT_BYTES_MAX, TrustRoot, TrustRootError};
 pub use verify::{
     Check, Fact, Grounds, Outcome, Proven, Refusal, Scope, Step, Verdict, genesis_allows, verify,

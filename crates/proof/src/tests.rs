@@ -26,6 +26,7 @@ use types::{
 mod authority;
 mod handover;
 mod kinds;
+mod presentation;
 mod splices;
 
 const CODES: [&str; 4] =

@@ -788,7 +788,11 @@ impl Examination<'_> {
                 | Kind::Proposal
                 | Kind::List
                 | Kind::Batch
-                | Kind::Seed,
+                | Kind::Seed
+                | Kind::Grant
+                | Kind::Actor
+                | Kind::Data
+                | Kind::Document,
             ) => None,
         };
         if latest != Some(state.latest) {

@@ -23,6 +23,7 @@ mod document;
 mod elements;
 mod epcis;
 mod fault;
+mod fields;
 mod gdst;
 mod govern;
 pub mod identifiers;
@@ -35,11 +36,13 @@ mod privacy;
 mod read;
 mod reform;
 mod seed;
+mod usage;
 mod vocabulary;
 
 pub use comments::{has_comments, strip};
 pub use document::{CONTEXT_BYTES_MAX, RECORDS_MAX};
 pub use fault::{FAULTS_MAX, Fault};
+pub use fields::{SaltedFields, salted_fields};
 pub use json::{DEPTH_MAX, VALUES_MAX};
 pub use privacy::{SALT_DIGITS_MAX, SALT_DIGITS_MIN, hidden_licence};
 
@@ -53,6 +56,7 @@ use crate::{
 use types::{
     AgencyCode, Digest, Operation, Text, Timestamp, codec,
     operation::{Action, Commitment, Grade, Provenance},
+    usage::Usage,
 };
 
 /// The largest document, bytes.
@@ -126,7 +130,7 @@ fn too_large(bytes: usize) -> Problem {
 
 fn record(
     found: &Found<'_>,
-    commitment: Commitment,
+    mut commitment: Commitment,
     capture: &Capture,
     faults: &mut Faults,
 ) -> Option<Prepared> {
@@ -140,6 +144,9 @@ fn record(
         }
         Form::Operation => {
             let (reading, actor) = native::read(&members, faults)?;
+            if matches!(&reading.action, Action::Licence(_)) {
+                commitment.fields = fields::commitment(&members, faults);
+            }
             (reading.action, reading.effective_from, actor)
         }
     };
@@ -184,6 +191,18 @@ fn label(found: &Found<'_>, action: &Action) -> String {
         Action::List(act) => format!("{op} {}", act.name),
         Action::Batch(act) => format!("{op} {}", act.series),
         Action::Seed(act) => format!("{op} {}", act.unit),
+        Action::Use(act) => match act {
+            Usage::Grant(terms) => format!("{op} {}", terms.licence),
+            Usage::Use(used) => format!("{op} {}", used.licence),
+            Usage::Withdraw { licence, .. } => format!("{op} {licence}"),
+            Usage::Access(used) | Usage::Destroy(used) | Usage::Transfer { data: used, .. } => {
+                format!("{op} {}", used.data)
+            }
+            Usage::Register { document, .. } | Usage::Retire { document } => {
+                format!("{op} {document}")
+            }
+            Usage::Reuse(reuse) => format!("{op} {}", reuse.document),
+        },
         Action::Trace(event) => {
             let step = event.step.as_deref().map(|step| format!(" {step}")).unwrap_or_default();
             let lots = match event.lots.as_slice() {

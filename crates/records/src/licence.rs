@@ -35,6 +35,8 @@ enum Verb {
     Cancel,
     Revoke,
     TransferOut,
+    UndoTransferOut,
+    Expire,
 }
 
 impl Verb {
@@ -47,7 +49,9 @@ impl Verb {
             | Self::Annul
             | Self::Cancel
             | Self::Revoke
-            | Self::TransferOut => false,
+            | Self::TransferOut
+            | Self::UndoTransferOut
+            | Self::Expire => false,
         }
     }
 
@@ -66,8 +70,8 @@ const fn act(
     Act { verb, name, operate_type, state }
 }
 
-/// The ten acts. The codes are those of the interface of the national housing ministry, the only public ones.
-const ACTS: [Act; 10] = [
+/// The twelve acts. The codes are those of the interface of the national housing ministry, the only public ones.
+const ACTS: [Act; 12] = [
     act(Verb::Issue, "issue", "01", "01"),
     act(Verb::Renew, "renew", "02", "01"),
     act(Verb::Change, "change", "09", "01"),
@@ -78,6 +82,8 @@ const ACTS: [Act; 10] = [
     act(Verb::Cancel, "cancel", "05", "04"),
     act(Verb::Revoke, "revoke", "05", "07"),
     act(Verb::TransferOut, "transfer_out", "05", "06"),
+    act(Verb::UndoTransferOut, "undo_transfer_out", "10", "01"),
+    act(Verb::Expire, "expire", "04", "05"),
 ];
 
 /// Whether there is such an act.
@@ -102,7 +108,7 @@ pub(crate) fn read(name: &str, members: &Members<'_, '_>, faults: &mut Faults) -
         "salt",
     ];
     if act.verb.is_birth() {
-        known.push("meta");
+        known.extend(["meta", "salts"]);
     } else {
         known.extend(["licence", "id"]);
     }
@@ -144,13 +150,7 @@ fn effective(members: &Members<'_, '_>, faults: &mut Faults) -> Option<Timestamp
 
 /// An act on a licence that is there.
 fn end(verb: Verb, members: &Members<'_, '_>, faults: &mut Faults) -> Option<LicenceAction> {
-    let name = if members.has("id") { "id" } else { "licence" };
-    if members.has("id") && members.has("licence") && members.get("id") != members.get("licence") {
-        members.fault("id", Problem::disagree("`id`", "`licence`"), faults);
-    }
-    let salt = salt(members, "salt", faults);
-    members.require(name, faults);
-    let licence = named(members, name, salt, faults)?;
+    let licence = there(members, faults)?;
     let verb = match verb {
         Verb::Suspend => LicenceVerb::Suspend,
         Verb::Resume => LicenceVerb::Resume,
@@ -158,9 +158,22 @@ fn end(verb: Verb, members: &Members<'_, '_>, faults: &mut Faults) -> Option<Lic
         Verb::Cancel => LicenceVerb::Cancel,
         Verb::Revoke => LicenceVerb::Revoke,
         Verb::TransferOut => LicenceVerb::TransferOut,
+        Verb::UndoTransferOut => LicenceVerb::UndoTransferOut,
+        Verb::Expire => LicenceVerb::Expire,
         Verb::Issue | Verb::Renew | Verb::Change | Verb::TransferIn => return None,
     };
     Some(LicenceAction { licence, verb })
+}
+
+/// The licence that an operation names by `licence` or `id`, hidden if it gives a `salt`.
+pub(crate) fn there(members: &Members<'_, '_>, faults: &mut Faults) -> Option<LicenceId> {
+    let name = if members.has("id") { "id" } else { "licence" };
+    if members.has("id") && members.has("licence") && members.get("id") != members.get("licence") {
+        members.fault("id", Problem::disagree("`id`", "`licence`"), faults);
+    }
+    let salt = salt(members, "salt", faults);
+    members.require(name, faults);
+    named(members, name, salt, faults)
 }
 
 /// An act by which a licence comes into being.
@@ -216,7 +229,9 @@ fn birth(verb: Verb, members: &Members<'_, '_>, faults: &mut Faults) -> Option<L
             | Verb::Annul
             | Verb::Cancel
             | Verb::Revoke
-            | Verb::TransferOut,
+            | Verb::TransferOut
+            | Verb::UndoTransferOut
+            | Verb::Expire,
             _,
         ) => {
             return None;

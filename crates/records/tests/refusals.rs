@@ -557,8 +557,6 @@ fn malformed_licence_operations_are_refused() {
         (json!({"op": "licence.issues"}), "E-REC-040 /op"),
         (json!({"op": "issue"}), "E-REC-040 /op"),
         (json!({"op": 1}), "E-REC-013 /op"),
-        (json!({"op": "licence.expire"}), "E-REC-041 /op"),
-        (json!({"op": "grant"}), "E-REC-041 /op"),
         (json!({"meta": {"证照标识": null}}), "E-REC-011 /meta"),
         (
             json!({"meta": {"证照标识": LICENCE.replace("001.9", "001.8")}}),

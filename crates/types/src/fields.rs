@@ -1,21 +1,23 @@
-//! A document's fields, committed to one by one: a Merkle tree over named values, so that one can be shown without the others.
+//! A document's fields, committed to one by one: a Merkle tree over named values, so that some can be shown without the others.
 //!
 //! A field whose values are few enough to be tried one after the other (a name, a date, a licence number) needs a salt; a
 //! field of a public document needs none. One tree serves both: a salt is bytes, and no salt is no bytes.
 
 use crate::{
     hash::{Hash, Purpose, hash},
-    merkle::{self, PathError, TreeHash},
+    merkle::{self, TreeHash},
     text::Text,
 };
 use serde::{Deserialize, Serialize};
 
-/// The most fields one commitment may hold.
-pub const FIELDS_MAX: usize = 256;
+/// The most fields of one document.
+pub const FIELDS_MAX: usize = 1024;
 /// The fewest bytes of a salt, where there is one: 128 bits.
 pub const SALT_BYTES_MIN: usize = 16;
 /// The most bytes of a salt.
 pub const SALT_BYTES_MAX: usize = 64;
+/// The longest value of a salted field, bytes of its canonical text.
+pub const VALUE_BYTES_MAX: usize = 64 << 10;
 
 /// A field's name.
 pub type FieldName = Text<96>;
@@ -49,132 +51,85 @@ pub fn leaf(name: &str, salt: &[u8], value: &[u8]) -> Hash {
     )
 }
 
-/// The root over the leaves of fields, in their order. It binds how many there are.
+/// What is recorded of so many fields whose tree has this root. The number is in it, so that whoever sees some of the
+/// fields knows how many there are.
+#[must_use]
+pub fn commitment(count: u64, root: &Hash) -> Hash {
+    hash(Purpose::FieldNode, &[&count.to_le_bytes(), root.as_bytes()])
+}
+
+/// The commitment to the leaves of fields, in their order.
 #[must_use]
 pub fn root(leaves: &[Hash]) -> Hash {
-    crown(leaves.len(), &merkle::root::<FieldTree>(leaves))
+    let count = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
+    commitment(count, &merkle::root::<FieldTree>(leaves))
 }
 
-fn crown(count: usize, root: &Hash) -> Hash {
-    let count = u64::try_from(count).unwrap_or(u64::MAX).to_le_bytes();
-    hash(Purpose::FieldNode, &[&count, root.as_bytes()])
-}
-
-/// One field, shown: its name, salt and value, its place among the others, and the way up to the root.
+/// A field with the salt that hides it.
+///
+/// Values of licences are few enough to be tried one after the other; under a salt that nobody knows, they cannot be. Who
+/// destroys the salt erases the field: what stands on the ledger then says nothing more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Shown {
+pub struct Field {
     /// Its name.
     pub name: FieldName,
-    /// Its salt; empty for none.
+    /// Its value, as the canonical text of JSON (RFC 8785).
+    pub value: String,
+    /// Its salt: [`SALT_BYTES_MIN`] to [`SALT_BYTES_MAX`] random bytes.
     pub salt: Vec<u8>,
-    /// Its value, as it was committed to.
-    pub value: Vec<u8>,
-    /// Which field it is.
-    pub index: u64,
-    /// Of how many.
-    pub count: u64,
-    /// The siblings from its leaf up to the root, nearest first.
-    pub path: Vec<Hash>,
 }
 
-/// Why a field that is shown is not one that was committed to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FieldError {
-    /// More fields than a commitment holds.
-    #[error("field {index} of {count}, where a commitment holds at most {FIELDS_MAX}")]
-    Count {
-        /// Which it is said to be.
-        index: u64,
-        /// Of how many.
-        count: u64,
-    },
-    /// The path does not fit the place.
-    #[error(transparent)]
-    Path(#[from] PathError),
-    /// It leads elsewhere.
-    #[error("the field leads to {found}, and {wanted} was committed to")]
-    Root {
-        /// Where it leads.
-        found: Hash,
-        /// What was committed to.
-        wanted: Hash,
-    },
-}
-
-impl Shown {
-    /// Shows field `index` of those with these leaves.
-    ///
-    /// # Panics
-    /// When there is no such field.
+impl Field {
+    /// The leaf that stands for it.
     #[must_use]
-    pub fn of(
-        leaves: &[Hash],
-        index: usize,
-        name: FieldName,
-        salt: Vec<u8>,
-        value: Vec<u8>,
-    ) -> Self {
-        let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let path = merkle::path::<FieldTree>(leaves, index);
-        Self { name, salt, value, index: number(index), count: number(leaves.len()), path }
+    pub fn leaf(&self) -> Hash {
+        leaf(&self.name, &self.salt, self.value.as_bytes())
     }
 
-    /// Whether this field, with this value, is among those that `root` commits to.
-    ///
-    /// # Errors
-    /// Why it is not.
-    pub fn check(&self, root: &Hash) -> Result<(), FieldError> {
-        let (index, count) = (self.index, self.count);
-        let fields = usize::try_from(count).ok().filter(|fields| *fields <= FIELDS_MAX);
-        let fields = fields.ok_or(FieldError::Count { index, count })?;
-        let leaf = leaf(&self.name, &self.salt, &self.value);
-        let found = crown(fields, &merkle::climb::<FieldTree>(leaf, index, count, &self.path)?);
-        if found == *root { Ok(()) } else { Err(FieldError::Root { found, wanted: *root }) }
+    /// Whether it is within the limits.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        (SALT_BYTES_MIN..=SALT_BYTES_MAX).contains(&self.salt.len())
+            && self.value.len() <= VALUE_BYTES_MAX
     }
+}
+
+/// What is recorded of salted fields with these leaves, in the order of their names; `None` if there are none or too many.
+#[must_use]
+pub fn commit(leaves: &[Hash]) -> Option<Hash> {
+    (1..=FIELDS_MAX).contains(&leaves.len()).then(|| root(leaves))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fields(count: u8) -> Vec<(String, Vec<u8>, Vec<u8>)> {
-        (0..count)
-            .map(|n| (format!("field {n}"), vec![n; usize::from(n % 3) * 16], vec![n, 1]))
-            .collect()
-    }
-
-    fn leaves(fields: &[(String, Vec<u8>, Vec<u8>)]) -> Vec<Hash> {
-        fields.iter().map(|(name, salt, value)| leaf(name, salt, value)).collect()
-    }
-
     #[test]
-    fn every_field_can_be_shown_alone_and_none_can_be_made_up() {
-        for count in 1..=20 {
-            let fields = fields(count);
-            let leaves = leaves(&fields);
-            let root = root(&leaves);
-            for (index, (name, salt, value)) in fields.iter().enumerate() {
-                let name: FieldName = name.parse().unwrap();
-                let shown = Shown::of(&leaves, index, name, salt.clone(), value.clone());
-                assert_eq!(shown.check(&root), Ok(()));
-                let mut other = shown.clone();
-                other.value[0] ^= 1;
-                assert!(matches!(other.check(&root), Err(FieldError::Root { .. })));
-                let mut other = shown.clone();
-                other.salt.push(0);
-                assert!(matches!(other.check(&root), Err(FieldError::Root { .. })));
-                let mut other = shown.clone();
-                other.name = "another".parse().unwrap();
-                assert!(matches!(other.check(&root), Err(FieldError::Root { .. })));
-                for (index, count) in
-                    [(shown.index, shown.count + 1), (shown.index + 1, shown.count)]
-                {
-                    let other = Shown { index, count, ..shown.clone() };
-                    assert!(other.check(&root).is_err(), "{index} of {count}");
-                }
-            }
+    fn a_commitment_depends_on_every_field_its_salt_and_their_number() {
+        let field = |name: &str, value: &str, salt: u8| Field {
+            name: name.parse().unwrap(),
+            value: value.into(),
+            salt: vec![salt; 16],
+        };
+        let of = |fields: &[Field]| commit(&fields.iter().map(Field::leaf).collect::<Vec<_>>());
+        let one = [field("a", "1", 0), field("b", "2", 1)];
+        let base = of(&one).unwrap();
+        for other in [
+            vec![field("a", "1", 0)],
+            vec![field("a", "1", 0), field("b", "2", 2)],
+            vec![field("a", "1", 0), field("b", "3", 1)],
+            vec![field("a", "1", 0), field("c", "2", 1)],
+            vec![field("b", "2", 1), field("a", "1", 0)],
+        ] {
+            assert_ne!(of(&other), Some(base));
         }
+        let tree = merkle::root::<FieldTree>(&one.each_ref().map(Field::leaf));
+        assert_ne!(commitment(3, &tree), base);
+        assert_eq!(commitment(2, &tree), base);
+        assert_eq!(commit(&[]), None);
+        assert_eq!(commit(&vec![base; FIELDS_MAX + 1]), None);
+        assert!(!Field { salt: vec![0; 15], ..one[0].clone() }.is_sound());
+        assert!(one[0].is_sound());
     }
 
     #[test]
@@ -194,23 +149,12 @@ mod tests {
 
     #[test]
     fn the_root_binds_the_number_of_fields() {
-        let leaves = leaves(&fields(4));
-        // A tree whose leaves are the inner nodes of another has the same crownless root.
+        let leaves: Vec<Hash> = (0..4_u8).map(|n| leaf("a", &[], &[n])).collect();
+        // A tree whose leaves are the inner nodes of another has the same root, until their number is in it.
         let pair = |at: usize| FieldTree::node(&leaves[at], &leaves[at + 1]);
-        assert_eq!(
-            merkle::root::<FieldTree>(&[pair(0), pair(2)]),
-            merkle::root::<FieldTree>(&leaves)
-        );
-        assert_ne!(root(&[pair(0), pair(2)]), root(&leaves));
+        let pairs = [pair(0), pair(2)];
+        assert_eq!(merkle::root::<FieldTree>(&pairs), merkle::root::<FieldTree>(&leaves));
+        assert_ne!(root(&pairs), root(&leaves));
         assert_ne!(root(&[]), root(&leaves[..1]));
-        let shown = Shown {
-            name: "a".parse().unwrap(),
-            salt: Vec::new(),
-            value: Vec::new(),
-            index: 0,
-            count: 257,
-            path: Vec::new(),
-        };
-        assert_eq!(shown.check(&Hash::ZERO), Err(FieldError::Count { index: 0, count: 257 }));
     }
 }

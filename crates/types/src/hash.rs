@@ -39,9 +39,11 @@ pub enum Purpose {
     FieldLeaf,
     /// An inner node of a tree of fields, and its root with their number.
     FieldNode,
+    /// A grant of a licence to an agency for a purpose.
+    Grant,
 }
 
-const PURPOSES: [&str; 15] = [
+const PURPOSES: [&str; 16] = [
     "minlian v1 chain",
     "minlian v1 block",
     "minlian v1 transaction",
@@ -57,6 +59,7 @@ const PURPOSES: [&str; 15] = [
     "minlian v1 trace",
     "minlian v1 field leaf",
     "minlian v1 field node",
+    "minlian v1 grant",
 ];
 
 /// The BLAKE3 derive-key hash of `parts`, one after the other, for one purpose.
@@ -193,6 +196,8 @@ named_hash! {
     TxId
     /// A record: the hash of its operation and the agency that asked for it. The same record again has the same name.
     RecordId
+    /// A grant: the hash of whose licence it lets whom use for what.
+    GrantId
 }
 
 /// How a document was hashed. The number is the wire form, for ever.

@@ -10,6 +10,7 @@ use crate::{
     subject::{Part, Subject},
     text::Text,
     time::Timestamp,
+    usage::Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,8 @@ pub enum Family {
     Trace,
     /// Enrolments, grants and the committee 治理.
     Authority,
+    /// Uses of licences, data and documents 用证用数.
+    Use,
 }
 
 /// One thing an agency did, as the ledger keeps it.
@@ -115,6 +118,7 @@ impl Operation {
             },
             Action::Batch(act) => vec![(Subject::batch(&act.series), Part::Subject)],
             Action::Seed(act) => vec![(Subject::seed(&act.permit, &act.unit), Part::Subject)],
+            Action::Use(act) => act.subjects(agency),
         }
     }
 }
@@ -137,6 +141,8 @@ pub enum Action {
     Batch(BatchAction),
     /// To a unit of seed.
     Seed(SeedAction),
+    /// With licences, data and documents.
+    Use(Usage),
 }
 
 /// A service item's implementation code, 实施编码.
@@ -302,6 +308,10 @@ pub enum LicenceVerb {
     Revoke,
     /// 转出.
     TransferOut,
+    /// 撤回转出: it stays where it was.
+    UndoTransferOut,
+    /// 失效: takes note that its time has run out, which needs no record to be so.
+    Expire,
 }
 
 impl LicenceVerb {
@@ -318,7 +328,9 @@ impl LicenceVerb {
             | Self::Annul
             | Self::Cancel
             | Self::Revoke
-            | Self::TransferOut => None,
+            | Self::TransferOut
+            | Self::UndoTransferOut
+            | Self::Expire => None,
         }
     }
 
@@ -335,7 +347,9 @@ impl LicenceVerb {
             | Self::Annul
             | Self::Cancel
             | Self::Revoke
-            | Self::TransferOut => None,
+            | Self::TransferOut
+            | Self::UndoTransferOut
+            | Self::Expire => None,
         }
     }
 }

@@ -6,11 +6,12 @@ use crate::{
     bulk::{SeedUnit, Series},
     codec::{self, Wire},
     fields::FieldName,
-    hash::{Hash, Purpose, RecordId, hash},
+    hash::{Digest, GrantId, Hash, Purpose, RecordId, hash},
     item::ListName,
     operation::{BasicCode, ItemCode, LicenceFacts, LicenceId, Lot},
     text::Text,
     time::Timestamp,
+    usage::{DataName, GrantFacts, Title},
 };
 use core::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,14 @@ pub enum Part {
     Parent,
     /// In the container.
     Child,
-    /// What an act of governance is about.
+    /// What an act of governance is about; and the licence's data, of a grant or a use.
     Target,
+    /// Who acts.
+    Actor,
+    /// To whom something is granted or handed.
+    Recipient,
+    /// The grant by whose right something is used.
+    Basis,
 }
 
 /// The kinds of things the ledger keeps the state of.
@@ -61,11 +68,19 @@ pub enum Kind {
     Batch,
     /// A unit of seed: `seed:PERMIT/UNIT`.
     Seed,
+    /// A grant, by its name.
+    Grant,
+    /// Everything an agency did with licences, data and documents, by its 统一社会信用代码.
+    Actor,
+    /// Everything that was done with data, by its name.
+    Data,
+    /// A registered document, by its digest.
+    Document,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Item,
         Self::Basic,
         Self::Licence,
@@ -76,6 +91,10 @@ impl Kind {
         Self::List,
         Self::Batch,
         Self::Seed,
+        Self::Grant,
+        Self::Actor,
+        Self::Data,
+        Self::Document,
     ];
 
     /// The word before the colon in `KIND:ID`.
@@ -92,6 +111,10 @@ impl Kind {
             Self::List => "list",
             Self::Batch => "batch",
             Self::Seed => "seed",
+            Self::Grant => "grant",
+            Self::Actor => "actor",
+            Self::Data => "data",
+            Self::Document => "document",
         }
     }
 }
@@ -180,6 +203,30 @@ impl Subject {
         Self::new(Kind::Seed, &format!("{permit}/{unit}"))
     }
 
+    /// A grant.
+    #[must_use]
+    pub fn grant(id: &GrantId) -> Self {
+        Self::new(Kind::Grant, &id.to_string())
+    }
+
+    /// What an agency did with licences, data and documents.
+    #[must_use]
+    pub fn actor(code: &AgencyCode) -> Self {
+        Self::new(Kind::Actor, code.as_str())
+    }
+
+    /// What was done with data.
+    #[must_use]
+    pub fn data(name: &DataName) -> Self {
+        Self::new(Kind::Data, name)
+    }
+
+    /// A registered document.
+    #[must_use]
+    pub fn document(digest: &Digest) -> Self {
+        Self::new(Kind::Document, &digest.to_string())
+    }
+
     /// Its place in the state map.
     #[must_use]
     pub fn key(&self) -> Hash {
@@ -204,7 +251,7 @@ impl FromStr for Subject {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let expected = crate::hash::ParseError {
-            expected: "KIND:ID with a kind of item, basic, licence, lot, agency, proposal, network, list, batch or seed",
+            expected: "KIND:ID with a kind of item, basic, licence, lot, agency, proposal, network, list, batch, seed, grant, actor, data or document",
         };
         let (kind, id) = text.split_once(':').ok_or_else(|| expected.clone())?;
         let kind =
@@ -235,6 +282,10 @@ pub enum Status {
     Proposed,
     /// A proposal that was approved and done. Terminal.
     Enacted,
+    /// 05 失效: the time of a licence has run out, and that was taken note of. Only an annulment or the formal end follows.
+    Expired,
+    /// Data that is no more. Terminal.
+    Destroyed,
 }
 
 /// What the state map holds under a subject's key.
@@ -317,6 +368,17 @@ pub enum Facts {
     Seed {
         /// The lot it is of.
         lot: Lot,
+    },
+    /// Of a grant.
+    Grant(Box<GrantFacts>),
+    /// Of an actor or data: nothing but their history.
+    Trail,
+    /// Of a registered document.
+    Document {
+        /// What it is called.
+        title: Title,
+        /// How often it was used again.
+        uses: u64,
     },
 }
 

@@ -115,6 +115,7 @@ impl From<Rejection> for Failure {
             | Rejection::Identity { .. }
             | Rejection::Governance { .. }
             | Rejection::Item { .. }
+            | Rejection::Objection { .. }
             | Rejection::SeedReused { .. } => StatusCode::CONFLICT,
         };
         Self::new(status, rejection.code(), rejection.to_string())

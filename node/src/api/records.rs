@@ -77,6 +77,8 @@ pub(super) enum Kind {
     Batch,
     /// Units of seed 种子销售单元.
     Seed,
+    /// Grants, uses of licences and data, documents used again 用证用数.
+    Use,
 }
 
 impl Kind {
@@ -88,6 +90,7 @@ impl Kind {
             Action::Govern(_) => Self::Govern,
             Action::Batch(_) => Self::Batch,
             Action::Seed(_) => Self::Seed,
+            Action::Use(_) => Self::Use,
         }
     }
 }

@@ -32,9 +32,10 @@ use types::{
     merkle,
     operation::{
         Action, Commitment, EventType, Family, Grade, ItemAction, ItemVerb, LicenceAction,
-        LicenceFacts, LicenceVerb, Provenance, TraceEvent,
+        LicenceFacts, LicenceId, LicenceVerb, Provenance, TraceEvent,
     },
     subject::{Link, Part},
+    usage::{self, Basis, DataUse, Presented, Reuse, Terms, Usage},
     vote::{Step, Vote},
 };
 
@@ -476,7 +477,14 @@ fn genesis(name: &str, seats: u8, seed: u8) -> Genesis {
 fn operation(dice: &mut Dice) -> Operation {
     let family = *pick(
         dice,
-        &[Family::Item, Family::Licence, Family::Trace, Family::Trace, Family::Authority],
+        &[
+            Family::Item,
+            Family::Licence,
+            Family::Trace,
+            Family::Trace,
+            Family::Authority,
+            Family::Use,
+        ],
     );
     operation_of(family, dice)
 }
@@ -508,7 +516,7 @@ fn operation_of(family: Family, dice: &mut Dice) -> Operation {
             let supersedes = text(&format!("licence-{}", dice.below(5)));
             Action::Licence(LicenceAction {
                 licence: text(&format!("licence-{}", dice.below(5))),
-                verb: match dice.below(12) {
+                verb: match dice.below(14) {
                     0..=2 => LicenceVerb::Issue(facts),
                     3 => LicenceVerb::Renew { supersedes, facts },
                     4 => LicenceVerb::Change { supersedes, facts },
@@ -518,11 +526,14 @@ fn operation_of(family: Family, dice: &mut Dice) -> Operation {
                     8 => LicenceVerb::Annul,
                     9 => LicenceVerb::Cancel,
                     10 => LicenceVerb::Revoke,
-                    _ => LicenceVerb::TransferOut,
+                    11 => LicenceVerb::TransferOut,
+                    12 => LicenceVerb::UndoTransferOut,
+                    _ => LicenceVerb::Expire,
                 },
             })
         }
         Family::Authority => Action::Govern(governance(dice)),
+        Family::Use => Action::Use(usage(dice, at)),
         Family::Trace => {
             let parts = [Part::Observed, Part::Input, Part::Output, Part::Parent, Part::Child];
             // Most events are of lots that the third agency may speak of.
@@ -563,6 +574,61 @@ fn operation_of(family: Family, dice: &mut Dice) -> Operation {
         effective_from: at,
         grade: *pick(dice, &[Grade::Public, Grade::Internal, Grade::Sensitive, Grade::Restricted]),
         provenance: Provenance { system: text("采集"), version: text("1.0"), captured_at: at },
+    }
+}
+
+/// Any use, sensible or not, of few things, so that trails grow.
+fn usage(dice: &mut Dice, at: Timestamp) -> Usage {
+    let licence: LicenceId = text(&format!("licence-{}", dice.below(5)));
+    let agency = AgencyCode::new(word(dice, &CODES)).expect("the code is sound");
+    let purpose: usage::Purpose = text(word(dice, &["loan", "办理许可"]));
+    let fields: Vec<types::fields::FieldName> =
+        (0..dice.below(3)).map(|n| text(&format!("字段{n}"))).collect();
+    let terms = Terms {
+        licence: licence.clone(),
+        grantee: agency,
+        purpose: purpose.clone(),
+        reference: dice.odds(1, 2).then(|| text("BJ-1")),
+        fields: fields.clone(),
+        expires: at.plus(dice.below(1000)),
+        uses_max: u32::from(small(dice, 3)),
+    };
+    let basis = match dice.below(4) {
+        0 => Basis::Grant(terms.id()),
+        1 => Basis::Item(text("113500000035912564435000000000000")),
+        2 => Basis::Licence(licence.clone()),
+        _ => Basis::Role(u32::from(small(dice, 3))),
+    };
+    let document = Digest::blake3(&[small(dice, 3)]);
+    let data = DataUse {
+        data: usage::licence_data(&licence),
+        purpose: purpose.clone(),
+        fields: fields.clone(),
+        basis: basis.clone(),
+        made_at: at,
+    };
+    match dice.below(9) {
+        0 => Usage::Grant(terms),
+        1 => Usage::Use(Presented {
+            grant: terms.id(),
+            licence,
+            purpose,
+            fields,
+            made_at: at,
+            copy_until: dice.odds(1, 2).then_some(at),
+        }),
+        2 => Usage::Withdraw { grant: terms.id(), licence },
+        3 => Usage::Access(data),
+        4 => Usage::Transfer { data, to: agency },
+        5 => Usage::Destroy(data),
+        6 => Usage::Register { document, title: text("租赁合同") },
+        7 => Usage::Reuse(Reuse {
+            document,
+            purpose,
+            basis: dice.odds(1, 2).then_some(basis),
+            made_at: at,
+        }),
+        _ => Usage::Retire { document },
     }
 }
 

@@ -151,7 +151,8 @@ fn names(tx: &Transaction, number: &str) -> Option<usize> {
         | Action::Govern(_)
         | Action::List(_)
         | Action::Batch(_)
-        | Action::Seed(_) => false,
+        | Action::Seed(_)
+        | Action::Use(_) => false,
     })
 }
 

@@ -389,7 +389,13 @@ fn joins(event: &Event, part: Part) -> bool {
         Part::Output => Part::Input,
         Part::Parent => Part::Child,
         Part::Child => Part::Parent,
-        Part::Observed | Part::Subject | Part::Superseded | Part::Target => return false,
+        Part::Observed
+        | Part::Subject
+        | Part::Superseded
+        | Part::Target
+        | Part::Actor
+        | Part::Recipient
+        | Part::Basis => return false,
     };
     event.event.lots.iter().any(|(_, found)| *found == other)
 }

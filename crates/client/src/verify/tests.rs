@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fixture::{Folder, HOME, Ledger, document, genesis};
+use types::Timestamp;
 
 /// Checks files and gives the answer, and what is said, hashes masked.
 struct Desk {
@@ -17,10 +18,15 @@ impl Desk {
     }
 
     fn report(&self, proof: &[u8], document: Option<&[u8]>) -> Report {
+        self.report_at(proof, document, None)
+    }
+
+    fn report_at(&self, proof: &[u8], document: Option<&[u8]>, at: Option<Timestamp>) -> Report {
         examine(&arguments::Verify {
             proof: self.folder.write("licence.proof", proof),
             trust_root: Some(self.root.clone()),
             document: document.map(|bytes| self.folder.write("licence.json", bytes)),
+            at,
             report: None,
             explain: false,
             evidence: None,
@@ -38,7 +44,19 @@ impl Desk {
         answer: Answer,
         code: Option<&str>,
     ) {
-        let report = self.report(proof, document);
+        self.check_at(case, proof, document, None, answer, code);
+    }
+
+    fn check_at(
+        &self,
+        case: &str,
+        proof: &[u8],
+        document: Option<&[u8]>,
+        at: Option<Timestamp>,
+        answer: Answer,
+        code: Option<&str>,
+    ) {
+        let report = self.report_at(proof, document, at);
         assert_eq!(
             (report.answer(), report.code()),
             (answer, code),
@@ -153,6 +171,7 @@ fn what_cannot_be_checked_is_neither_proven_nor_disproven() {
             proof,
             trust_root: root,
             document: None,
+            at: None,
             report: None,
             explain: false,
             evidence: None,
@@ -237,6 +256,8 @@ fn every_answer_for_programs_is_of_the_published_shape_and_every_page_says_the_s
         desk.report(&status, Some(document())),
         desk.report(&foreign, None),
         desk.report(b"%PDF", None),
+        desk.report(&presented(), None),
+        desk.report_at(&proof::encode(&home().both()), None, Some(home().record().header.time)),
     ];
     for report in &reports {
         for lang in [Lang::En, Lang::Zh] {
@@ -253,4 +274,73 @@ fn every_answer_for_programs_is_of_the_published_shape_and_every_page_says_the_s
     let mut wrong = reports[0].json(Lang::En);
     wrong["result"] = "valid".into();
     assert!(!fits(&schema, &wrong, &schema), "the shape is asked for");
+}
+
+/// The licence of the samples, with salts that everyone may know.
+fn salted() -> Vec<u8> {
+    let mut value: Value = serde_json::from_slice(document()).unwrap();
+    let names: Vec<String> = value["meta"].as_object().unwrap().keys().cloned().collect();
+    for name in names {
+        let salt = codec::hex(&Digest::blake3(name.as_bytes()).bytes[..16]);
+        value["salts"][name] = salt.into();
+    }
+    serde_json::to_vec(&value).unwrap()
+}
+
+/// The presentation of its end of validity.
+fn presented() -> Vec<u8> {
+    let document = salted();
+    let proof = Ledger::of(&document, &genesis(HOME), HOME, &[0, 1, 3]).both();
+    let fields = records::salted_fields(&document).unwrap().remove(0).fields;
+    let shown = |field: &types::fields::Field| field.name.as_str() == "证照有效期截至";
+    proof::Presentation::of(&proof::encode(&proof), &fields, shown).unwrap().encode()
+}
+
+#[test]
+fn a_presentation_shows_some_fields_and_says_so() {
+    let desk = Desk::new("presentation");
+    let (made, _sealed) = proof::Presentation::decode(&presented()).unwrap();
+    desk.check("presented", &made.encode(), None, Answer::Proven, None);
+    // The holder's name is in neither answer.
+    for lang in [Lang::En, Lang::Zh] {
+        let said = speech::report(lang, &desk.report(&made.encode(), None), false);
+        assert!(said.contains("20310104") && !said.contains("某海水养殖公司01"), "{said}");
+    }
+    let mut forged = made.clone();
+    forged.fields[0].1.value = "\"20991231\"".into();
+    let code = Some("V-FIELD-MISMATCH");
+    desk.check("presented-forged", &forged.encode(), None, Answer::NotProven, code);
+    let json = desk.report(&made.encode(), None).json(Lang::En);
+    let row = json!({"name": "证照有效期截至", "value": "\"20310104\""});
+    assert_eq!(json["beyond"]["fields"]["disclosed"], json!([row]));
+    assert_eq!(json["beyond"]["fields"]["count"], 17);
+    let json = desk.report(&forged.encode(), None).json(Lang::En);
+    assert_eq!(json["beyond"], Value::Null);
+}
+
+#[test]
+fn a_licence_is_told_to_have_stood_where_it_did() {
+    let desk = Desk::new("at");
+    let at = |text: &str| Some(text.parse().unwrap());
+    let both = proof::encode(&home().both());
+    let (before, within) = ("2026-01-04T00:00:00+08:00", "2026-06-01T00:00:00+08:00");
+    desk.check_at("stood", &both, None, at(within), Answer::Proven, None);
+    let json = desk.report_at(&both, None, at(before)).json(Lang::En);
+    assert_eq!(json["beyond"]["standing"][0]["standing"], "absent");
+    let json = desk.report_at(&both, None, at(within)).json(Lang::En);
+    assert_eq!(json["beyond"]["standing"][0]["standing"], "active");
+    let later = Some("V-AT-LATER");
+    desk.check_at(
+        "stood-later",
+        &both,
+        None,
+        at("2040-01-01T00:00:00Z"),
+        Answer::CannotCheck,
+        later,
+    );
+    let some = proof::encode(&home().status());
+    let code = Some("V-AT-INCOMPLETE");
+    desk.check_at("stood-incomplete", &some, None, at(within), Answer::CannotCheck, code);
+    let nothing = desk.report_at(&proof::encode(&home().record()), None, at(within));
+    assert_eq!((nothing.answer(), nothing.code()), (Answer::CannotCheck, Some("V-AT-NOTHING")));
 }

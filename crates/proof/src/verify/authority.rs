@@ -14,6 +14,7 @@ use types::{
     operation::{Action, ItemVerb},
     subject::Facts,
     transaction::TransactionHeader,
+    usage::Usage,
 };
 
 /// What an authority rests on.
@@ -279,6 +280,18 @@ fn scope(
             | Governance::Undelegate { .. }
             | Governance::Rotate { .. },
         ) => return Ok((Family::Authority, Scope::Covered)),
+        // Whose licence it is, the validators knew.
+        Action::Use(Usage::Grant(_) | Usage::Withdraw { .. }) => (Family::Licence, None),
+        // What is used rests on a grant or another basis, which the validators judged; it needs no role.
+        Action::Use(
+            Usage::Use(_)
+            | Usage::Access(_)
+            | Usage::Transfer { .. }
+            | Usage::Destroy(_)
+            | Usage::Register { .. }
+            | Usage::Reuse(_)
+            | Usage::Retire { .. },
+        ) => return Ok((Family::Use, Scope::Covered)),
         Action::Batch(act) => (Family::Trace, Some(any(&|role| role.covers_lot(&act.series)))),
         Action::Seed(act) => (Family::Trace, Some(any(&|role| role.covers_lot(&act.lot)))),
     };

@@ -116,6 +116,7 @@ fn lots_of(operation: &types::Operation) -> Vec<(&Lot, Part)> {
         | types::operation::Action::Govern(_)
         | types::operation::Action::List(_)
         | types::operation::Action::Batch(_)
-        | types::operation::Action::Seed(_) => Vec::new(),
+        | types::operation::Action::Seed(_)
+        | types::operation::Action::Use(_) => Vec::new(),
     }
 }
