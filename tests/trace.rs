@@ -157,6 +157,14 @@ async fn a_lot_is_traced_up_and_down_recalled_and_proven() {
     }
     a_batch(&network, &root);
     seeds(&network);
+    // Both are subjects like any other.
+    for subject in ["batch:urn:fj:exchange:day", "seed:1.2.156.3005.2.X/A1"] {
+        let out = network.scratch().join("subject.proof");
+        let to = out.to_str().unwrap();
+        minlian(&["prove", "--subject", subject, "--node", &url, "--out", to]).expect(0);
+        verify(&out).expect(0);
+        another_opinion("verify.py", &out, &root, 0);
+    }
 }
 
 /// A file of digests is one record; each of its lines is proven alone, without the node, and only as what it is.
@@ -258,7 +266,11 @@ fn a_batch(network: &Network, root: &Path) {
 
 /// What the verifier in Python says of the proof of a line.
 fn second_opinion(proof: &Path, root: &Path, want: i32) {
-    let program = repository().join("tests/verifier/line.py");
+    another_opinion("line.py", proof, root, want);
+}
+
+fn another_opinion(program: &str, proof: &Path, root: &Path, want: i32) {
+    let program = repository().join("tests/verifier").join(program);
     let Some(python) = python() else {
         println!("skipped: there is no Python with what tests/verifier/requirements.txt names");
         return;

@@ -13,6 +13,7 @@ use client::{
 };
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::to_string;
+use types::operation::Action;
 use unicode_width::UnicodeWidthStr as _;
 
 /// The rows a node is asked for at a time.
@@ -152,8 +153,15 @@ pub(crate) async fn record(what: &arguments::AskRecord, console: &Console) -> Re
         (["content", "内容摘要"], operation.commitment.content.to_string()),
         (["captured", "采集"], captured),
     ];
+    // An identifier is worth as much as the profile it was computed by, so the two are never apart.
+    let hash = if let Action::Trace(event) = &operation.action { event.cbv_hash } else { None };
+    let hash = hash.map(|hash| {
+        let (id, profile) = (records::cbv::identifier(&hash), records::cbv::PROFILE);
+        (["cbv hash", "CBV 哈希"], format!("{id} ({profile})"))
+    });
+    let rows = rows.into_iter().chain(hash);
     let head = speech::act(lang, &operation.action);
-    let lines = std::iter::once(head).chain(rows.into_iter().map(|row| aligned(lang, row)));
+    let lines = std::iter::once(head).chain(rows.map(|row| aligned(lang, row)));
     console.data(&lines.collect::<Vec<_>>().join("\n"))?;
     Ok(Exit::Done)
 }

@@ -6,8 +6,8 @@ use crate::{
 use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeMap;
 use types::{
-    Agency, AgencyCode, Certificate, Certified, Digest, Genesis, GrantId, Level, Operation,
-    Region, Role, Round, SecretKey, Subject, SubjectState, Timestamp, Transaction,
+    Agency, AgencyCode, Certificate, Certified, Digest, Genesis, GrantId, Level, Operation, Region,
+    Role, Round, SecretKey, Subject, SubjectState, Timestamp, Transaction,
     genesis::{GovernanceRules, Limits, Seat, Timing},
     operation::{
         Action, Commitment, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts, LicenceVerb,

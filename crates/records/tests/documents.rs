@@ -2,7 +2,7 @@
 
 #![cfg(test)]
 
-use records::{Capture, Fault, Match, Prepared, matches, prepare};
+use records::{Capture, Match, Prepared, matches, prepare};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -57,10 +57,6 @@ fn accept(name: &str, document: &[u8]) -> Vec<Prepared> {
         assert_eq!(matches(&one.operation, b"{}"), Match::No, "{name}");
     }
     prepared
-}
-
-fn refuse(document: &str) -> Vec<Fault> {
-    prepare(document.as_bytes(), &capture()).expect_err(document)
 }
 
 #[test]

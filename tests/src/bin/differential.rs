@@ -26,6 +26,7 @@ use types::{
     Height, Level, Operation, RecordId, Region, Role, Round, SecretKey, Signature, Subject, Text,
     Timestamp, Transaction, TxId, Verified,
     authority::{Change, Enrolment, Governance, NewSeat, Possessed, Target},
+    bulk::{BatchAction, SeedAction},
     codec,
     genesis::{GovernanceRules, Limits, Seat, Timing},
     key::Domain,
@@ -534,6 +535,16 @@ fn operation_of(family: Family, dice: &mut Dice) -> Operation {
         }
         Family::Authority => Action::Govern(governance(dice)),
         Family::Use => Action::Use(usage(dice, at)),
+        Family::Trace if dice.odds(1, 8) => {
+            let name = text(word(dice, &LOTS));
+            if dice.odds(1, 2) {
+                let (lines, root) = (1 + dice.below(1000), Hash([7; 32]));
+                Action::Batch(BatchAction { series: name, lines, root })
+            } else {
+                let unit = text(&format!("U{}", dice.below(1000)));
+                Action::Seed(SeedAction { permit: text("permit-1"), unit, lot: name })
+            }
+        }
         Family::Trace => {
             let parts = [Part::Observed, Part::Input, Part::Output, Part::Parent, Part::Child];
             // Most events are of lots that the third agency may speak of.

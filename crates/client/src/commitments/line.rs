@@ -162,6 +162,14 @@ pub(crate) fn verify(what: &arguments::Verify, console: &Console) -> Exit {
         };
         if !what.quiet && console.data(&text).is_err() { Exit::Disk } else { Exit::Undecided }
     };
+    if what.report.is_some() || what.evidence.is_some() || what.explain {
+        console.talk(&say!(
+            lang,
+            "--report, --evidence and --explain are not for the proof of a line",
+            "单行证明不支持 --report、--evidence 与 --explain"
+        ));
+        return Exit::Usage;
+    }
     let Some(root) = &what.trust_root else {
         return cannot("V-NO-TRUST-ROOT", "name your trust root with --trust-root");
     };
