@@ -1,6 +1,6 @@
 //! The bytes that must never change: what every value is spelled as, named by and proven with, for other implementations.
 
-use crate::{Chain, certify, govern, lastly, licence, lots, moved, publish};
+use crate::{Chain, catalogue, certify, govern, lastly, licence, lots, moved, publish};
 use ledger::prove::Asked;
 use proof::{
     Claim, ForkClaim, Proof, ProofError, RecordClaim, RecordsClaim, Said, StatusClaim, TrustRoot,
@@ -241,6 +241,10 @@ fn values(chain: &Chain, story: &Story) -> Value {
     let genesis = chain.genesis();
     let Story { operations, transaction, last, .. } = story;
     let governance = governance(chain, story);
+    let catalogue: Vec<Operation> = catalogue::operations(chain)
+        .into_iter()
+        .chain(catalogue::uniform(story.proposal))
+        .collect();
     let agency = &transaction.header.agency;
     let header = &last.block().header;
     let governing = [
@@ -275,7 +279,7 @@ fn values(chain: &Chain, story: &Story) -> Value {
             "chain": genesis.chain(),
             "committee": genesis.committee().digest(),
         },
-        "operations": operations.iter().chain(&governance).map(|operation| json!({
+        "operations": operations.iter().chain(&governance).chain(&catalogue).map(|operation| json!({
             "agency": agency.as_str(),
             "json": operation,
             "bytes": hex(&encode(operation)),
@@ -439,6 +443,10 @@ fn proofs(chain: &Chain, story: &Story) -> Value {
         ),
         ("an agency as genesis enrolled it", status(&Subject::agency(&agencies[3].code))),
         ("the network as genesis made it", status(&Subject::network())),
+        (
+            "a basic code with every record of it, a list of items, and the uniform elements",
+            items_proof(),
+        ),
     ];
     let root = chain.trust_root();
     let rows = rows.map(|(name, proof)| {
@@ -469,6 +477,25 @@ fn encode_1(proof: &Proof) -> Vec<u8> {
     let seal = Digest::blake3(&bytes).bytes;
     bytes.extend_from_slice(&seal[..8]);
     bytes
+}
+
+/// The complete history of a basic code, on a chain of its own with the same genesis.
+fn items_proof() -> Proof {
+    let mut chain = Chain::new("vectors", 1);
+    let operations = catalogue::operations(&chain);
+    let tx = chain.transaction(0, 20, operations);
+    let records: Vec<RecordId> = tx.records().collect();
+    chain.commit(vec![tx]);
+    let [proposes, _] = catalogue::uniform(records[0]);
+    let tx = chain.transaction(0, 21, vec![proposes]);
+    let proposal = tx.records().next().expect("it has an operation");
+    chain.commit(vec![tx]);
+    let [_, approves] = catalogue::uniform(proposal);
+    chain.commit(vec![chain.transaction(1, 22, vec![approves])]);
+    let list = Subject::list(&"高频事项清单".parse().expect("a name"));
+    let basic = Subject::basic(&catalogue::basic());
+    let subjects = [basic, list, Subject::elements()].map(Asked::Subject);
+    chain.prove(&[&subjects[..], &[Asked::Records(records)]].concat())
 }
 
 fn proofs_of_format_1(chain: &Chain, story: &Story) -> Value {
