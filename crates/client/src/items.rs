@@ -278,14 +278,14 @@ async fn drift(
     }
     let shown = complete(&basis.proof, claim)?;
     let names = match &status_claim(&basis.proof, &uniform)?.state {
-        Some(state) => match &state.facts {
-            Facts::Elements(names) => names.clone(),
-            _ => {
+        Some(state) => {
+            let Facts::Elements(names) = &state.facts else {
                 return Err(undecided(
                     lang.pick("the uniform elements are of another kind", "统一要素状态有误"),
                 ));
-            }
-        },
+            };
+            names.clone()
+        }
         None => Vec::new(),
     };
     let at = on.unwrap_or(basis.proof.header.time);
@@ -400,12 +400,10 @@ async fn list(
     };
     // The list is the record whose items have the digest that the state holds.
     let shown = shown(&basis.proof);
-    let found = shown.iter().rev().find_map(|shown| match &shown.operation.action {
-        Action::List(act) if act.name == *name && !matches!(act.verb, ListVerb::Cancel) => {
-            let codes = act.verb.members();
-            (members_root(codes) == *members).then_some((shown, codes))
-        }
-        _ => None,
+    let found = shown.iter().rev().find_map(|shown| {
+        let Action::List(act) = &shown.operation.action else { return None };
+        let codes = act.verb.members();
+        (act.name == *name && members_root(codes) == *members).then_some((shown, codes))
     });
     let (record, codes) = found.ok_or_else(|| {
         undecided(lang.pick(
@@ -436,10 +434,10 @@ async fn list(
         ];
         match (contains, listed) {
             (Some(code), Some(true)) => {
-                lines.push(say!(lang, "  ✔ {code} is on it", "  ✔ {code} 在清单内"))
+                lines.push(say!(lang, "  ✔ {code} is on it", "  ✔ {code} 在清单内"));
             }
             (Some(code), _) => {
-                lines.push(say!(lang, "  ✘ {code} is not on it", "  ✘ {code} 不在清单内"))
+                lines.push(say!(lang, "  ✘ {code} is not on it", "  ✘ {code} 不在清单内"));
             }
             (None, _) => lines.extend(codes.iter().map(|code| format!("  {code}"))),
         }
@@ -617,9 +615,9 @@ fn undecided(why: &str) -> Stop {
 
 /// The claim about a subject's state.
 fn status_claim<'p>(proof: &'p Proof, subject: &Subject) -> Result<&'p StatusClaim, Stop> {
-    let found = proof.claims.iter().find_map(|claim| match claim {
-        Claim::Status(claim) if claim.subject == *subject => Some(&**claim),
-        _ => None,
+    let found = proof.claims.iter().find_map(|claim| {
+        let Claim::Status(claim) = claim else { return None };
+        (claim.subject == *subject).then_some(&**claim)
     });
     found.ok_or_else(|| {
         Stop::says(
