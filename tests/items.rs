@@ -13,8 +13,11 @@ use types::{
     subject::{Facts, Status},
 };
 
+/// An agency: its code, its region, its level, the agency above it, and the region whose items it may record.
+type Row = (&'static str, &'static str, Level, Option<&'static str>, Option<&'static str>);
+
 /// Those of `organisations.json` that act on items, with what they would be granted.
-const AGENCIES: [(&str, &str, Level, Option<&str>, Option<&str>); 7] = [
+const AGENCIES: [Row; 7] = [
     ("11350000XXXX000195", "350000", Level::Province, None, Some("350000")),
     ("11350000XXXX000270", "350000", Level::Province, Some("11350000XXXX000195"), None),
     ("11350000XXXX00035T", "350000", Level::Province, Some("11350000XXXX000195"), None),

@@ -90,7 +90,12 @@ impl Bench {
                 ItemVerb::Split { successors } => {
                     Some(elements_root(successors.iter().map(|new| new.elements.as_slice())))
                 }
-                _ => None,
+                ItemVerb::Publish { .. }
+                | ItemVerb::Amend { .. }
+                | ItemVerb::Suspend
+                | ItemVerb::Resume
+                | ItemVerb::Cancel
+                | ItemVerb::Entrust { .. } => None,
             };
         }
         act

@@ -12,6 +12,7 @@
     reason = "whatever goes wrong here fails a test, and panics say what"
 )]
 
+pub mod catalogue;
 mod chain;
 pub mod faults;
 mod lines;

@@ -1,7 +1,7 @@
 //! The bytes that must never change: what every value is spelled as, named by and proven with, for other implementations.
 
 use crate::uses::{presentations, uses};
-use crate::{Chain, certify, govern, lastly, licence, lots, moved, publish};
+use crate::{Chain, catalogue, certify, govern, lastly, licence, lots, moved, publish};
 use ledger::prove::Asked;
 use proof::{
     AuthorityClaim, Claim, ForkClaim, Proof, ProofError, RecordClaim, RecordsClaim, Said,
@@ -279,6 +279,10 @@ fn values(chain: &Chain, story: &Story) -> Value {
     let Story { operations, transaction, last, .. } = story;
     let governance = governance(chain, story);
     let uses = uses(&transaction.header.agency);
+    let catalogue: Vec<Operation> = catalogue::operations(chain)
+        .into_iter()
+        .chain(catalogue::uniform(story.proposal))
+        .collect();
     let agency = &transaction.header.agency;
     let header = &last.block().header;
     let governing = [
@@ -313,7 +317,7 @@ fn values(chain: &Chain, story: &Story) -> Value {
             "chain": genesis.chain(),
             "committee": genesis.committee().digest(),
         },
-        "operations": operations.iter().chain(&governance).chain(&uses).map(|operation| json!({
+        "operations": operations.iter().chain(&governance).chain(&catalogue).chain(&uses).map(|operation| json!({
             "agency": agency.as_str(),
             "json": operation,
             "bytes": hex(&encode(operation)),
@@ -493,6 +497,10 @@ fn proofs(chain: &Chain, story: &Story) -> Value {
             "the authority of an agency of genesis in the next block",
             chain.prove(&[Asked::Authority { agency: agencies[0].code, key: None, at: None }]),
         ),
+        (
+            "a basic code with every record of it, a list of items, and the uniform elements",
+            items_proof(),
+        ),
     ];
     let root = chain.trust_root();
     let rows = rows.map(|(name, proof)| {
@@ -523,6 +531,25 @@ fn encode_1(proof: &Proof) -> Vec<u8> {
     let seal = Digest::blake3(&bytes).bytes;
     bytes.extend_from_slice(&seal[..8]);
     bytes
+}
+
+/// The complete history of a basic code, on a chain of its own with the same genesis.
+fn items_proof() -> Proof {
+    let mut chain = Chain::new("vectors", 1);
+    let operations = catalogue::operations(&chain);
+    let tx = chain.transaction(0, 20, operations);
+    let records: Vec<RecordId> = tx.records().collect();
+    chain.commit(vec![tx]);
+    let [proposes, _] = catalogue::uniform(records[0]);
+    let tx = chain.transaction(0, 21, vec![proposes]);
+    let proposal = tx.records().next().expect("it has an operation");
+    chain.commit(vec![tx]);
+    let [_, approves] = catalogue::uniform(proposal);
+    chain.commit(vec![chain.transaction(1, 22, vec![approves])]);
+    let list = Subject::list(&"高频事项清单".parse().expect("a name"));
+    let basic = Subject::basic(&catalogue::basic());
+    let subjects = [basic, list, Subject::elements()].map(Asked::Subject);
+    chain.prove(&[&subjects[..], &[Asked::Records(records)]].concat())
 }
 
 fn proofs_of_format_1(chain: &Chain, story: &Story) -> Value {

@@ -183,7 +183,7 @@ pub(crate) enum Proposed {
         #[arg(value_name = "NAME")]
         names: Vec<types::fields::FieldName>,
     },
-    /// Any change, from a JSON file: enrol, enrol_key, committee, limits, timing, rules and those above
+    /// Any change, from a JSON file: `enrol`, `enrol_key`, committee, limits, timing, rules and those above
     File {
         /// What stands under `change` in a `govern.propose` operation
         #[arg(value_name = "FILE")]
@@ -316,14 +316,15 @@ fn document(act: &Governance, agency: AgencyCode, at: Timestamp) -> Result<Strin
     let inside = value.as_object().and_then(|map| map.iter().next());
     let (verb, members) = inside.ok_or_else(|| Stop::says(Exit::Usage, "an act is an object"))?;
     let mut operation = json!({ "op": format!("govern.{verb}"), "at": at, "actor": agency });
-    match members {
-        change if verb == "propose" => operation["change"] = change.clone(),
-        Value::Object(members) => {
-            for (name, value) in members {
-                operation[name.as_str()] = value.clone();
-            }
-        }
-        _ => return Err(Stop::says(Exit::Usage, "an act names what it is about")),
+    if verb == "propose" {
+        operation["change"] = members.clone();
+        return Ok(operation.to_string());
+    }
+    let members = members.as_object();
+    let members =
+        members.ok_or_else(|| Stop::says(Exit::Usage, "an act names what it is about"))?;
+    for (name, value) in members {
+        operation[name.as_str()] = value.clone();
     }
     Ok(operation.to_string())
 }
@@ -595,10 +596,8 @@ fn change_in_words(lang: Lang, change: &Change) -> String {
 }
 
 fn approvals(state: &SubjectState) -> Option<usize> {
-    match &state.facts {
-        Facts::Proposal(facts) => Some(facts.approvals.len()),
-        _ => None,
-    }
+    let Facts::Proposal(facts) = &state.facts else { return None };
+    Some(facts.approvals.len())
 }
 
 fn done(
@@ -685,7 +684,7 @@ async fn list(
                 speech::status(lang, view.state.subject.kind, view.state.status)
             };
             let (approvals, change) = (facts.approvals.len(), change_in_words(lang, &facts.change));
-            let head = format!("{word}  {}  ", proposal);
+            let head = format!("{word}  {proposal}  ");
             console.data(&hang(
                 &head,
                 &say!(
@@ -785,7 +784,13 @@ async fn show(
                 lines.push(hang("  ", &text));
             }
         }
-        _ => lines.push(standing(lang, state)),
+        Facts::Item { .. }
+        | Facts::Basic { .. }
+        | Facts::Licence { .. }
+        | Facts::Lot
+        | Facts::Network(_)
+        | Facts::Elements(_)
+        | Facts::List { .. } => lines.push(standing(lang, state)),
     }
     console.data(&lines.join("\n"))?;
     console.talk(&speech::as_of(lang, client.url(), view.height, view.time));
@@ -859,11 +864,9 @@ mod tests {
             assert_eq!(prepared[0].operation.action, Action::Govern(act.clone()), "{text}");
             assert_eq!(prepared[0].actor, Some(agency));
             for lang in [Lang::En, Lang::Zh] {
-                let change = match &act {
-                    Governance::Propose(change) => Some(&**change),
-                    _ => None,
-                };
-                let told = told(lang, &agency, &act, change, "网");
+                let proposed =
+                    if let Governance::Propose(change) = &act { Some(&**change) } else { None };
+                let told = told(lang, &agency, &act, proposed, "网");
                 assert!(told.contains(agency.as_str()), "{told}");
             }
         }

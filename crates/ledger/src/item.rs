@@ -285,12 +285,12 @@ impl<V: View> Sheet<'_, '_, V> {
     /// The same, of the operation's own item, which does not change its level or region either.
     fn subject(&mut self, act: &ItemAction) -> Result<SubjectState, Rejection> {
         let state = self.own(&act.code, &act.basic)?;
-        match &state.facts {
-            Facts::Item { level, region, .. } if (*level, *region) == (act.level, act.region) => {
-                Ok(state)
-            }
-            _ => Err(Rejection::Identity { index: self.case.index, subject: state.subject }),
+        let same = matches!(&state.facts, Facts::Item { level, region, .. }
+            if (*level, *region) == (act.level, act.region));
+        if same {
+            return Ok(state);
         }
+        Err(Rejection::Identity { index: self.case.index, subject: state.subject })
     }
 
     /// The next version of an item.
@@ -440,10 +440,11 @@ impl<V: View> Sheet<'_, '_, V> {
         }
         let unknown = Rejection::Unknown { index: case.index, subject: Subject::agency(to) };
         let standing = case.rules.agency(to).ok_or_else(|| unknown.clone())?;
-        match standing.status {
-            Status::Active => {}
-            Status::Proposed => return Err(unknown),
-            status => return Err(Rejection::Inactive { agency: *to, status }),
+        if standing.status == Status::Proposed {
+            return Err(unknown);
+        }
+        if standing.status != Status::Active {
+            return Err(Rejection::Inactive { agency: *to, status: standing.status });
         }
         case.dates(until)?;
         // The item itself is as it was: what takes effect is the entrustment, not a version.

@@ -12,7 +12,7 @@ const MARK: &str = "//";
 pub(crate) fn refuse(value: &Value, place: &Place<'_>, faults: &mut Faults) {
     match value {
         Value::Object(map) => {
-            for (name, value) in map.iter() {
+            for (name, value) in map {
                 let here = place.member(name);
                 if name.starts_with(MARK) {
                     faults.add(&here, still_there(name));

@@ -22,7 +22,7 @@ pub(crate) fn elements(item: &Members<'_, '_>, faults: &mut Faults) -> Option<Ve
         return None;
     }
     let mut elements = Vec::with_capacity(map.len());
-    for (name, value) in map.iter() {
+    for (name, value) in map {
         let place = item.at(name);
         let value = canonical(value);
         if let Some(problem) = privacy::problem(&value) {

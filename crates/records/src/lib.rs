@@ -156,7 +156,8 @@ fn record(
         captured_at: capture.captured_at,
     };
     let label = label(found, &action);
-    let commitment = Commitment { fields: elements::fields(&action), ..commitment };
+    let mut commitment = commitment;
+    commitment.fields = elements::fields(&action);
     let operation =
         Operation { action, commitment, effective_from, grade: capture.grade, provenance };
     let bytes = codec::encode(&operation).len();

@@ -190,8 +190,8 @@ mod tests {
         let element =
             |name: &str, value: &str| Element::new(name.parse().unwrap(), value.as_bytes());
         let (a, b, c) = (element("a", "1"), element("b", "1"), element("a", "2"));
-        let both = elements_root([&[a.clone()][..], &[b.clone()]]);
-        assert_eq!(both, elements_root([&[a.clone(), b.clone()][..]]));
+        let both = elements_root([std::slice::from_ref(&a), std::slice::from_ref(&b)]);
+        assert_eq!(both, elements_root([[a.clone(), b.clone()].as_slice()]));
         assert_ne!(both, elements_root([&[b, a.clone()][..]]));
         assert_ne!(elements_root([&[a][..]]), elements_root([&[c][..]]));
     }

@@ -29,6 +29,7 @@ use types::{
     bulk::{BatchAction, SeedAction},
     codec,
     genesis::{GovernanceRules, Limits, Seat, Timing},
+    item::{Edition, Element, Predecessor},
     key::Domain,
     merkle,
     operation::{
@@ -490,6 +491,11 @@ fn operation(dice: &mut Dice) -> Operation {
     operation_of(family, dice)
 }
 
+fn edition(planned_cancel: Option<Timestamp>) -> Edition {
+    let elements = vec![Element::new(text("事项名称"), b"1"), Element::new(text("期限"), b"2")];
+    Edition { version: 1, planned_cancel, elements }
+}
+
 fn operation_of(family: Family, dice: &mut Dice) -> Operation {
     let at = Timestamp(1_767_225_600_000 + dice.below(100_000));
     let until = if dice.odds(1, 2) { Some(at.plus(1_000_000)) } else { None };
@@ -499,12 +505,17 @@ fn operation_of(family: Family, dice: &mut Dice) -> Operation {
             basic: text("000101001000"),
             level: *pick(dice, &[Level::Province, Level::Province, Level::City]),
             region: region(word(dice, &REGIONS[..3])),
-            verb: match dice.below(6) {
+            verb: match dice.below(8) {
                 0 | 1 => ItemVerb::Publish { version: 1, planned_cancel: until },
                 2 => ItemVerb::Amend { version: 2, planned_cancel: until },
                 3 => ItemVerb::Suspend,
                 4 => ItemVerb::Resume,
-                _ => ItemVerb::Cancel,
+                5 => ItemVerb::Cancel,
+                6 => ItemVerb::Enter(edition(until)),
+                _ => ItemVerb::Merge {
+                    edition: edition(until),
+                    predecessors: vec![Predecessor { code: text("A"), basic: text("B") }],
+                },
             },
         }),
         Family::Licence => {

@@ -177,9 +177,9 @@ pub(crate) fn at(acts: &[Act], time: Timestamp) -> Standing {
 
 /// How an item stood from a time until before another: at its beginning, and at every change in between.
 pub(crate) fn over(acts: &[Act], from: Timestamp, until: Timestamp) -> Vec<(Timestamp, Standing)> {
-    let ends = acts.iter().filter_map(|act| match &act.what {
-        What::Version { planned_cancel, .. } => *planned_cancel,
-        _ => None,
+    let ends = acts.iter().filter_map(|act| {
+        let What::Version { planned_cancel, .. } = &act.what else { return None };
+        *planned_cancel
     });
     let times = acts.iter().map(|act| act.from).chain(ends);
     let mut times: BTreeSet<Timestamp> =
