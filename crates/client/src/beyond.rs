@@ -8,13 +8,16 @@ use proof::{Disclosed, PresentationError, StoodError, Verdict, stood_at};
 use serde_json::{Value, json};
 use types::{Subject, Timestamp, standing::Standing};
 
+/// Where the licences of a proof stood, or why it does not say.
+type Stood = Result<Vec<(Subject, Standing)>, StoodError>;
+
 /// What was asked beyond the claims, and what came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Beyond {
     /// The fields of a presentation.
     pub(crate) fields: Option<Result<Disclosed, PresentationError>>,
     /// Where licences stood; none of it while the proof does not hold.
-    pub(crate) stood: Option<(Timestamp, Option<Result<Vec<(Subject, Standing)>, StoodError>>)>,
+    pub(crate) stood: Option<(Timestamp, Option<Stood>)>,
 }
 
 impl Beyond {

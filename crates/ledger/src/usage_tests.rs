@@ -185,10 +185,9 @@ impl Chain {
     }
 
     fn uses(&self, grant: &GrantId) -> Option<u32> {
-        match query::subject(&self.state, &Subject::grant(grant))?.facts {
-            Facts::Grant(facts) => Some(facts.uses),
-            other => panic!("{other:?}"),
-        }
+        let state = query::subject(&self.state, &Subject::grant(grant))?;
+        let Facts::Grant(facts) = state.facts else { panic!("{state:?}") };
+        Some(facts.uses)
     }
 }
 
@@ -254,7 +253,7 @@ fn action(agency: usize, now: u64, words: &[&str]) -> (Action, Timestamp) {
         valid_until: until.map(at),
     };
     let licence = |verb| Action::Licence(LicenceAction { licence: word(1).parse().unwrap(), verb });
-    let from = number(2).map_or(at(now), at);
+    let from = number(2).map_or_else(|| at(now), at);
     let data = || DataUse {
         data: word(1).parse().unwrap(),
         purpose: word(2).parse().unwrap(),
@@ -271,7 +270,7 @@ fn action(agency: usize, now: u64, words: &[&str]) -> (Action, Timestamp) {
                 "change" => LicenceVerb::Change { supersedes, facts },
                 _ => LicenceVerb::TransferIn { supersedes, facts },
             };
-            return (licence(verb), number(4).map_or(at(now), at));
+            return (licence(verb), number(4).map_or_else(|| at(now), at));
         }
         "suspend" => return (licence(LicenceVerb::Suspend), from),
         "resume" => return (licence(LicenceVerb::Resume), from),
@@ -294,7 +293,7 @@ fn action(agency: usize, now: u64, words: &[&str]) -> (Action, Timestamp) {
                 region: region("350000"),
                 verb,
             };
-            return (Action::Item(act), number(3).map_or(at(now), at));
+            return (Action::Item(act), number(3).map_or_else(|| at(now), at));
         }
         // grant LICENCE GRANTEE PURPOSE FIELDS EXPIRES USES
         "grant" => Usage::Grant(Terms {
@@ -677,11 +676,8 @@ fn may_follow(subject: &Subject, before: Status, after: Status) -> bool {
     if before == after {
         return true;
     }
-    // A licence that has run out, and a grant that was taken back, are at an end too.
-    let ended = match subject.kind {
-        Kind::Licence => before == Status::Expired,
-        _ => false,
-    };
+    // A licence that has run out is at an end too; only that it was unlawful, or the formal end, is said of it.
+    let ended = subject.kind == Kind::Licence && before == Status::Expired;
     !FINAL.contains(&before) && (!ended || matches!(after, Status::Annulled | Status::Cancelled))
 }
 

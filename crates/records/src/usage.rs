@@ -218,7 +218,7 @@ fn either<'n>(members: &Members<'_, '_>, names: [&'n str; 2], faults: &mut Fault
     if members.has(other) { other } else { one }
 }
 
-/// A time as RFC 3339 has it, or as the directory does: YYYYMMDDhhmmss, in China.
+/// A time as RFC 3339 has it, or as the directory does: `YYYYMMDDhhmmss`, in China.
 fn moment(members: &Members<'_, '_>, name: &str, faults: &mut Faults) -> Option<Timestamp> {
     let found = members.text(name, faults)?;
     let time = read::time(found).or_else(|| {

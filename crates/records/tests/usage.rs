@@ -146,7 +146,7 @@ fn malformed_uses_are_refused() {
     let Usage::Use(found) = act(&used) else { panic!() };
     let Usage::Grant(terms) = act(&grant()) else { panic!() };
     assert_eq!(found.grant, terms.id());
-    let mut referred = used.clone();
+    let mut referred = used;
     merge(&mut referred, &json!({"reference": "BJ-1"}));
     let Usage::Use(other) = act(&referred) else { panic!() };
     let reference = "BJ-1".parse().unwrap();

@@ -132,7 +132,7 @@ fn govern_texts<'o>(act: &'o Governance, texts: &mut Vec<(&'static str, &'o str)
 }
 
 fn usage_texts<'o>(act: &'o Usage, texts: &mut Vec<(&'static str, &'o str)>) {
-    fn fields<'o>(names: &'o [FieldName]) -> impl Iterator<Item = (&'static str, &'o str)> {
+    fn fields(names: &[FieldName]) -> impl Iterator<Item = (&'static str, &str)> {
         names.iter().map(|name| ("/action/use/fields", &**name))
     }
     fn basis(basis: &Basis) -> Option<(&'static str, &str)> {
