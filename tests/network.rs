@@ -686,11 +686,11 @@ async fn every_question_that_has_no_answer_is_told_why() {
     let http = reqwest::Client::new();
     for (method, question, status, wanted) in [
         ("GET", "/nothing", 404, "E-HTTP-ROUTE"),
-        ("GET", "/", 404, "E-HTTP-ROUTE"),
+        ("GET", "/v2/status", 404, "E-HTTP-ROUTE"),
         ("POST", "/v1/status", 405, "E-HTTP-METHOD"),
         ("DELETE", "/v1/transactions", 405, "E-HTTP-METHOD"),
         ("GET", "/v1/records/zz", 400, "E-HTTP-ID"),
-        ("GET", "/v1/records", 400, "E-HTTP-QUERY"),
+        ("GET", "/v1/records?kind=none", 400, "E-HTTP-QUERY"),
         ("GET", "/v1/records?document=zz", 400, "E-HTTP-ID"),
         ("GET", "/v1/records?surprise=1", 400, "E-HTTP-QUERY"),
         ("GET", &format!("/v1/records/{zeros}"), 404, "E-REC-UNKNOWN"),

@@ -634,9 +634,9 @@ fn keys_take_turns() {
         let id = pool.admit(&chain.rules, &chain.state, &chain.tip, tx);
         id.unwrap_or_else(|why| panic!("{what}: {why}"))
     };
-    let flood: Vec<TxId> = (0..1000).map(|n| wait(0, &format!("trace urn:f:{n}"))).collect();
-    let late = wait(1, "trace urn:late:1");
-    let builds = wait(1, "trace urn:f:700");
+    let flood: Vec<TxId> = (0..1000).map(|n| wait(0, &format!("trace urn:b:{n}"))).collect();
+    let late = wait(1, "trace urn:b:late");
+    let builds = wait(1, "trace urn:b:700");
     let order: Vec<TxId> = pool.turns().map(|(tx, _)| tx.get().id()).collect();
     let place = |id: &TxId| order.iter().position(|other| other == id).unwrap();
     assert_eq!(order.len(), 1002);
