@@ -27,7 +27,7 @@ use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
 use tower_http::timeout::TimeoutLayer;
 use types::{
-    Digest, Genesis, Height, RecordId, Subject, Transaction, TxId,
+    Digest, Genesis, Height, RecordId, SecretKey, Subject, Transaction, TxId,
     codec::{self, Wire as _},
     transaction::TRANSACTION_BYTES_MAX,
 };
@@ -50,6 +50,8 @@ pub struct Shared {
     pub handle: Handle,
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// What checkpoints are signed with; none while nothing is.
+    pub transport: Option<SecretKey>,
 }
 
 impl Shared {
@@ -59,18 +61,18 @@ impl Shared {
     }
 }
 
-type Node = State<Arc<Shared>>;
+pub(crate) type Node = State<Arc<Shared>>;
 
 /// An error on its way out (RFC 9457).
 #[derive(Debug)]
-struct Failure {
+pub(crate) struct Failure {
     status: StatusCode,
     code: &'static str,
     detail: String,
 }
 
 impl Failure {
-    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into() }
     }
 
@@ -131,7 +133,7 @@ impl From<Rejection> for Failure {
 }
 
 /// The last part of a path, decoded.
-struct Name(String);
+pub(crate) struct Name(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Name {
     type Rejection = Failure;
@@ -156,6 +158,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/proofs/subjects/{subject}", get(prove_subject))
         .route("/v1/blocks/{height}", get(block))
         .route("/v1/evidence", get(evidence))
+        .merge(crate::checkpoint::routes())
         .route("/v1/status", get(status))
         .route("/v1/genesis", get(genesis))
         .route("/healthz", get(|| async { "alive\n" }))
@@ -445,7 +448,8 @@ async fn prove_all(State(node): Node, body: Body) -> Result<Response, Failure> {
         let detail = format!("{} things asked for; 1 to {ASKS_MAX} at once", ask.len());
         return Err(Failure::new(StatusCode::BAD_REQUEST, "E-HTTP-QUERY", detail));
     }
-    let asked: Vec<Asked> = ask.into_iter().map(asked).collect();
+    let asked: Vec<Asked> =
+        ask.into_iter().map(|ask| asked(&node, ask)).collect::<Result<_, _>>()?;
     let work = tokio::task::spawn_blocking(move || {
         let snapshot = node.handle.store.snapshot();
         prove::as_of(&node.rules(), &snapshot, since, at, &asked)
@@ -456,8 +460,8 @@ async fn prove_all(State(node): Node, body: Body) -> Result<Response, Failure> {
     Ok(proof_file(&proof))
 }
 
-fn asked(ask: Ask) -> Asked {
-    match ask {
+fn asked(node: &Shared, ask: Ask) -> Result<Asked, Failure> {
+    Ok(match ask {
         Ask::Record(id) => Asked::Record(id),
         Ask::Records(ids) => Asked::Records(ids),
         Ask::Subject(subject) => Asked::Subject(subject.0),
@@ -465,7 +469,15 @@ fn asked(ask: Ask) -> Asked {
         Ask::Consistency(height) => Asked::Consistency(height),
         Ask::Block => Asked::Block,
         Ask::Authority(Authority { agency, key, at }) => Asked::Authority { agency, key, at },
-    }
+        Ask::Evidence(said) => {
+            let held =
+                node.handle.evidence().into_iter().map(|(_, one)| crate::evidence::claim(&one));
+            let found = held.into_iter().find(|claim| said.is(claim));
+            let unknown =
+                || Failure::not_found("E-EVIDENCE-UNKNOWN", "this node holds no such evidence");
+            Asked::Votes(Box::new(found.ok_or_else(unknown)?))
+        }
+    })
 }
 
 impl From<Unprovable> for Failure {
@@ -478,7 +490,10 @@ impl From<Unprovable> for Failure {
             }
             Unprovable::Lot(_) | Unprovable::Agency(_) => Self::not_found("E-SUB-UNKNOWN", detail),
             Unprovable::Height(_) => Self::not_found("E-BLOCK-UNKNOWN", detail),
-            Unprovable::TooMuch { .. } => {
+            Unprovable::Early(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "E-BLOCK-UNKNOWN", detail)
+            }
+            Unprovable::TooMuch { .. } | Unprovable::Far { .. } => {
                 Self::new(StatusCode::BAD_REQUEST, "E-PROOF-SIZE", detail)
             }
         }
@@ -498,12 +513,15 @@ async fn block(State(node): Node, Name(text): Name) -> Result<Json<BlockView>, F
             number.parse().map_err(|error: core::num::ParseIntError| bad("E-HTTP-ID", &error))?,
         ),
     };
-    let missing =
-        || Failure::not_found("E-BLOCK-UNKNOWN", format!("this node has no block {height}"));
+    let missing = || missing_block(height);
     let block = query::block(store, height).ok_or_else(missing)?;
     let certificate = query::certificate(store, height).ok_or_else(missing)?;
     let transactions = block.transactions.iter().map(Transaction::id).collect();
     Ok(Json(BlockView { block: block.id(), header: block.header, certificate, transactions }))
+}
+
+pub(crate) fn missing_block(height: Height) -> Failure {
+    Failure::not_found("E-BLOCK-UNKNOWN", format!("this node has no block {height}"))
 }
 
 fn node_status(node: &Shared) -> NodeStatus {
@@ -563,6 +581,6 @@ async fn metrics(State(node): Node) -> Response {
     ([(header::CONTENT_TYPE, kind)], node.metrics.text()).into_response()
 }
 
-fn bad(code: &'static str, error: &dyn core::fmt::Display) -> Failure {
+pub(crate) fn bad(code: &'static str, error: &dyn core::fmt::Display) -> Failure {
     Failure::new(StatusCode::BAD_REQUEST, code, error.to_string())
 }

@@ -6,6 +6,7 @@
 //! It performs what [`replica::Replica`] wants, in order, and decides nothing: no rule of the ledger is here.
 
 pub mod api;
+mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod doctor;

@@ -137,7 +137,12 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
         Err(why) => return Ok(explain(&why)),
     };
 
-    let shared = Arc::new(api::Shared { genesis, handle: handle.clone(), metrics });
+    let shared = Arc::new(api::Shared {
+        genesis,
+        handle: handle.clone(),
+        metrics,
+        transport: Some(transport),
+    });
     let (serving, mut server) = serve(&config, shared);
     let mut disk_failed = false;
     let code = tokio::select! {
@@ -266,7 +271,7 @@ async fn serve_until_writable(
             let (handle, publish) = shell::reading(genesis, Arc::new(store), evidence, &shortage);
             let metrics = Arc::new(Metrics::default());
             let genesis = genesis.clone();
-            let shared = api::Shared { genesis, handle, metrics };
+            let shared = api::Shared { genesis, handle, metrics, transport: None };
             serving = Some(serve(config, Arc::new(shared)));
             Some(publish)
         }

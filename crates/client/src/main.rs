@@ -4,10 +4,12 @@ mod arguments;
 mod ask;
 mod console;
 mod exit;
+mod export;
 #[cfg(test)]
 mod fixture;
 mod layout;
 mod prove;
+mod qr;
 mod report;
 mod speech;
 mod submit;
@@ -50,6 +52,7 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
         Command::History(what) => online(ask::history(&what, console)),
         Command::Record(what) => online(ask::record(&what, console)),
         Command::Prove(what) => online(prove::run(&what, console)),
+        Command::Export(what) => online(export::run(&what, console)),
     }
 }
 
