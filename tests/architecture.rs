@@ -42,7 +42,7 @@ const TABLE: &[Row] = &[
     ("replica", &["types", "proof", "ledger", "consensus"], &["serde", "thiserror", "tracing"]),
     ("sim", &["types", "proof", "ledger", "consensus", "replica"], &["rand_chacha"]),
     ("client", &["types", "proof", "records"], &[
-        "anyhow", "clap", "comfy-table", "getrandom", "indicatif", "jiff", "reqwest", "serde", "serde_json", "thiserror",
+        "anyhow", "clap", "comfy-table", "fast_qr", "getrandom", "indicatif", "jiff", "reqwest", "serde", "serde_json", "thiserror",
         "tokio", "unicode-width", "utoipa",
     ]),
     ("node", NODE, &[

@@ -238,6 +238,29 @@ async fn a_fifth_validator_joins_the_first_leaves_and_a_new_agency_records() {
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains(NEW), "{}", ran.stdout);
 
+    // What it records is proven from the first genesis: who it is, the ledger itself shows.
+    let next = key(&net.key("next"), "organisation", NEW, &net.genesis());
+    let rotate = json!({
+        "op": "govern.rotate", "at": "2026-06-01T08:00:00+08:00",
+        "retire": organisation["key"], "enrol": next,
+    });
+    let (code, row) = hall.say("new", &rotate);
+    assert_eq!(code, 0, "{row}");
+    let proof = net.scratch().join("new.proof");
+    let ran = program::minlian(&[
+        "prove",
+        "--record",
+        row["record"].as_str().unwrap(),
+        "--node",
+        &net.url(3),
+        "--out",
+        path(&proof),
+    ]);
+    ran.expect(0);
+    let ran =
+        program::minlian(&["verify", path(&proof), "--trust-root", path(&net.genesis())]).expect(0);
+    assert!(ran.stdout.contains("as the ledger's own state says"), "{}", ran.stdout);
+
     // What is on the disk of one that lived through it all is sound, and it comes back with the committee it left.
     net.testnet(&["kill", "v2"]);
     let home = net.network_home().join("v2");

@@ -119,7 +119,12 @@ fn proven_in(file: &Value) {
     let other = tests::Chain::new("another", 9).trust_root();
     for row in rows(&file["proofs"]) {
         let name = text(&row["name"]);
-        for carrier in [bytes(&row["bytes"]), text(&row["armor"]).as_bytes().to_vec()] {
+        let mut carriers = vec![bytes(&row["bytes"]), text(&row["armor"]).as_bytes().to_vec()];
+        if let Some(frames) = row["frames"].as_array() {
+            let frames: Vec<&str> = frames.iter().rev().map(text).collect();
+            carriers.push(frames.join("\n").into_bytes());
+        }
+        for carrier in carriers {
             assert_eq!(proof::verify(&carrier, &root).error(), None, "{name}");
             let refused = proof::verify(&carrier, &other);
             assert_eq!(refused.error().map(ProofError::code), Some("V-CHAIN"), "{name}");
@@ -152,6 +157,7 @@ fn every_refusal_has_its_code_and_every_code_is_shown() {
         "V-EQUIVOCATION",
         "V-FORK",
         "V-FORMAT",
+        "V-FRAMES",
         "V-HANDOVER",
         "V-HEADER",
         "V-HISTORY",
@@ -205,11 +211,18 @@ fn the_second_verifier_says_the_same_of_every_vector() {
         let file = committed(name);
         for row in rows(&file[list]) {
             let root = row["trust_root"].as_str().unwrap_or_else(|| text(&file["trust_root"]));
-            let case = serde_json::json!({
-                "proof": row["bytes"], "root": root_of(root), "kind": name,
-                "result": row["verdict"], "code": row["code"],
-            });
-            writeln!(cases, "{case}").unwrap();
+            let mut carriers = vec![bytes(&row["bytes"])];
+            if let Some(frames) = row["frames"].as_array() {
+                carriers
+                    .push(frames.iter().rev().map(text).collect::<Vec<_>>().join(" ").into_bytes());
+            }
+            for carrier in carriers {
+                let case = serde_json::json!({
+                    "proof": hex(&carrier), "root": root_of(root), "kind": name,
+                    "result": row["verdict"], "code": row["code"],
+                });
+                writeln!(cases, "{case}").unwrap();
+            }
         }
     }
     fs::write(folder.path().join("cases.ndjson"), cases).unwrap();

@@ -10,6 +10,7 @@
 
 mod asked;
 mod blocks;
+mod checkpoints;
 mod connections;
 mod describe;
 mod docs;
@@ -44,7 +45,7 @@ use tower_http::{
     compression::{CompressionLayer, Predicate as _, predicate},
     timeout::TimeoutLayer,
 };
-use types::{AgencyCode, Genesis, codec, transaction::TRANSACTION_BYTES_MAX};
+use types::{AgencyCode, Genesis, SecretKey, codec, transaction::TRANSACTION_BYTES_MAX};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The largest body of a single submission, bytes: one transaction.
@@ -75,6 +76,8 @@ pub struct Shared {
     pub jobs: Arc<Jobs>,
     /// What signs for systems without keys, if anything does.
     pub gateway: Option<Gateway>,
+    /// What checkpoints are signed with; none while nothing is.
+    pub transport: Option<SecretKey>,
     /// The last height that may be read, for whoever follows the chain; closed when the node stops.
     heights: watch::Sender<Tip>,
 }
@@ -95,10 +98,11 @@ impl Shared {
         metrics: Arc<Metrics>,
         jobs: Arc<Jobs>,
         gateway: Option<Gateway>,
+        transport: Option<SecretKey>,
     ) -> Arc<Self> {
         let height = ledger::query::height(&*handle.store).0;
         let (heights, _) = watch::channel(Tip { height, stopping: false });
-        let shared = Arc::new(Self { genesis, handle, metrics, jobs, gateway, heights });
+        let shared = Arc::new(Self { genesis, handle, metrics, jobs, gateway, transport, heights });
         let (told, mut status) = (Arc::downgrade(&shared), shared.handle.status.clone());
         tokio::spawn(async move {
             while status.changed().await.is_ok() {
@@ -130,7 +134,7 @@ impl Shared {
     }
 }
 
-type Node = State<Arc<Shared>>;
+pub(crate) type Node = State<Arc<Shared>>;
 
 /// Every route that is described, in the order in which people read them.
 fn described() -> OpenApiRouter<Arc<Shared>> {
@@ -148,6 +152,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(proofs::prove_subject))
         .routes(routes!(blocks::list))
         .routes(routes!(blocks::block))
+        .routes(routes!(checkpoints::checkpoint))
         .routes(routes!(stream::blocks))
         .routes(routes!(stream::records))
         .routes(routes!(epcis::capture))

@@ -2,16 +2,50 @@
 
 use anyhow::Context as _;
 use consensus::{Evidence, Place};
+use proof::{Said, VotesClaim};
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
     io::Write as _,
     path::Path,
 };
-use types::{ChainId, Committee, Height, codec};
+use types::{ChainId, Committee, Height, codec, vote::Proposal};
 
 /// How many are kept: a validator that lies ten thousand times is not more convicted by the next.
 const KEPT_MAX: usize = 10_000;
+
+/// Evidence as a proof claims it, the lesser of the two sayings first.
+#[must_use]
+pub fn claim(evidence: &Evidence) -> VotesClaim {
+    match evidence {
+        Evidence::Votes([(vote, one), (other, two)]) => {
+            let (step, seat) = (vote.step, vote.seat);
+            let mut said = [(vote.block, *one), (other.block, *two)];
+            said.sort_by_key(|(block, _)| *block);
+            let [(first, one), (second, two)] = said;
+            VotesClaim {
+                height: vote.height,
+                round: vote.round,
+                seat,
+                said: Said::Votes { step, first, second },
+                signatures: (one, two),
+            }
+        }
+        Evidence::Proposals([(proposal, one), (other, two)]) => {
+            let of = |proposal: &Proposal| (proposal.block, proposal.valid_round);
+            let mut said = [(of(proposal), *one), (of(other), *two)];
+            said.sort_by_key(|(what, _)| *what);
+            let [(first, one), (second, two)] = said;
+            VotesClaim {
+                height: proposal.height,
+                round: proposal.round,
+                seat: proposal.seat,
+                said: Said::Proposals { first, second },
+                signatures: (one, two),
+            }
+        }
+    }
+}
 
 /// The evidence a node holds.
 #[derive(Debug)]

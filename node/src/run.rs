@@ -143,7 +143,7 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     };
 
     let jobs = jobs_of(&config)?;
-    let shared = api::Shared::new(genesis, handle.clone(), metrics, jobs, gateway);
+    let shared = api::Shared::new(genesis, handle.clone(), metrics, jobs, gateway, Some(transport));
     shared.jobs.resume(&shared);
     let (serving, mut server) = serve(&config, shared.clone());
     let mut disk_failed = false;
@@ -307,7 +307,7 @@ async fn serve_until_writable(
             let (handle, publish) = shell::reading(genesis, Arc::new(store), evidence, &shortage);
             let metrics = Arc::new(Metrics::default());
             let genesis = genesis.clone();
-            let shared = api::Shared::new(genesis, handle, metrics, jobs_of(config)?, None);
+            let shared = api::Shared::new(genesis, handle, metrics, jobs_of(config)?, None, None);
             serving = Some(serve(config, shared));
             Some(publish)
         }

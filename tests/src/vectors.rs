@@ -507,7 +507,10 @@ fn proofs(chain: &Chain, story: &Story) -> Value {
         let bytes = proof::encode(&proof);
         let verdict = proof::verify(&bytes, &root);
         assert_eq!(verdict.error(), None, "{name}");
-        json!({ "name": name, "verdict": "proven", "armor": proof::armor(&bytes), "bytes": hex(&bytes) })
+        let frames = proof::frames(&bytes).expect("it is short");
+        json!({
+            "name": name, "verdict": "proven", "armor": proof::armor(&bytes), "frames": frames, "bytes": hex(&bytes),
+        })
     });
     let saved = root
         .advance(&moved(chain.prove(&[Asked::Block]), &committees(chain, 3)))
@@ -717,6 +720,11 @@ fn refusals(chain: &Chain, story: &Story) -> Value {
     rows.push(("cut off", edit(|bytes| bytes.truncate(bytes.len() - 1))));
     rows.push(("followed by a byte", edit(|bytes| bytes.push(0))));
     rows.push(("of a later format", edit(|bytes| bytes[8] = 3)));
+    let frames = proof::frames(&bytes).expect("it is short");
+    rows.push(("one frame of several", frames[1].clone().into_bytes()));
+    rows.push(("a frame cut off", frames[0][..400].as_bytes().to_vec()));
+    let others = proof::frames(&proof::encode(&status_proof(chain))).expect("it is short");
+    rows.push(("frames of two proofs", [&frames[0][..], &others[0]].join("\n").into_bytes()));
     rows.push(("something else", b"%PDF-1.7\n".to_vec()));
     rows.push(("nothing", Vec::new()));
     rows.extend(later_refusals(chain, story));

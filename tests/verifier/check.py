@@ -25,7 +25,7 @@ from codec import (
 from trust import TrustRoot, Unusable
 
 EMPTY = bytes(32)
-UNDECIDED = ("V-FORMAT", "V-MALFORMED")
+UNDECIDED = ("V-FORMAT", "V-MALFORMED", "V-FRAMES")
 BATCH_MAX, DEPTH_MAX, LINE_MAX = 1000, 64, 16
 LOT, INPUT, OUTPUT = 3, 3, 4
 AGENCY, NETWORK = 4, 6

@@ -5,6 +5,7 @@ are taken over them.
 """
 
 import base64
+import re
 import struct
 from dataclasses import dataclass
 
@@ -24,6 +25,9 @@ TIME_MAX = 253_370_764_800_000
 BEGIN = b"-----BEGIN MINLIAN PROOF-----"
 END = b"-----END MINLIAN PROOF-----"
 LINE = 64
+FRAME = b"MINLIAN1/"
+FRAME_BYTES, FRAMES_TEXT_MAX = 990, 1 << 20
+FRAME_PATTERN = re.compile(rb"MINLIAN1/([1-9][0-9]?)/([1-9][0-9]?)/([0-9A-F]{16})/([A-Z2-7]+)/([0-9A-F]{8})")
 
 
 class Refused(Exception):
@@ -50,8 +54,10 @@ class File:
 
 def open_file(data: bytes) -> File:
     """Finds the body in either carrier. The seal is judged by the caller, last."""
-    if MAGIC.startswith(data) or BEGIN.startswith(data):
+    if MAGIC.startswith(data) or BEGIN.startswith(data) or FRAME.startswith(data):
         raise malformed()
+    if data.startswith(FRAME):
+        data = _unframe(data)
     if data.startswith(BEGIN):
         data = _unarmour(data)
     if not data.startswith(MAGIC):
@@ -83,6 +89,43 @@ def _unarmour(text: bytes) -> bytes:
         if armour(binary, end) == text:
             return binary
     raise malformed()
+
+
+def _unframe(text: bytes) -> bytes:
+    """Puts frames together, in whatever order they came."""
+    if len(text) > FRAMES_TEXT_MAX:
+        raise malformed()
+    parts: dict[int, bytes] = {}
+    of = None
+    for word in re.split(rb"[ \t\n\x0c\r]+", text):
+        if not word:
+            continue
+        found = FRAME_PATTERN.fullmatch(word)
+        if found is None or crypto.plain(word[:-8])[:4].hex().upper().encode() != found[5]:
+            raise malformed()
+        number, count = int(found[1]), int(found[2])
+        part = _unbase32(found[4])
+        if number > count or len(part) > FRAME_BYTES or (number < count and len(part) != FRAME_BYTES):
+            raise malformed()
+        if of not in (None, (count, found[3])) or parts.get(number, part) != part:
+            raise malformed()
+        of, parts[number] = (count, found[3]), part
+    if len(parts) != of[0]:
+        raise Refused("V-FRAMES")
+    whole = b"".join(parts[number] for number in sorted(parts))
+    if crypto.plain(whole)[:8].hex().upper().encode() != of[1]:
+        raise malformed()
+    return whole
+
+
+def _unbase32(digits: bytes) -> bytes:
+    try:
+        part = base64.b32decode(digits + b"=" * (-len(digits) % 8))
+    except ValueError:
+        raise malformed() from None
+    if base64.b32encode(part).rstrip(b"=") != digits:
+        raise malformed()
+    return part
 
 
 def armour_bytes_max(end: int) -> int:

@@ -1,9 +1,10 @@
 //! What a node answers over HTTP, as types: the node writes them, this crate reads them.
 
+use proof::VotesClaim;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use types::{
-    AgencyCode, BlockId, ChainId, Hash, Height, Operation, PublicKey, RecordId, Subject,
-    SubjectState, Timestamp, TxId, operation::Lot, subject::Part,
+    AgencyCode, BlockId, ChainId, Hash, Height, Operation, PublicKey, RecordId, Round, Signature,
+    Subject, SubjectState, Timestamp, TxId, operation::Lot, subject::Part, vote::Step,
 };
 
 /// What is asked with `POST /v1/proofs`: one file that shows all of it, as of the node's last block
@@ -43,6 +44,48 @@ pub enum Ask {
     Block,
     /// Who could sign for an agency, and what it could record.
     Authority(Authority),
+    /// That a validator said two things, of which the node holds both.
+    Evidence(Twice),
+}
+
+/// Where a validator said two things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Twice {
+    /// At this height.
+    pub height: Height,
+    /// In this round.
+    pub round: Round,
+    /// This seat.
+    pub seat: u16,
+    /// Two proposals, two prevotes or two precommits.
+    pub step: Said,
+}
+
+/// What can be said twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Said {
+    /// A proposal.
+    Proposal,
+    /// A prevote.
+    Prevote,
+    /// A precommit.
+    Precommit,
+}
+
+impl Twice {
+    /// Whether a claim is of this.
+    #[must_use]
+    pub fn is(&self, claim: &VotesClaim) -> bool {
+        let step = match claim.said {
+            proof::Said::Proposals { .. } => Said::Proposal,
+            proof::Said::Votes { step: Step::Prevote, .. } => Said::Prevote,
+            proof::Said::Votes { step: Step::Precommit, .. } => Said::Precommit,
+        };
+        let Self { height, round, seat, .. } = *self;
+        (height, round, seat, self.step) == (claim.height, claim.round, claim.seat, step)
+    }
 }
 
 /// An agency whose authority is asked for.
@@ -426,6 +469,38 @@ pub struct JobView {
     pub refused: u64,
     /// Each transaction, in the order submitted.
     pub transactions: Vec<Receipt>,
+}
+
+/// The answer to `GET /v1/checkpoints/{height}`: what one validator signs of the log as a block left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct CheckpointView {
+    /// The block's height.
+    #[cfg_attr(feature = "schema", schema(value_type = u64))]
+    pub height: Height,
+    /// The block.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
+    pub block: BlockId,
+    /// The log's size.
+    pub size: u64,
+    /// The log's root.
+    #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
+    pub root: Hash,
+    /// The block's time.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
+    pub time: Timestamp,
+    /// The key that signs: the one with which the validator opens connections.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub key: PublicKey,
+    /// Its signature under the checkpoint, as a C2SP signed-note.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub note: Signature,
+    /// Its cosignature, as a C2SP tlog-cosignature.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub cosignature: Signature,
+    /// Its signature of a COSE receipt.
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    pub receipt: Signature,
 }
 
 /// An error, as RFC 9457 has it, with a code that never changes.

@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Prove(Prove),
     Salt(Salt),
     Present(Present),
+    Export(Export),
     Verify(Verify),
     Trust(Trust),
     Version(Version),
@@ -230,8 +231,11 @@ pub(crate) struct Prove {
     #[arg(long, value_name = "ROOT", env = "MINLIAN_TRUST_ROOT")]
     pub(crate) trust_root: Option<PathBuf>,
     /// The file to write
+    #[arg(long, value_name = "FILE", required_unless_present = "qr")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write it as QR codes too: FILE.svg, FILE.png (one file a code), FILE.txt (the codes' texts), or `terminal`
     #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
+    pub(crate) qr: Option<PathBuf>,
     /// Write text that survives e-mail, instead of bytes
     #[arg(long)]
     pub(crate) armor: bool,
@@ -300,6 +304,47 @@ pub(crate) struct Provable {
     /// Who may sign for this agency and what it may record: now, or with --at in the block of that height; several may be named
     #[arg(long, value_name = "AGENCY")]
     pub(crate) authority: Vec<AgencyCode>,
+    /// That validators said two things where they may say one, as far as the node holds evidence of it
+    #[arg(long)]
+    pub(crate) evidence: bool,
+}
+
+/// Write a record's proof in the format of others, signed by the validators
+///
+/// The proof is checked first; then every node named signs the log as the proof's block left it, and a quorum must.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  minlian export record.proof --to tlog-proof --trust-root genesis.toml --out record.tlog-proof \
+                        --node http://127.0.0.1:28001 --node http://127.0.0.1:28002 --node http://127.0.0.1:28003"
+)]
+pub(crate) struct Export {
+    /// The proof of one record
+    #[arg(value_name = "PROOF")]
+    pub(crate) proof: PathBuf,
+    /// The format: tlog-proof (C2SP, text) or cose (RFC 9942, a CBOR array of receipts)
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) to: Format,
+    /// A validator's address; a quorum of them is needed
+    #[arg(long, value_name = "URL", required = true)]
+    pub(crate) node: Vec<String>,
+    /// The genesis file of the chain, perhaps with a saved block
+    #[arg(long, value_name = "GENESIS", env = "MINLIAN_TRUST_ROOT")]
+    pub(crate) trust_root: PathBuf,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// What was written, as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A format of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// C2SP tlog-proof
+    TlogProof,
+    /// COSE Receipts
+    Cose,
 }
 
 /// Give every field of every licence in a document a random salt, so that some can be shown without the others
@@ -397,9 +442,9 @@ pub(crate) enum TrustAct {
     after_help = "Example:\n  minlian verify SH-2026-004417.proof --document SH-2026-004417.json --trust-root genesis.toml"
 )]
 pub(crate) struct Verify {
-    /// The proof, binary or armoured
-    #[arg(value_name = "PROOF")]
-    pub(crate) proof: PathBuf,
+    /// The proof: binary, armoured, or the texts of its QR codes, in one file or several, in any order; `-` is standard input
+    #[arg(value_name = "PROOF", required = true)]
+    pub(crate) proof: Vec<PathBuf>,
     /// The genesis file of the chain, had from your agency, never from whoever presents the proof; perhaps with a saved block
     #[arg(long, value_name = "GENESIS", env = "MINLIAN_TRUST_ROOT")]
     pub(crate) trust_root: Option<PathBuf>,

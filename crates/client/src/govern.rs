@@ -790,7 +790,12 @@ async fn show(
         | Facts::Lot
         | Facts::Network(_)
         | Facts::Elements(_)
-        | Facts::List { .. } => lines.push(standing(lang, state)),
+        | Facts::List { .. }
+        | Facts::Batch { .. }
+        | Facts::Seed { .. }
+        | Facts::Grant(_)
+        | Facts::Trail
+        | Facts::Document { .. } => lines.push(standing(lang, state)),
     }
     console.data(&lines.join("\n"))?;
     console.talk(&speech::as_of(lang, client.url(), view.height, view.time));

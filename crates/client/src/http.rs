@@ -1,8 +1,8 @@
 //! A node, asked over HTTP: one method a question, errors sorted by what the caller can do about them.
 
 use crate::api::{
-    BlockView, Fate, History, NodeStatus, Problem, ProofRequest, Receipt, RecordView, Records,
-    SubjectView,
+    BlockView, CheckpointView, EvidenceList, Fate, History, NodeStatus, Problem, ProofRequest,
+    Receipt, RecordView, Records, SubjectView,
 };
 use reqwest::{Response, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -316,6 +316,22 @@ impl Client {
     pub async fn prove(&self, request: &ProofRequest) -> Result<Option<Vec<u8>>, ClientError> {
         let body = self.http.post(format!("{}/v1/proofs", self.base)).json(request);
         found(self.send(body).await)
+    }
+
+    /// What the node signs of the log as a block left it; `None` when it has no such block.
+    ///
+    /// # Errors
+    /// When there is no answer, or the node signs nothing.
+    pub async fn checkpoint(&self, height: Height) -> Result<Option<CheckpointView>, ClientError> {
+        found(self.get(&format!("/v1/checkpoints/{height}")).await)
+    }
+
+    /// The evidence that the node holds.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn evidence(&self) -> Result<EvidenceList, ClientError> {
+        self.get("/v1/evidence").await
     }
 
     /// The proof file of a record; `None` when it is not on the ledger.

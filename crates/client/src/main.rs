@@ -9,6 +9,7 @@ mod commitments;
 mod console;
 mod disclose;
 mod exit;
+mod export;
 #[cfg(test)]
 mod fixture;
 mod govern;
@@ -16,6 +17,7 @@ mod items;
 mod layout;
 mod new;
 mod prove;
+mod qr;
 mod report;
 mod speech;
 mod submit;
@@ -45,7 +47,7 @@ fn main() -> ExitCode {
 fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
     match command {
         // This path opens no socket and starts no runtime.
-        Command::Verify(what) if commitments::is_line(&what.proof) => {
+        Command::Verify(what) if matches!(&what.proof[..], [one] if commitments::is_line(one)) => {
             Ok(commitments::verify(&what, console))
         }
         Command::Verify(what) => Ok(verify::run(&what, console)),
@@ -75,6 +77,7 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
         Command::Prove(what) => online(prove::run(&what, console)),
         Command::ProveLine(what) => online(commitments::prove(&what, console)),
         Command::Trace(what) => online(trace::run(&what, console)),
+        Command::Export(what) => online(export::run(&what, console)),
     }
 }
 

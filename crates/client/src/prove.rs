@@ -4,16 +4,17 @@ use crate::{
     arguments,
     console::Console,
     exit::{Exit, Stop},
+    qr::{self, Written},
     speech, verify,
 };
 use client::{
     Client, ClientError,
-    api::{Ask, Authority, Named, ProofRequest},
+    api::{Ask, Authority, Named, ProofRequest, Said, Twice},
 };
 use proof::Claim;
 use serde_json::json;
 use std::{collections::BTreeSet, fs};
-use types::{AgencyCode, Height};
+use types::{AgencyCode, Height, Round};
 
 /// Fetches a proof and writes it to a file.
 ///
@@ -22,7 +23,15 @@ use types::{AgencyCode, Height};
 pub(crate) async fn run(what: &arguments::Prove, console: &Console) -> Result<Exit, Stop> {
     let client = Client::new(&what.node.node)?;
     let lang = console.lang();
-    let request = ProofRequest { since: since(what)?, at: what.at.map(Height), ask: ask(what) };
+    let mut ask = ask(what);
+    if what.what.evidence {
+        ask.extend(evidence(&client).await?);
+        if ask.is_empty() {
+            console.talk(&speech::no_evidence(lang, client.url()));
+            return Ok(Exit::Negative);
+        }
+    }
+    let request = ProofRequest { since: since(what)?, at: what.at.map(Height), ask };
     let Some(bytes) = client.prove(&request).await? else {
         console.talk(&speech::unprovable(lang, client.url()));
         return Ok(Exit::Negative);
@@ -39,12 +48,35 @@ pub(crate) async fn run(what: &arguments::Prove, console: &Console) -> Result<Ex
     {
         return Err(strange("the proof is of something else".into()).into());
     }
+    let codes = match &what.qr {
+        None => None,
+        Some(path) => {
+            let Some(frames) = proof::frames(&bytes) else {
+                console.talk(&speech::too_long_for_qr(lang, bytes.len()));
+                return Ok(Exit::Negative);
+            };
+            Some(qr::write(path, &frames)?)
+        }
+    };
     let written = if what.armor { proof::armor(&bytes).into_bytes() } else { bytes };
-    fs::write(&what.out, &written).map_err(|why| Stop::file(&what.out, why))?;
-    let file = what.out.display().to_string();
+    if let Some(out) = &what.out {
+        fs::write(out, &written).map_err(|why| Stop::file(out, why))?;
+    }
+    let mut files: Vec<String> = what.out.iter().map(|path| path.display().to_string()).collect();
+    match codes {
+        Some(Written::Files(paths)) => {
+            files.extend(paths.iter().map(|path| path.display().to_string()));
+        }
+        Some(Written::Text(text)) => console.data(&text)?,
+        None => {}
+    }
+    let file = files.join(" ");
+    // Pictures are scanned first; what was read is given in files, or on standard input.
+    let check = what.out.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string());
     if what.json {
         let row = json!({
             "file": file,
+            "files": files,
             "bytes": written.len(),
             "ask": request.ask,
             "chain": proof.chain,
@@ -52,7 +84,7 @@ pub(crate) async fn run(what: &arguments::Prove, console: &Console) -> Result<Ex
         });
         console.data(&row.to_string())?;
     } else {
-        console.talk(&speech::proof_written(lang, &file, written.len(), &proof));
+        console.talk(&speech::proof_written(lang, &file, &check, written.len(), &proof));
     }
     Ok(Exit::Done)
 }
@@ -85,6 +117,25 @@ fn ask(request: &arguments::Prove) -> Vec<Ask> {
         .chain(what.authority.iter().map(authority))
         .collect()
 }
+
+/// What the node holds of validators that said two things, as much as one file may show.
+async fn evidence(client: &Client) -> Result<Vec<Ask>, Stop> {
+    let said = |step: &str| match step {
+        "proposal" => Some(Said::Proposal),
+        "prevote" => Some(Said::Prevote),
+        "precommit" => Some(Said::Precommit),
+        _ => None,
+    };
+    let held = client.evidence().await?.evidence;
+    let asks = held.iter().filter_map(|one| {
+        let (height, round, seat) = (one.height, Round(one.round), one.seat);
+        Some(Ask::Evidence(Twice { height, round, seat, step: said(&one.step)? }))
+    });
+    Ok(asks.take(EVIDENCE_MAX).collect())
+}
+
+/// As many things as a node is asked for at once.
+const EVIDENCE_MAX: usize = 64;
 
 /// Whether a claim that nobody asked for may stand beside those that were.
 const fn supports(claim: &Claim, past: bool) -> bool {
@@ -125,6 +176,7 @@ fn answers(ask: &Ask, claim: &Claim) -> bool {
                 && asked.key == claim.key
                 && asked.at.is_none_or(|at| at == claim.at)
         }
+        (Ask::Evidence(asked), Claim::Votes(claim)) => asked.is(claim),
         (
             Ask::Record(_)
             | Ask::Records(_)
@@ -132,7 +184,8 @@ fn answers(ask: &Ask, claim: &Claim) -> bool {
             | Ask::Upstream(_)
             | Ask::Consistency(_)
             | Ask::Block
-            | Ask::Authority(_),
+            | Ask::Authority(_)
+            | Ask::Evidence(_),
             _,
         ) => false,
     }

@@ -15,7 +15,7 @@ use proof::{
 };
 use std::fmt::Write as _;
 use types::{
-    AgencyCode, Height, PublicKey, Region, Role, Subject, Text, Timestamp,
+    AgencyCode, Height, Operation, PublicKey, Region, Role, Subject, Text, Timestamp,
     authority::{Governance, Target},
     item::ListVerb,
     operation::{Action, EventType, Family, ItemVerb, LicenceVerb},
@@ -821,6 +821,7 @@ pub(crate) fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>)
                                 "其 {records}即完整历史，没有遗漏，没有改动。"
                             ));
                         }
+                        shown.extend(earlier(lang, claim, proof));
                         not_shown.push(say!(
                             lang,
                             "Anything that was recorded after block {height}, and that what was recorded is true. \
@@ -909,6 +910,67 @@ pub(crate) fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>)
         not_shown.extend(less);
     }
     (shown, not_shown)
+}
+
+/// What a subject had been through as of earlier blocks that the file shows, if it shows all of its records.
+fn earlier(lang: Lang, claim: &StatusClaim, proof: &Proof) -> Vec<String> {
+    let Some(history) = &claim.history else { return Vec::new() };
+    let then = proof.claims.iter().filter_map(|claim| match claim {
+        Claim::Consistency(claim) => Some(claim.header),
+        Claim::Record(_)
+        | Claim::Status(_)
+        | Claim::Records(_)
+        | Claim::Upstream(_)
+        | Claim::Fork(_)
+        | Claim::Votes(_)
+        | Claim::Block
+        | Claim::Authority(_) => None,
+    });
+    let said = then.map(|then| {
+        let (height, time) = (count(then.height.0), then.time.in_china());
+        let by_then: Vec<_> =
+            history.iter().filter(|link| link.position < then.log_size).collect();
+        let number = records(lang, by_then.len().try_into().unwrap_or(u64::MAX));
+        let last = by_then.last().and_then(|link| shown_at(proof, link.position));
+        match (by_then.is_empty(), last.map(|operation| act(lang, &operation.action))) {
+            (true, _) => say!(
+                lang,
+                "As of block {height} ({time}) it had no record on this ledger.",
+                "截至区块 {height}（{time}），其在本账本上没有任何记录。"
+            ),
+            (false, Some(last)) => say!(
+                lang,
+                "As of block {height} ({time}) it had {number}, no more and no less, of which the last was: {last}.",
+                "截至区块 {height}（{time}），其恰有 {number}，最后一条为：{last}。"
+            ),
+            (false, None) => say!(
+                lang,
+                "As of block {height} ({time}) it had {number}, no more and no less.",
+                "截至区块 {height}（{time}），其恰有 {number}。"
+            ),
+        }
+    });
+    said.collect()
+}
+
+/// The operation that a file shows whole at a position of the log.
+fn shown_at(proof: &Proof, position: u64) -> Option<&Operation> {
+    proof.claims.iter().find_map(|claim| match claim {
+        Claim::Record(claim) if claim.entry.position == position => Some(&claim.operation),
+        Claim::Records(claim) => claim
+            .records
+            .iter()
+            .find(|record| record.position == position)
+            .map(|record| &record.operation),
+        Claim::Record(_)
+        | Claim::Status(_)
+        | Claim::Upstream(_)
+        | Claim::Consistency(_)
+        | Claim::Fork(_)
+        | Claim::Votes(_)
+        | Claim::Block
+        | Claim::Authority(_) => None,
+    })
 }
 
 fn authority_meaning(
@@ -1169,10 +1231,8 @@ fn enrolled<'r>(code: &AgencyCode, report: &'r Report) -> Option<&'r Text<96>> {
     let proof = report.proof().filter(|_| report.error().is_none())?;
     proof.claims.iter().find_map(|claim| {
         let Claim::Authority(claim) = claim else { return None };
-        match &claim.line.first()?.state.facts {
-            Facts::Agency(facts) if claim.agency == *code => Some(&facts.name),
-            _ => None,
-        }
+        let Facts::Agency(facts) = &claim.line.first()?.state.facts else { return None };
+        (claim.agency == *code).then_some(&facts.name)
     })
 }
 
@@ -1465,7 +1525,13 @@ pub(crate) fn trust_root(lang: Lang, root: &TrustRoot) -> String {
     out
 }
 
-pub(crate) fn proof_written(lang: Lang, file: &str, bytes: usize, proof: &Proof) -> String {
+pub(crate) fn proof_written(
+    lang: Lang,
+    file: &str,
+    check: &str,
+    bytes: usize,
+    proof: &Proof,
+) -> String {
     let bytes = count(bytes.try_into().unwrap_or(u64::MAX));
     let (what, height) = (headline(lang, proof), count(proof.header.height.0));
     let time = proof.header.time.in_china();
@@ -1508,8 +1574,51 @@ pub(crate) fn proof_written(lang: Lang, file: &str, bytes: usize, proof: &Proof)
     say!(
         lang,
         "{file}   {bytes} bytes\n{what}\nproves {kind}, as of block {height}, {time}\n\
-         check it: minlian verify {file} --trust-root GENESIS",
-        "{file}   {bytes} 字节\n{what}\n证明：{kind}（截至区块 {height}，{time}）\n核验：minlian verify {file} --trust-root GENESIS"
+         check it: minlian verify {check} --trust-root GENESIS",
+        "{file}   {bytes} 字节\n{what}\n证明：{kind}（截至区块 {height}，{time}）\n核验：minlian verify {check} --trust-root GENESIS"
+    )
+}
+
+pub(crate) fn too_long_for_qr(lang: Lang, bytes: usize) -> String {
+    let bytes = count(bytes.try_into().unwrap_or(u64::MAX));
+    say!(
+        lang,
+        "{bytes} bytes are more than QR codes carry: leave out --qr, or ask for less in one file",
+        "{bytes} 字节，超出二维码的容量：请去掉 --qr，或减少一份证明中的内容"
+    )
+}
+
+pub(crate) fn no_evidence(lang: Lang, url: &str) -> String {
+    say!(
+        lang,
+        "{url} holds no evidence: it saw no validator say two things",
+        "{url} 没有证据：未见验证节点自相矛盾"
+    )
+}
+
+pub(crate) fn not_exported(lang: Lang, file: &str, code: &str) -> String {
+    say!(
+        lang,
+        "{file} does not hold against this trust root ({code}), so it is not exported. See why: minlian verify {file}",
+        "{file} 不能依此信任根成立（{code}），因此未导出。查看原因：minlian verify {file}"
+    )
+}
+
+pub(crate) fn too_few_sign(lang: Lang, found: usize, wanted: usize, silent: &[String]) -> String {
+    let silent = clean(&silent.join("\n"));
+    say!(
+        lang,
+        "{found} validators signed the log of this block; {wanted} are needed: name more of them with --node\n{silent}",
+        "{found} 个验证节点签署了该区块的日志，需要 {wanted} 个：请用 --node 指定更多节点\n{silent}"
+    )
+}
+
+pub(crate) fn exported(lang: Lang, file: &str, bytes: usize, signed: usize, all: usize) -> String {
+    let bytes = count(bytes.try_into().unwrap_or(u64::MAX));
+    say!(
+        lang,
+        "{file}   {bytes} bytes, signed by {signed} of {all} validators",
+        "{file}   {bytes} 字节，{all} 个验证节点中有 {signed} 个签署"
     )
 }
 

@@ -127,7 +127,7 @@ mod tests {
         let twin = folder.write("twin.proof", proof::encode(&twin));
         let evidence = folder.path().join("evidence.proof");
         let verify = |proof: &Path, root: &Path| arguments::Verify {
-            proof: proof.to_owned(),
+            proof: vec![proof.to_owned()],
             trust_root: Some(root.to_owned()),
             document: None,
             at: None,

@@ -139,7 +139,7 @@ pub(crate) fn run(what: &arguments::Verify, console: &Console) -> Exit {
 }
 
 fn examine(what: &arguments::Verify) -> Report {
-    let file = name(&what.proof);
+    let file = what.proof.iter().map(|path| name(path)).collect::<Vec<_>>().join(", ");
     let nothing = |obstacle| Report {
         file: file.clone(),
         root: None,
@@ -168,8 +168,7 @@ fn check(
     root: &TrustRoot,
     beyond: &mut Beyond,
 ) -> Result<Finding, Obstacle> {
-    let bytes_max = proof::ARMOR_BYTES_MAX.max(proof::PRESENTATION_BYTES_MAX);
-    let bytes = read(&what.proof, bytes_max).map_err(|why| Obstacle::Proof(why.to_string()))?;
+    let bytes = proof_of(&what.proof).map_err(|why| Obstacle::Proof(why.to_string()))?;
     let verdict = if proof::is_presentation(&bytes) {
         match proof::present(&bytes, root) {
             Ok(showing) => {
@@ -199,11 +198,35 @@ fn check(
     Ok(Finding::Checked(Box::new(verdict), document))
 }
 
+/// What the files hold, one after the other: several are the frames of one proof.
+pub(crate) fn proof_of(files: &[PathBuf]) -> io::Result<Vec<u8>> {
+    let limit = proof::ARMOR_BYTES_MAX.max(proof::PRESENTATION_BYTES_MAX);
+    let mut all = Vec::new();
+    for path in files {
+        if !all.is_empty() {
+            all.push(b'\n');
+        }
+        if path.as_os_str() == "-" {
+            all.extend(at_most(io::stdin().lock(), limit)?);
+        } else {
+            all.extend(read(path, limit)?);
+        }
+        if all.len() > limit {
+            break;
+        }
+    }
+    Ok(all)
+}
+
 /// At most one byte more than `bytes_max`: enough for whoever reads it to see that it is too long.
 pub(crate) fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
+    at_most(File::open(path)?, bytes_max)
+}
+
+fn at_most(from: impl io::Read, bytes_max: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(bytes_max).map_or(u64::MAX, |max| max.saturating_add(1));
-    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    from.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -11,7 +11,7 @@ use crate::{
 use proof::{
     AUTHORITY_WORK_MAX, BATCH_MAX, Claim, ConsistencyClaim, DEPTH_MAX, HOPS_MAX, Hop, LotClaim,
     PROOF_BYTES_MAX, Proof, RecordClaim, RecordsClaim, SIGNATURES_MAX, SharedRecord,
-    SharedTransaction, StatusClaim, UpstreamClaim, log, many, map,
+    SharedTransaction, StatusClaim, UpstreamClaim, VotesClaim, log, many, map,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
@@ -51,6 +51,8 @@ pub enum Asked {
         /// In the block of this height; none is the next.
         at: Option<Height>,
     },
+    /// That a validator said two things, of which the caller holds both.
+    Votes(Box<VotesClaim>),
 }
 
 /// Why there is no such proof.
@@ -62,6 +64,9 @@ pub enum Unprovable {
     /// A record that is not on the ledger.
     #[error("record {0} is not on the ledger")]
     Record(RecordId),
+    /// What was said at a height that is not decided yet.
+    #[error("height {0} is not decided yet; ask again in a moment")]
+    Early(Height),
     /// A record that was not there yet.
     #[error("the record at position {0} came after the block asked for")]
     Later(u64),
@@ -74,6 +79,15 @@ pub enum Unprovable {
     /// A block that there is not, or none that is earlier.
     #[error("block {0} is not an earlier one than the last")]
     Height(Height),
+    /// The committee changed more often, from what the checker knows on, than one file may show.
+    #[error(
+        "the committee changed too often for one file: first advance your trust root by the proof of block {step} (minlian \
+         prove --block --at {step} --trust-root ROOT, then minlian trust advance), then ask again with it"
+    )]
+    Far {
+        /// A block that one file reaches.
+        step: Height,
+    },
     /// More than one file may hold.
     #[error("{what} is more than one proof may hold: ask for it in parts")]
     TooMuch {
@@ -138,7 +152,11 @@ pub fn as_of(
     }
     let maps = |one: &Asked| match one {
         Asked::Subject(_) | Asked::Upstream(_) | Asked::Authority { .. } => true,
-        Asked::Record(_) | Asked::Records(_) | Asked::Consistency(_) | Asked::Block => false,
+        Asked::Record(_)
+        | Asked::Records(_)
+        | Asked::Consistency(_)
+        | Asked::Block
+        | Asked::Votes(_) => false,
     };
     if let Some(height) = past.filter(|_| !asked.iter().any(maps)) {
         let found = file(rules, state, since, height, asked)?;
@@ -194,6 +212,18 @@ fn file(
     if proof::encode(&proof).len() > PROOF_BYTES_MAX {
         return Err(Unprovable::TooMuch { what: "what was asked for" });
     }
+    let signed =
+        |hops: &[Hop]| hops.iter().map(|hop| hop.certificate.signatures.len()).sum::<usize>();
+    if proof.signatures() > SIGNATURES_MAX && signed(&proof.handover) > SIGNATURES_MAX / 2 {
+        // As many changes as half a file's signatures show; one at least, and never more than there are.
+        let mut sum = 0;
+        let fit = proof.handover.iter().take_while(|hop| {
+            sum += hop.certificate.signatures.len();
+            sum <= SIGNATURES_MAX / 2
+        });
+        let step = proof.handover[fit.count().max(1) - 1].header.height.next();
+        return Err(Unprovable::Far { step });
+    }
     if proof.signatures() > SIGNATURES_MAX {
         return Err(Unprovable::TooMuch { what: "the number of signatures" });
     }
@@ -207,8 +237,13 @@ fn file(
 fn handover(state: &impl State, since: Height, until: Height) -> Result<Vec<Hop>, Unprovable> {
     let from = since.0.to_be_bytes();
     let found = state.scan(Column::Handovers, &[], &from, HOPS_MAX + 1);
-    if found.len() > HOPS_MAX {
-        return Err(Unprovable::TooMuch { what: "the number of changes of the committee" });
+    let changes =
+        || found.iter().filter_map(|(key, _)| Some(u64::from_be_bytes(key[..].try_into().ok()?)));
+    if changes().filter(|height| *height < until.0).count() > HOPS_MAX {
+        // Half as many as one file may hold leaves room for their signatures.
+        return Err(Unprovable::Far {
+            step: Height(changes().nth(HOPS_MAX / 2).expect("there are more")),
+        });
     }
     let heights = found.into_iter().filter_map(|(key, kept)| {
         let height = Height(u64::from_be_bytes(key.try_into().ok()?));
@@ -287,6 +322,10 @@ fn claim(state: &impl State, tip: &Header, asked: &Asked) -> Result<Claim, Unpro
             }
             authority::claim(state, *agency, *key, at)?
         }
+        Asked::Votes(claim) if claim.height > tip.height => {
+            return Err(Unprovable::Early(claim.height));
+        }
+        Asked::Votes(claim) => Claim::Votes(claim.clone()),
     })
 }
 

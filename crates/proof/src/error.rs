@@ -54,8 +54,28 @@ pub enum ProofError {
         line: usize,
     },
     /// The bytes in the armour are not those that were put there.
-    #[error("the checksum of the text armour does not match: a character was changed on the way")]
+    #[error("the checksum of the text does not match: a character was changed on the way")]
     Checksum,
+    /// A QR frame that was read wrongly, or cut off.
+    #[error("frame {nth} of those given is damaged: scan it again")]
+    Frame {
+        /// Which of those given, from 1.
+        nth: usize,
+    },
+    /// A QR frame of another proof than those before it.
+    #[error("frame {nth} of those given is of another proof")]
+    FrameOfAnother {
+        /// Which of those given, from 1.
+        nth: usize,
+    },
+    /// QR frames that were not scanned.
+    #[error("incomplete QR: of {count} frames these are missing: {missing:?}")]
+    FramesMissing {
+        /// Their numbers, from 1.
+        missing: Vec<usize>,
+        /// How many there are.
+        count: usize,
+    },
     /// Nothing claimed, or too much.
     #[error("{found} claims; a proof makes 1 to {CLAIMS_MAX}")]
     Claims {
@@ -536,11 +556,14 @@ impl ProofError {
             | Self::NotCanonical
             | Self::Armor { .. }
             | Self::Checksum
+            | Self::Frame { .. }
+            | Self::FrameOfAnother { .. }
             | Self::Claims { .. }
             | Self::Hops { .. }
             | Self::Links { .. }
             | Self::Signatures { .. }
             | Self::Work { .. } => "V-MALFORMED",
+            Self::FramesMissing { .. } => "V-FRAMES",
             Self::Seal => "V-SEAL",
             Self::Chain { .. } => "V-CHAIN",
             Self::TrustRoot { .. } => "V-TRUST-ROOT",
@@ -600,6 +623,9 @@ impl ProofError {
                 | Self::NotCanonical
                 | Self::Armor { .. }
                 | Self::Checksum
+                | Self::Frame { .. }
+                | Self::FrameOfAnother { .. }
+                | Self::FramesMissing { .. }
                 | Self::Claims { .. }
                 | Self::Hops { .. }
                 | Self::Links { .. }

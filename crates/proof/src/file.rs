@@ -3,6 +3,7 @@
 use crate::{
     armor,
     error::ProofError,
+    frames,
     receipt::{
         AUTHORITY_WORK_MAX, AgencyState, AuthorityClaim, CLAIMS_MAX, Claim, HOPS_MAX, LINKS_MAX,
         Proof, RecordClaim, RecordsClaim, SIGNATURES_MAX, first::ProofV1,
@@ -63,7 +64,7 @@ pub(crate) fn seal(bytes: &[u8]) -> [u8; SEAL_BYTES] {
     *digest.first_chunk().expect("a digest is longer than a seal")
 }
 
-/// The proof that `bytes` spell, in either carrier: the binary file or its text armour.
+/// The proof that `bytes` spell, in any carrier: the binary file, its text armour, or its QR frames.
 ///
 /// # Errors
 /// Not a proof, of an unknown version, damaged, changed, or not spelled in the one way there is.
@@ -74,8 +75,12 @@ pub fn decode(bytes: &[u8]) -> Result<Proof, ProofError> {
 
 /// The proof that `bytes` spell, and whether its seal is whole; so that a changed proof can be told what is wrong with it.
 pub(crate) fn read(bytes: &[u8]) -> Result<(Proof, Result<(), ProofError>), ProofError> {
-    if MAGIC.starts_with(bytes) || armor::BEGIN.as_bytes().starts_with(bytes) {
+    let begins = [MAGIC.as_slice(), armor::BEGIN.as_bytes(), frames::BEGIN.as_bytes()];
+    if begins.iter().any(|begin| begin.starts_with(bytes)) {
         return Err(ProofError::Truncated);
+    }
+    if bytes.starts_with(frames::BEGIN.as_bytes()) {
+        return read_binary(&frames::unframe(bytes)?);
     }
     if bytes.starts_with(armor::BEGIN.as_bytes()) {
         return read_binary(&armor::dearmor(bytes)?);

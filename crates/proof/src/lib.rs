@@ -5,7 +5,7 @@
 //! which holds the present. The file format is specified in `FORMAT.md` beside this crate.
 //!
 //! Invariants: whatever can be computed is computed and never read from the file; a proof has one spelling in each of its
-//! two carriers; [`Proven`] has one constructor, the check, and nothing deserialises into it.
+//! three carriers (frames may come in any order); [`Proven`] has one constructor, the check, and nothing deserialises into it.
 //!
 //! This crate never learns who stored a record or how a proof arrived. It reads no clock, opens no file and no socket.
 
@@ -13,6 +13,7 @@ mod armor;
 mod error;
 mod explain;
 mod file;
+mod frames;
 mod line;
 pub mod log;
 pub mod many;
@@ -33,6 +34,7 @@ pub use error::{
 };
 pub use explain::{Hashed, explain};
 pub use file::{MAGIC, PROOF_BYTES_MAX, VERSION, decode, encode};
+pub use frames::{FRAME_BYTES, FRAMES_MAX, FRAMES_TEXT_MAX, frames, unframe};
 pub use line::{
     CHUNK, LINE_BYTES_MAX, LINE_MAGIC, LINE_VERSION, LineError, LineProof, LineVerdict, ProvenLine,
     decode_line, encode_line, line_leaf, path_in_chunks, root_of_chunks, verify_line,

@@ -165,6 +165,13 @@ impl TrustRoot {
         &self.chain
     }
 
+    /// The committee that certified the block of a proof that is proven against this trust root.
+    #[must_use]
+    pub fn committee_of(&self, proof: &Proof) -> Option<Committee> {
+        let known = proof.finality(self).ok()?;
+        Some(known.at(proof.header.height).committee.clone())
+    }
+
     /// The last committee known.
     #[must_use]
     pub fn committee(&self) -> &Committee {

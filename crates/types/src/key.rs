@@ -109,6 +109,19 @@ impl PublicKey {
             .map_err(|_reason| BadSignature)
     }
 
+    /// Whether this key signed a message of [`Checkpoint`](crate::checkpoint::Checkpoint), whose formats are those of others.
+    pub(crate) fn verify_checkpoint(
+        &self,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<(), BadSignature> {
+        ed25519_dalek::VerifyingKey::from_bytes(&self.0)
+            .and_then(|key| {
+                key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(&signature.0))
+            })
+            .map_err(|_reason| BadSignature)
+    }
+
     /// The first four bytes, for people.
     #[must_use]
     pub fn short(&self) -> String {
@@ -238,11 +251,24 @@ impl SecretKey {
         Signature(self.signing().sign(&domain.message(chain, body)).to_bytes())
     }
 
+    /// A signature over a message of [`Checkpoint`](crate::checkpoint::Checkpoint): none of them begins like a domain.
+    pub(crate) fn sign_checkpoint(&self, message: &[u8]) -> Signature {
+        Signature(self.signing().sign(message).to_bytes())
+    }
+
     fn signing(&self) -> ed25519_dalek::SigningKey {
         let mut seed = self.0;
         let key = ed25519_dalek::SigningKey::from_bytes(&seed);
         seed.zeroize();
         key
+    }
+}
+
+impl Signature {
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
     }
 }
 

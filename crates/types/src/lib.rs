@@ -5,7 +5,7 @@
 //! [`codec`] that gives every one of them exactly one spelling.
 //!
 //! Invariants: a value that decodes re-encodes to the same bytes; every signature is made for one [`key::Domain`] on one
-//! chain; [`Verified`] and [`Certified`] have one constructor each, the check, and nothing deserialises into them.
+//! chain, or in one [`checkpoint::Form`]; [`Verified`] and [`Certified`] have one constructor each, the check, and nothing deserialises into them.
 //!
 //! This crate never learns that there is a network, a disk or a clock.
 
@@ -13,6 +13,7 @@ pub mod agency;
 pub mod authority;
 pub mod block;
 pub mod bulk;
+pub mod checkpoint;
 pub mod codec;
 pub mod committee;
 pub mod fields;

@@ -12,6 +12,20 @@ use serde::Deserialize;
 use types::{Height, Transaction};
 use utoipa::IntoParams;
 
+/// The height that is meant.
+pub(super) fn height(text: &str, state: &impl ledger::State) -> Result<Height, Failure> {
+    match text {
+        "latest" => Ok(query::height(state)),
+        number => number.parse().map(Height).map_err(|error: core::num::ParseIntError| {
+            Failure::bad("E-HTTP-ID", &format_args!("{number:?} is no height: {error}"))
+        }),
+    }
+}
+
+pub(super) fn missing(height: Height) -> Failure {
+    Failure::not_found("E-BLOCK-UNKNOWN", format!("this node has no block {height}"))
+}
+
 /// A block by its height
 #[utoipa::path(
     get,
@@ -25,14 +39,8 @@ use utoipa::IntoParams;
 )]
 pub(super) async fn block(State(node): Node, Name(text): Name) -> Result<Json<BlockView>, Failure> {
     let store = &node.handle.store;
-    let height = match text.as_str() {
-        "latest" => query::height(store),
-        number => Height(number.parse().map_err(|error: core::num::ParseIntError| {
-            Failure::bad("E-HTTP-ID", &format_args!("{number:?} is no height: {error}"))
-        })?),
-    };
-    let missing =
-        || Failure::not_found("E-BLOCK-UNKNOWN", format!("this node has no block {height}"));
+    let height = height(&text, &**store)?;
+    let missing = || missing(height);
     let block = query::block(store, height).ok_or_else(missing)?;
     let certificate = query::certificate(store, height).ok_or_else(missing)?;
     let transactions = block.transactions.iter().map(Transaction::id).collect();

@@ -132,7 +132,10 @@ impl From<Unprovable> for Failure {
             }
             Unprovable::Lot(_) | Unprovable::Agency(_) => Self::not_found("E-SUB-UNKNOWN", detail),
             Unprovable::Height(_) => Self::not_found("E-BLOCK-UNKNOWN", detail),
-            Unprovable::TooMuch { .. } => {
+            Unprovable::Early(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "E-BLOCK-UNKNOWN", detail)
+            }
+            Unprovable::TooMuch { .. } | Unprovable::Far { .. } => {
                 Self::new(StatusCode::BAD_REQUEST, "E-PROOF-SIZE", detail)
             }
         }

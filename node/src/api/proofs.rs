@@ -1,11 +1,12 @@
 //! Proofs: files that show something without this node being believed.
 
 use super::{
-    Node,
+    Node, Shared,
     asked::{self, Name},
     problem::Failure,
     records::unknown_record,
 };
+use crate::evidence;
 use axum::{
     body::Body,
     extract::State,
@@ -81,7 +82,8 @@ pub(super) async fn prove_all(State(node): Node, body: Body) -> Result<Response,
         let detail = format_args!("{} things asked for; 1 to {ASKS_MAX} at once", ask.len());
         return Err(Failure::bad("E-HTTP-QUERY", &detail));
     }
-    let asked: Vec<Asked> = ask.into_iter().map(meant).collect();
+    let asked: Vec<Asked> =
+        ask.into_iter().map(|ask| meant(&node, ask)).collect::<Result<_, _>>()?;
     // On a thread that nothing waits for.
     let work = tokio::task::spawn_blocking(move || {
         let snapshot = node.handle.store.snapshot();
@@ -91,8 +93,8 @@ pub(super) async fn prove_all(State(node): Node, body: Body) -> Result<Response,
     Ok(file(&proof))
 }
 
-fn meant(ask: Ask) -> Asked {
-    match ask {
+fn meant(node: &Shared, ask: Ask) -> Result<Asked, Failure> {
+    Ok(match ask {
         Ask::Record(id) => Asked::Record(id),
         Ask::Records(ids) => Asked::Records(ids),
         Ask::Subject(subject) => Asked::Subject(subject.0),
@@ -100,7 +102,14 @@ fn meant(ask: Ask) -> Asked {
         Ask::Consistency(height) => Asked::Consistency(height),
         Ask::Block => Asked::Block,
         Ask::Authority(Authority { agency, key, at }) => Asked::Authority { agency, key, at },
-    }
+        Ask::Evidence(said) => {
+            let held = node.handle.evidence().into_iter().map(|(_, one)| evidence::claim(&one));
+            let found = held.into_iter().find(|claim| said.is(claim));
+            let unknown =
+                || Failure::not_found("E-EVIDENCE-UNKNOWN", "this node holds no such evidence");
+            Asked::Votes(Box::new(found.ok_or_else(unknown)?))
+        }
+    })
 }
 
 fn file(proof: &proof::Proof) -> Response {

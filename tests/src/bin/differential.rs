@@ -740,7 +740,7 @@ impl<'a> Forger<'a> {
     /// One case: what was done, the trust root it is held against, and the bytes.
     fn case(&mut self, number: u64) -> (&'static str, &'a Network, Vec<u8>) {
         let network = pick(&mut self.dice, self.networks);
-        let (kind, bytes) = match number % 25 {
+        let (kind, bytes) = match number % 26 {
             0 => ("honest", encode(&self.honest(network))),
             1 => ("byte", self.bytes(network, false)),
             2..=4 => ("byte, sealed", self.bytes(network, true)),
@@ -757,6 +757,7 @@ impl<'a> Forger<'a> {
             16 | 17 => ("forged later kinds", encode(&self.forged_later(network))),
             18 | 19 => ("handover", encode(&self.handover(network))),
             20 => ("format 1", self.first_format(network)),
+            24 => ("frames", self.frames(network)),
             21..=23 => ("authority", encode(&self.authority(network))),
             _ => ("armour", self.armour(network)),
         };
@@ -1320,6 +1321,46 @@ impl<'a> Forger<'a> {
         }
         proof.certificate = network.certify(&proof.header, dice);
         proof
+    }
+
+    /// The frames of a proof, in some order, torn, missing, or among those of another.
+    fn frames(&mut self, network: &'a Network) -> Vec<u8> {
+        let proof = if self.dice.odds(1, 2) { self.later(network) } else { self.honest(network) };
+        let other = self.honest(network);
+        let dice = &mut self.dice;
+        let cut = |proof: &Proof| proof::frames(&encode(proof)).unwrap_or_default();
+        let (mut words, others) = (cut(&proof), cut(&other));
+        for _ in 0..words.len() {
+            let (one, two) = (dice.below_usize(words.len()), dice.below_usize(words.len()));
+            words.swap(one, two);
+        }
+        if words.is_empty() {
+            return Vec::new();
+        }
+        let at = dice.below_usize(words.len());
+        match dice.below(8) {
+            0 => drop(words.remove(at)),
+            1 => {
+                let left = dice.below_usize(words[at].len());
+                words[at].truncate(left);
+            }
+            2 => words.push(pick(dice, &others).clone()),
+            3 => words.push(words[at].clone()),
+            4 => {
+                // A digit changed, and now and then the check made anew.
+                let mut bytes = words[at].clone().into_bytes();
+                let place = dice.below_usize(bytes.len());
+                bytes[place] = *pick(dice, b"0129AFGZa/ ");
+                if dice.odds(1, 2) {
+                    let end = bytes.len() - 8;
+                    let check = codec::hex(&Digest::blake3(&bytes[..end]).bytes[..4]);
+                    bytes[end..].copy_from_slice(check.to_uppercase().as_bytes());
+                }
+                words[at] = String::from_utf8(bytes).expect("they are plain");
+            }
+            _ => {}
+        }
+        words.join(word(dice, &["\n", "\r\n", " ", "\n\n"])).into_bytes()
     }
 
     /// The seal broken, or an absent subject renamed under it, or what it stands for undecided.

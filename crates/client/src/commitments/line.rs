@@ -13,9 +13,7 @@ use crate::{
     verify as verifier,
 };
 use client::{Client, ClientError};
-use proof::{
-    CHUNK, Claim, LINE_BYTES_MAX, LINE_MAGIC, LineProof, LineVerdict, path_in_chunks, verify_line,
-};
+use proof::{CHUNK, Claim, LINE_MAGIC, LineProof, LineVerdict, path_in_chunks, verify_line};
 use serde_json::json;
 use std::{
     fs::{self, File},
@@ -177,7 +175,7 @@ pub(crate) fn verify(what: &arguments::Verify, console: &Console) -> Exit {
         Ok(root) => root,
         Err(why) => return cannot("V-BAD-TRUST-ROOT", &why),
     };
-    let bytes = match verifier::read(&what.proof, LINE_BYTES_MAX) {
+    let bytes = match verifier::proof_of(&what.proof) {
         Ok(bytes) => bytes,
         Err(why) => return cannot("V-UNREADABLE", &why.to_string()),
     };

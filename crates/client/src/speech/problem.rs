@@ -50,6 +50,25 @@ pub(super) fn text(lang: Lang, error: &ProofError) -> String {
             "the checksum of the text does not match: a character was changed on the way",
             "文本校验和不符：传递途中有字符被改动"
         ),
+        ProofError::Frame { nth } => say!(
+            lang,
+            "frame {nth} of those given was not read well: scan it again",
+            "所给第 {nth} 个二维码未能正确读取，请重新扫描"
+        ),
+        ProofError::FrameOfAnother { nth } => say!(
+            lang,
+            "frame {nth} of those given is of another proof",
+            "所给第 {nth} 个二维码属于另一份证明"
+        ),
+        ProofError::FramesMissing { missing, count } => {
+            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            let missing = missing.join(lang.pick(", ", "、"));
+            say!(
+                lang,
+                "incomplete QR: of {count} frames these are missing: {missing}",
+                "二维码不完整：共 {count} 个，缺第 {missing} 个"
+            )
+        }
         ProofError::Claims { found } => {
             say!(
                 lang,
@@ -486,6 +505,9 @@ pub(super) fn advice(lang: Lang, error: &ProofError, file: &str) -> String {
         | ProofError::NotCanonical
         | ProofError::Armor { .. }
         | ProofError::Checksum
+        | ProofError::Frame { .. }
+        | ProofError::FrameOfAnother { .. }
+        | ProofError::FramesMissing { .. }
         | ProofError::Claims { .. }
         | ProofError::Hops { .. }
         | ProofError::Links { .. }

@@ -23,7 +23,7 @@ impl Desk {
 
     fn report_at(&self, proof: &[u8], document: Option<&[u8]>, at: Option<Timestamp>) -> Report {
         examine(&arguments::Verify {
-            proof: self.folder.write("licence.proof", proof),
+            proof: vec![self.folder.write("licence.proof", proof)],
             trust_root: Some(self.root.clone()),
             document: document.map(|bytes| self.folder.write("licence.json", bytes)),
             at,
@@ -168,7 +168,7 @@ fn what_cannot_be_checked_is_neither_proven_nor_disproven() {
     desk.check("photo", b"\xff\xd8\xff\xe0", None, Answer::CannotCheck, Some("V-FORMAT"));
     let asked = |root: Option<PathBuf>, proof: PathBuf| {
         let report = examine(&arguments::Verify {
-            proof,
+            proof: vec![proof],
             trust_root: root,
             document: None,
             at: None,

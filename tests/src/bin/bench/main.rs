@@ -12,6 +12,7 @@ mod load;
 mod machine;
 mod net;
 mod outage;
+mod proofs;
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
@@ -62,6 +63,8 @@ enum Part {
     Heal,
     /// A long ledger: starting over it, and fetching it.
     Ledger,
+    /// Bytes of proofs, how many are checked, how many are served.
+    Proofs,
 }
 
 fn main() -> ExitCode {
@@ -175,6 +178,13 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
         let blocks = if arguments.quick { 2000 } else { 100_000 };
         let port = arguments.base_port.checked_add(20).context("the base port is too high")?;
         report["ledger"] = ledger::long(&directory.path().join("long"), port, blocks).await?;
+    }
+    if wanted(Part::Proofs) {
+        report["proofs"] = proofs::sizes(if arguments.quick { 1 } else { 3 })?;
+        let port = arguments.base_port.checked_add(40).context("the base port is too high")?;
+        let net = Net::up(&directory.path().join("proofs"), port).await?;
+        report["served"] = proofs::served(&net, seconds.min(5)).await?;
+        net.running.down()?;
     }
     if let Some(path) = &arguments.out {
         fs::write(path, serde_json::to_string_pretty(&report)? + "\n")

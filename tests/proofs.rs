@@ -1,0 +1,149 @@
+//! Proofs on paper, in the formats of others, of earlier blocks and of authority, from real validators.
+
+#![cfg(test)]
+
+use std::{env, fs, path::PathBuf, process::Command};
+use tests::{Network, program, program::Ran, repository, say};
+
+/// A Python that has `cryptography`: the one of `scripts/differential`, or the system's.
+fn python() -> Option<PathBuf> {
+    let cache = env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
+    let own = cache.map(|cache| cache.join("minlian/venv/bin/python"));
+    own.into_iter().chain([PathBuf::from("python3")]).find(|python| {
+        let needs = ["-c", "import cryptography, tomllib"];
+        Command::new(python).args(needs).output().is_ok_and(|done| done.status.success())
+    })
+}
+
+/// What `tests/exports/check.py` says of a file, and whether it holds; nothing without a Python that can.
+fn checked(format: &str, file: &str, genesis: &str, leaf: &str) -> Option<(bool, String)> {
+    let Some(python) = python() else {
+        println!(
+            "NOT CHECKED BY OTHERS: no Python with cryptography; scripts/differential makes one"
+        );
+        return None;
+    };
+    let done = Command::new(python)
+        .arg("-B")
+        .arg(repository().join("tests/exports/check.py"))
+        .args([format, file, "--genesis", genesis, "--record", leaf])
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    Some((done.status.success(), said))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_goes_on_paper_to_other_peoples_software_and_into_the_past() {
+    let net = Network::up();
+    let at = |name: &str| net.scratch().join(name).to_str().unwrap().to_owned();
+    let (genesis, url) = (net.genesis().to_str().unwrap().to_owned(), net.url(1));
+    let run = |words: &[&str]| Ran::of(&program::command("minlian").args(words).output().unwrap());
+    let samples = repository().join("genesis/samples/licences.ndjson");
+    let file = PathBuf::from(at("licences.ndjson"));
+    fs::copy(samples, &file).unwrap();
+    let receipts = net.submit(&[file]);
+    let record = receipts[0]["record"].as_str().unwrap();
+    let recorded = receipts[0]["height"].as_u64().unwrap();
+    let proof = at("record.proof");
+
+    // On paper: frames, of which the last comes first.
+    run(&["prove", "--record", record, "--node", &url, "--out", &proof, "--qr", &at("r.txt")])
+        .expect(0);
+    run(&["prove", "--record", record, "--node", &url, "--qr", &at("r.svg")]).expect(0);
+    run(&["prove", "--record", record, "--node", &url, "--qr", &at("r.png")]).expect(0);
+    let text = fs::read_to_string(at("r.txt")).unwrap();
+    let frames: Vec<&str> = text.lines().collect();
+    assert!((2..=3).contains(&frames.len()), "{} frames", frames.len());
+    assert!(PathBuf::from(at(&format!("r-1-of-{}.svg", frames.len()))).exists());
+    assert!(PathBuf::from(at("r-2-of-2.png")).exists() || frames.len() != 2);
+    let verify = |files: &[String]| {
+        let mut words = vec!["verify", "--trust-root", &genesis];
+        words.extend(files.iter().map(String::as_str));
+        run(&words)
+    };
+    let scanned: Vec<String> = (0..frames.len())
+        .rev()
+        .map(|n| {
+            let file = at(&format!("scan-{n}"));
+            fs::write(&file, frames[n]).unwrap();
+            file
+        })
+        .collect();
+    verify(&scanned).expect(0);
+    verify(&[at("r.txt")]).expect(0);
+    let partly = verify(&scanned[..1]).expect(3);
+    assert!(
+        partly.stdout.contains("V-FRAMES") && partly.stdout.contains("missing: 1"),
+        "{}",
+        partly.stdout
+    );
+    fs::write(at("scan-0"), &frames[0][..frames[0].len() - 1]).unwrap();
+    let torn = verify(&scanned).expect(3);
+    assert!(torn.stdout.contains("V-MALFORMED"), "{}", torn.stdout);
+
+    // To other people's software.
+    let nodes: Vec<String> = (1..=4).map(|n| net.url(n)).collect();
+    for (format, out) in [("tlog-proof", at("r.tlog-proof")), ("cose", at("r.cose"))] {
+        let export = |nodes: &[String]| {
+            let mut words = vec!["export", &proof, "--to", format, "--trust-root", &genesis];
+            words.extend(["--out", &out, "--json"]);
+            words.extend(nodes.iter().flat_map(|node| ["--node", node.as_str()]));
+            run(&words)
+        };
+        let few = export(&nodes[..2]).expect(4);
+        assert!(few.stderr.contains("3 are needed"), "{}", few.stderr);
+        let done = export(&nodes).expect(0);
+        let row: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+        let leaf = row["leaf"].as_str().unwrap();
+        if let Some((holds, said)) = checked(format, &out, &genesis, leaf) {
+            assert!(holds, "{said}");
+            say(&said);
+            let other = leaf.replacen("00", "01", 1);
+            assert!(!checked(format, &out, &genesis, &other).unwrap().0, "another record");
+            let bytes = fs::read(&out).unwrap();
+            for place in (30..bytes.len() - 1).step_by(bytes.len() / 9) {
+                let mut changed = bytes.clone();
+                changed[place] ^= 1;
+                fs::write(at("changed"), changed).unwrap();
+                let (holds, said) = checked(format, &at("changed"), &genesis, leaf).unwrap();
+                // One signature more or less of a quorum is no matter, if the rest of it is whole.
+                assert!(!holds || said.contains("by 3 of 4"), "{format} {place}: {said}");
+            }
+        }
+    }
+    // Nothing is signed but what a quorum certified.
+    assert!(net.client(1).checkpoint(types::Height(1 << 40)).await.unwrap().is_none());
+
+    // Into the past.
+    let before = recorded - 1;
+    for (words, code) in [
+        (["--record", record, "--at", &recorded.to_string()], 0),
+        (["--record", record, "--at", &before.to_string()], 1),
+    ] {
+        let ran =
+            run(&[&["prove", "--node", &url, "--out", &at("past.proof")], &words[..]].concat());
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+    }
+    verify(&[at("past.proof")]).expect(0);
+    let licence = net.client(1).record(&record.parse().unwrap()).await.unwrap().unwrap();
+    let (subject, _) = licence.operation.subjects(&licence.agency).swap_remove(0);
+    let height = net.node_status(1).await.height;
+    net.agreed(&[1], height.next()).await;
+    let (subject, recorded) = (subject.to_string(), recorded.to_string());
+    let past = ["--subject", &subject, "--at", &recorded, "--out", &at("past.proof")];
+    run(&[&["prove", "--node", &url], &past[..]].concat()).expect(0);
+    let told = verify(&[at("past.proof")]).expect(0);
+    assert!(told.stdout.contains("it had 1 record, no more and no less"), "{}", told.stdout);
+
+    // Authority, and evidence that there is none of.
+    let agency = licence.agency.to_string();
+    let words = ["prove", "--authority", &agency, "--node", &url, "--out", &at("a.proof")];
+    run(&words).expect(0);
+    let told = verify(&[at("a.proof")]).expect(0);
+    assert!(told.stdout.contains("it could record"), "{}", told.stdout);
+    run(&["prove", "--evidence", "--node", &url, "--out", &at("e.proof")]).expect(1);
+}
