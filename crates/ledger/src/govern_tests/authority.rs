@@ -46,14 +46,14 @@ impl Chain {
 
     fn publish(&mut self, agency: AgencyCode, key: &SecretKey) -> Result<RecordId, &'static str> {
         let number = self.nonce;
-        let level = self.rules.agency(&agency).map_or(Level::City, |found| found.facts.level);
         self.does(
             agency,
             key,
             Action::Item(ItemAction {
                 code: format!("1135000000359125644350{number:09}").parse().unwrap(),
                 basic: "000101001000".parse().unwrap(),
-                level,
+                // A basic code is opened at this level or above.
+                level: Level::Province,
                 region: Region::new("350100").unwrap(),
                 verb: ItemVerb::Publish { version: 1, planned_cancel: None },
             }),
@@ -106,7 +106,7 @@ fn whatever_the_ledger_took_is_proven_for_ever_whatever_became_of_who_signed_it(
     let new_key = secret(0, 50);
     let act = Governance::Rotate { retire: key_five.public(), enrol: chain.possessed(&new_key, 5) };
     records.push(chain.does(five, &key_five, Action::Govern(act)).unwrap());
-    assert_eq!(chain.publish(five, &key_five), Err("E-AUTH-KEY"), "it is retired");
+    assert_eq!(chain.publish(five, &key_five), Err("E-AUTH-TERM"), "it is retired");
     records.push(chain.publish(five, &new_key).unwrap());
     note(&chain);
     chain.change(Change::Suspend(five)).unwrap();
