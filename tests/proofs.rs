@@ -105,13 +105,15 @@ async fn a_proof_goes_on_paper_to_other_peoples_software_and_into_the_past() {
             let other = leaf.replacen("00", "01", 1);
             assert!(!checked(format, &out, &genesis, &other).unwrap().0, "another record");
             let bytes = fs::read(&out).unwrap();
-            for place in (30..bytes.len() - 1).step_by(bytes.len() / 9) {
+            // Any of the log's signatures will do, so those of a tlog-proof are left alone.
+            let text = String::from_utf8_lossy(&bytes);
+            let end = text.rfind("\n\n").filter(|_| format != "cose").unwrap_or(bytes.len() - 1);
+            for place in (30..end).step_by(end / 9) {
                 let mut changed = bytes.clone();
                 changed[place] ^= 1;
                 fs::write(at("changed"), changed).unwrap();
                 let (holds, said) = checked(format, &at("changed"), &genesis, leaf).unwrap();
-                // One signature more or less of a quorum is no matter, if the rest of it is whole.
-                assert!(!holds || said.contains("by 3 of 4"), "{format} {place}: {said}");
+                assert!(!holds, "{format} {place}: {said}");
             }
         }
     }
@@ -137,7 +139,8 @@ async fn a_proof_goes_on_paper_to_other_peoples_software_and_into_the_past() {
     let past = ["--subject", &subject, "--at", &recorded, "--out", &at("past.proof")];
     run(&[&["prove", "--node", &url], &past[..]].concat()).expect(0);
     let told = verify(&[at("past.proof")]).expect(0);
-    assert!(told.stdout.contains("it had 1 record, no more and no less"), "{}", told.stdout);
+    let words = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("it had 1 record, no more and no less"), "{words}");
 
     // Authority, and evidence that there is none of.
     let agency = licence.agency.to_string();

@@ -722,7 +722,7 @@ fn refusals(chain: &Chain, story: &Story) -> Value {
     rows.push(("of a later format", edit(|bytes| bytes[8] = 3)));
     let frames = proof::frames(&bytes).expect("it is short");
     rows.push(("one frame of several", frames[1].clone().into_bytes()));
-    rows.push(("a frame cut off", frames[0][..400].as_bytes().to_vec()));
+    rows.push(("a frame cut off", frames[0].as_bytes()[..400].to_vec()));
     let others = proof::frames(&proof::encode(&status_proof(chain))).expect("it is short");
     rows.push(("frames of two proofs", [&frames[0][..], &others[0]].join("\n").into_bytes()));
     rows.push(("something else", b"%PDF-1.7\n".to_vec()));

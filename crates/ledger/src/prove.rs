@@ -202,7 +202,7 @@ fn file(
         )
     };
     claims.extend(more);
-    for before in authority::moments(state, &claims) {
+    for before in authority::moments(state, &header, &claims) {
         if before < height && !told(&claims, before) {
             claims.push(claim(state, &header, &Asked::Consistency(before))?);
         }

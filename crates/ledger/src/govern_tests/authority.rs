@@ -46,14 +46,14 @@ impl Chain {
 
     fn publish(&mut self, agency: AgencyCode, key: &SecretKey) -> Result<RecordId, &'static str> {
         let number = self.nonce;
-        let level = self.rules.agency(&agency).map_or(Level::City, |found| found.facts.level);
         self.does(
             agency,
             key,
             Action::Item(ItemAction {
                 code: format!("1135000000359125644350{number:09}").parse().unwrap(),
                 basic: "000101001000".parse().unwrap(),
-                level,
+                // A basic code is opened at this level or above.
+                level: Level::Province,
                 region: Region::new("350100").unwrap(),
                 verb: ItemVerb::Publish { version: 1, planned_cancel: None },
             }),
@@ -88,8 +88,8 @@ fn whatever_the_ledger_took_is_proven_for_ever_whatever_became_of_who_signed_it(
     let now = chain.tip.time;
     let licences = licence_role(&["1"], "350100");
     // Ends between the parent and the block that is recorded last under it.
-    let until = Some(now.plus(6_500));
-    let to_five = Change::Grant { agency: five, role: licences, until };
+    let ends = now.plus(6_500);
+    let to_five = Change::Grant { agency: five, role: licences, until: Some(ends) };
     chain.change(to_five).unwrap();
     chain.change(Change::Grant { agency: five, role: items.clone(), until: None }).unwrap();
     note(&chain);
@@ -99,14 +99,14 @@ fn whatever_the_ledger_took_is_proven_for_ever_whatever_became_of_who_signed_it(
     records.push(chain.publish(six, &key_six).unwrap());
     note(&chain);
     // The block before is not after the end; the block itself is.
-    assert!(chain.tip.time < until.unwrap() && until.unwrap() < chain.tip.time.plus(1000));
+    assert!(chain.tip.time < ends && ends < chain.tip.time.plus(1000));
     records.push(chain.issue(five, &key_five, "1A").unwrap());
     note(&chain);
     assert_eq!(chain.issue(five, &key_five, "1A"), Err("E-AUTH-ROLE"), "it has ended");
     let new_key = secret(0, 50);
     let act = Governance::Rotate { retire: key_five.public(), enrol: chain.possessed(&new_key, 5) };
     records.push(chain.does(five, &key_five, Action::Govern(act)).unwrap());
-    assert_eq!(chain.publish(five, &key_five), Err("E-AUTH-KEY"), "it is retired");
+    assert_eq!(chain.publish(five, &key_five), Err("E-AUTH-TERM"), "it is retired");
     records.push(chain.publish(five, &new_key).unwrap());
     note(&chain);
     chain.change(Change::Suspend(five)).unwrap();
@@ -128,7 +128,7 @@ fn whatever_the_ledger_took_is_proven_for_ever_whatever_became_of_who_signed_it(
     }
     // Together, and as of earlier blocks: what the map must show is of the last.
     let all = Asked::Records(records.clone());
-    let proof = chain.prove(None, &[all.clone()]).unwrap();
+    let proof = chain.prove(None, core::slice::from_ref(&all)).unwrap();
     assert!(proof.claims.iter().any(|claim| matches!(claim, Claim::Authority(_))));
     let before = Height(chain.tip.height.0 - 1);
     let past = chain.prove(Some(before), &[all]).unwrap();

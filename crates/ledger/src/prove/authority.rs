@@ -5,7 +5,7 @@ use crate::{query, state::State};
 use proof::{AgencyState, AuthorityClaim, Claim, LINE_MAX, RecordsClaim, genesis_allows, map};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    AgencyCode, Genesis, Height, Operation, PublicKey, Subject, Timestamp, subject::Facts,
+    AgencyCode, Genesis, Header, Height, Operation, PublicKey, Subject, Timestamp, subject::Facts,
     transaction::TransactionHeader,
 };
 
@@ -84,14 +84,14 @@ pub(super) fn beside(
     wanted.into_iter().map(|(code, (key, at))| claim(state, code, Some(key), at)).collect()
 }
 
-/// The blocks whose time decides whether a role had ended: those before a block that came after an end, when they came
-/// before it.
-pub(super) fn moments(state: &impl State, claims: &[Claim]) -> BTreeSet<Height> {
+/// The blocks whose time decides whether a role had ended: it ended after them, but before the next time that the file tells.
+pub(super) fn moments(state: &impl State, tip: &Header, claims: &[Claim]) -> BTreeSet<Height> {
     let mut ends: BTreeMap<AgencyCode, Vec<Timestamp>> = BTreeMap::new();
-    let mut heights: BTreeSet<(AgencyCode, Height)> = BTreeSet::new();
+    // Of what is recorded the file tells the time; of a block that is only asked about, that of the proof's.
+    let mut heights: BTreeMap<(AgencyCode, Height), Timestamp> = BTreeMap::new();
     for claim in claims {
         let Claim::Authority(claim) = claim else { continue };
-        heights.insert((claim.agency, claim.at));
+        heights.insert((claim.agency, claim.at), tip.time);
         for AgencyState { state, .. } in &claim.line {
             if let Facts::Agency(facts) = &state.facts {
                 let all = facts.grants.iter().filter_map(|grant| grant.expires);
@@ -99,15 +99,13 @@ pub(super) fn moments(state: &impl State, claims: &[Claim]) -> BTreeSet<Height> 
             }
         }
     }
-    let shown = records(claims).into_iter().map(|(header, _, height, _)| (header.agency, height));
-    heights.extend(shown.filter(|(agency, _)| ends.contains_key(agency)));
-    let decides = |(agency, height): (AgencyCode, Height)| {
+    let shown = records(claims).into_iter();
+    let shown = shown.map(|(header, _, height, time)| ((header.agency, height), time));
+    heights.extend(shown.filter(|((agency, _), _)| ends.contains_key(agency)));
+    let decides = |((agency, height), told): ((AgencyCode, Height), Timestamp)| {
         let before = height.previous()?;
         let start = query::header(state, before)?.time;
-        // The block itself may be yet to come.
-        let end = query::header(state, height).map(|header| header.time);
-        let between =
-            |expires: &Timestamp| start < *expires && end.is_some_and(|end| *expires <= end);
+        let between = |expires: &Timestamp| start < *expires && *expires <= told;
         ends.get(&agency)?.iter().any(between).then_some(before)
     };
     heights.into_iter().filter_map(decides).collect()

@@ -164,6 +164,9 @@ fn authority_of(ledger: &Ledger, claims: Vec<Claim>) -> Result<Fact, ProofError>
     }
 }
 
+/// The block, what is recorded in it, what the file shows beside, and whether the error is the right one.
+type Judged<'r> = (u64, Act, Vec<Claim>, &'r dyn Fn(&ProofError) -> bool);
+
 #[test]
 fn a_record_is_judged_by_what_its_agency_could_do_at_its_height() {
     use ProofError as E;
@@ -174,7 +177,7 @@ fn a_record_is_judged_by_what_its_agency_could_do_at_its_height() {
         Claim::Consistency(Box::new(kinds::consistency(&old, &ledger)))
     };
     let pass: &dyn Fn(&E) -> bool = &|_| false;
-    let rows: Vec<(u64, Act, Vec<Claim>, &dyn Fn(&E) -> bool)> = vec![
+    let rows: Vec<Judged<'_>> = vec![
         (1, Act::Publish, vec![], &|error| matches!(error, E::Unenrolled { .. })),
         (2, Act::Publish, vec![], pass),
         (3, Act::PublishByOldKey, vec![], pass),
@@ -213,10 +216,9 @@ fn a_record_is_judged_by_what_its_agency_could_do_at_its_height() {
             }
             Err(error) => {
                 assert!(is(&error), "{height} {act:?}: {error:?}");
-                let code = match error {
-                    E::Unenrolled { .. } | E::KeyTerm { .. } | E::Suspended { .. } => "V-SUBMITTER",
-                    _ => "V-AUTHORITY",
-                };
+                let who =
+                    matches!(error, E::Unenrolled { .. } | E::KeyTerm { .. } | E::Suspended { .. });
+                let code = if who { "V-SUBMITTER" } else { "V-AUTHORITY" };
                 assert_eq!((error.code(), error.is_undecided()), (code, false));
             }
         }
@@ -304,6 +306,7 @@ fn heavy(claim: &mut AuthorityClaim, regions: usize) {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test may look at the clock")]
 fn the_most_work_that_may_be_asked_for_is_soon_done() {
     let ledger = enrolled();
     // Regions that cover nothing of one another are all compared.

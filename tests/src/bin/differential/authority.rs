@@ -106,7 +106,13 @@ impl<'a> Forger<'a> {
             Claim::Records(claim) => {
                 claim.transactions.first().map(|tx| (tx.header.agency, tx.height))
             }
-            _ => None,
+            Claim::Status(_)
+            | Claim::Upstream(_)
+            | Claim::Consistency(_)
+            | Claim::Fork(_)
+            | Claim::Votes(_)
+            | Claim::Block
+            | Claim::Authority(_) => None,
         });
         let (first, at) = signed.unwrap_or_else(|| (code(dice), height(dice)));
         let mut states = BTreeMap::new();
