@@ -144,9 +144,10 @@ fn record(
         }
         Form::Operation => {
             let (reading, actor) = native::read(&members, faults)?;
-            if matches!(&reading.action, Action::Licence(_)) {
-                commitment.fields = fields::commitment(&members, faults);
-            }
+            commitment.fields = match &reading.action {
+                Action::Licence(_) => fields::commitment(&members, faults),
+                action => elements::fields(action),
+            };
             (reading.action, reading.effective_from, actor)
         }
     };
@@ -156,8 +157,6 @@ fn record(
         captured_at: capture.captured_at,
     };
     let label = label(found, &action);
-    let mut commitment = commitment;
-    commitment.fields = elements::fields(&action);
     let operation =
         Operation { action, commitment, effective_from, grade: capture.grade, provenance };
     let bytes = codec::encode(&operation).len();

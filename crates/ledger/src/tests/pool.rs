@@ -18,10 +18,10 @@ fn check(before: &[&str], waiting: &[&str], theirs: &[&str], want: &[&str]) {
     let mut pool = Pool::new(PoolLimits::default());
     let mut ids = Vec::new();
     for line in waiting {
-        let tx = sign(&mut chain, line, 7);
+        let tx = sign(&mut chain, line, 70);
         ids.push(pool.admit(&chain.rules, &chain.state, &chain.tip, tx).unwrap());
     }
-    let n = if theirs == waiting { 7 } else { 8 };
+    let n = if theirs == waiting { 70 } else { 60 };
     let txs: Vec<_> = theirs.iter().map(|line| sign(&mut chain, line, n)).collect();
     let (block, outcome, refused) = chain.block(&txs);
     assert_eq!(refused, []);
