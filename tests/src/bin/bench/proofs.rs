@@ -54,6 +54,9 @@ fn grown(proof: &Proof, records: u64) -> usize {
             Claim::Status(claim) => claim.path.siblings.resize(map, Hash::ZERO),
             Claim::Upstream(claim) => {
                 claim.lots.iter_mut().for_each(|lot| lot.siblings.resize(map, Hash::ZERO));
+                let more = log.saturating_sub(path_length(500, 1000));
+                let nodes = claim.records.log_nodes.len() + more;
+                claim.records.log_nodes.resize(nodes, Hash::ZERO);
             }
             Claim::Authority(claim) => {
                 claim.line.iter_mut().for_each(|place| place.siblings.resize(map, Hash::ZERO));
