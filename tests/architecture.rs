@@ -167,14 +167,15 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// Whether a file is compiled into tests only, as the `lib.rs` beside it says.
 fn is_unit_test(path: &Path) -> bool {
-    // A file of its own, or one of a folder of them, which only the library's tests name.
-    let of = |library: &Path| {
+    let is_named = |library: &Path, name: &str| {
         let text = fs::read_to_string(library).unwrap_or_default();
-        text.contains("#[cfg(test)]\nmod tests;\n")
+        text.contains(&format!("#[cfg(test)]\nmod {name};\n"))
     };
+    // A file of its own, or one of a folder of them, which only the library's tests name.
+    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let folder = path.parent().filter(|folder| folder.ends_with("tests"));
-    (path.ends_with("tests.rs") && of(&path.with_file_name("lib.rs")))
-        || folder.is_some_and(|folder| of(&folder.with_file_name("lib.rs")))
+    is_named(&path.with_file_name("lib.rs"), name)
+        || folder.is_some_and(|folder| is_named(&folder.with_file_name("lib.rs"), "tests"))
 }
 
 /// Lines of code that contain one of the words, comments and unit tests aside, as `file:line: text`.

@@ -13,6 +13,7 @@ use types::{
     Agency, AgencyCode, Hash, Height, Level, Operation, PublicKey, RecordId, Region, Role,
     SecretKey, Signature, Timestamp, Transaction,
     authority::{Change, Enrolment, Governance, NewSeat, Possessed, Target},
+    bulk::{BatchAction, SeedAction},
     item::{Edition, Element, ListAction, ListVerb, Predecessor, Successor, elements_root},
     operation::{
         Action, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts, LicenceVerb,
@@ -198,6 +199,15 @@ type Row = (&'static str, &'static str, fn(&mut Bench) -> Rejection);
 
 /// The table of the ledger: code, what causes it in words, and that very thing.
 const ROWS: &[Row] = &[
+    ("E-BATCH-LINES", "a batch of nothing", |b| {
+        let series = "urn:series".parse().unwrap();
+        b.no(0, Action::Batch(BatchAction { series, lines: 0, root: Hash::ZERO }))
+    }),
+    ("E-SEED-UNIT", "a unit code with a sign in it", |b| b.no(0, seed("a-b"))),
+    ("E-SEED-REUSED", "a unit code on a second pack", |b| {
+        b.ok(0, seed("AB12"));
+        b.no(0, seed("AB12"))
+    }),
     ("E-TX-VERSION", "a transaction of another version", |b| {
         let mut tx = one(b);
         tx.header.version = 9;
@@ -502,6 +512,15 @@ fn signed_by(b: &mut Bench, who: u8, key: &SecretKey) -> Rejection {
     b.chain.attempt(tx).unwrap_err()
 }
 
+/// A pack of seed.
+fn seed(unit: &str) -> Action {
+    Action::Seed(SeedAction {
+        permit: "permit-1".parse().unwrap(),
+        unit: unit.parse().unwrap(),
+        lot: "urn:lot:1".parse().unwrap(),
+    })
+}
+
 /// A pool for so many transactions, so many of them by one key, after the first.
 fn pool(b: &mut Bench, transactions_max: usize, per_key_max: usize) -> Rejection {
     let mut pool = Pool::new(PoolLimits { transactions_max, per_key_max, ..PoolLimits::default() });
@@ -606,6 +625,14 @@ const DOCUMENTS: &[(&str, &str)] = &[
 
 /// Codes of faults that take a whole document to have; `crates/records/tests` has one of each.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("E-REC-028", "chain_of_events.rs: what_the_schema_lets_pass_is_refused_at_its_place"),
+    ("E-REC-070", "usage.rs"),
+    ("E-REC-071", "usage.rs"),
+    ("E-REC-072", "usage.rs"),
+    ("E-REC-073", "usage.rs"),
+    ("E-REC-074", "usage.rs"),
+    ("E-REC-075", "usage.rs"),
+    ("E-REC-076", "usage.rs: every_field_has_a_salt_of_its_own"),
     ("E-REC-030", "refusals.rs, documents.rs: faulty_gdst_files_are_refused_by_the_element"),
     ("E-REC-031", "refusals.rs, documents.rs: faulty_gdst_files_are_refused_by_the_element"),
     ("E-REC-050", "refusals.rs: malformed_licence_operations_are_refused"),
@@ -647,6 +674,16 @@ fn every_code_of_the_ledger_has_a_row_and_every_row_its_code() {
         assert_eq!(why.code(), *code, "{words}: {why}");
         assert!(!why.to_string().is_empty());
     }
+}
+
+/// Of licences, grants, data and documents there are a hundred rows beside the rules.
+#[test]
+fn every_objection_has_a_row_beside_its_rule() {
+    let rules = repository().join("crates/ledger/src");
+    let known = codes(&fs::read_to_string(rules.join("objection.rs")).unwrap());
+    let shown = codes(&fs::read_to_string(rules.join("usage_tests.rs")).unwrap());
+    let lacking: Vec<_> = known.difference(&shown).collect();
+    assert!(known.len() > 20 && lacking.is_empty(), "codes without a row: {lacking:?}");
 }
 
 #[test]
