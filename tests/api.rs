@@ -703,9 +703,14 @@ async fn bodies_and_lines_that_nobody_means_are_ended_within_bounds() {
             if *name == "gzip" {
                 request = request.header("content-encoding", "gzip");
             }
-            let answer = request.body(body.clone()).send().await.unwrap();
-            let status = answer.status().as_u16();
-            assert!([400, 413].contains(&status), "{name} at {path}: {status}");
+            match request.body(body.clone()).send().await {
+                Ok(answer) => {
+                    let status = answer.status().as_u16();
+                    assert!([400, 413].contains(&status), "{name} at {path}: {status}");
+                }
+                // Who still writes when the answer is out finds the line closed.
+                Err(error) => assert!(body.len() > 1 << 20, "{name} at {path}: {error}"),
+            }
             assert!(
                 started.elapsed() < Duration::from_secs(5),
                 "{name} at {path}: {:?}",

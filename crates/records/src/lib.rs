@@ -144,9 +144,10 @@ fn record(
         }
         Form::Operation => {
             let (reading, actor) = native::read(&members, faults)?;
-            commitment.fields = match &reading.action {
-                Action::Licence(_) => fields::commitment(&members, faults),
-                action => elements::fields(action),
+            commitment.fields = if matches!(&reading.action, Action::Licence(_)) {
+                fields::commitment(&members, faults)
+            } else {
+                elements::fields(&reading.action)
             };
             (reading.action, reading.effective_from, actor)
         }
