@@ -397,7 +397,6 @@ fn a_delegation_narrows_a_grant_is_refused_and_the_catalogue_is_proven() {
         (1, Some(true), Some(2)),
         "{row}"
     );
-    assert_eq!(row["authority_of_genesis"], false, "the fourth had its role from the first");
     let differing = json!([{ "element": "承诺办结时限", "differ": [other], "lack": [] }]);
     assert_eq!(row["differing"], differing, "{row}");
     let offline = ["--proof", path(&file), "--trust-root", path(&genesis)];

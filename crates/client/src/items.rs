@@ -15,7 +15,7 @@ use client::{
     api::{Ask, Named, ProofRequest},
 };
 use life::{Act, Drift, Standing, Stood};
-use proof::{Check, Claim, Outcome, Proof, StatusClaim, Step, TrustRoot};
+use proof::{Claim, Proof, StatusClaim, TrustRoot};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::PathBuf};
 use types::{
@@ -129,8 +129,6 @@ struct Basis {
     proof: Proof,
     /// Whether a trust root vouches for it.
     proven: bool,
-    /// Whether the authority of all who recorded is that which genesis gives.
-    authority: bool,
 }
 
 /// Answers.
@@ -175,7 +173,7 @@ async fn in_force(
             "whole_day": stood.iter().all(|(_, standing)| standing.is_in_force()),
             "stood": stood.iter().map(row).collect::<Vec<_>>(),
             "latest_version": acts.iter().filter_map(Act::version).max(), "records": acts.len(),
-            "proven": basis.proven, "authority_of_genesis": basis.authority, "as_of": { "height": as_of.height, "time": as_of.time },
+            "proven": basis.proven, "as_of": { "height": as_of.height, "time": as_of.time },
         });
         console.data(&answer.to_string())?;
     } else {
@@ -248,7 +246,7 @@ fn absent(what: &Item, subject: &Subject, basis: &Basis, console: &Console) -> R
     let as_of = &basis.proof.header;
     if what.json {
         let answer = json!({
-            "subject": subject.to_string(), "absent": true, "proven": basis.proven, "authority_of_genesis": basis.authority,
+            "subject": subject.to_string(), "absent": true, "proven": basis.proven,
             "as_of": { "height": as_of.height, "time": as_of.time },
         });
         console.data(&answer.to_string())?;
@@ -297,7 +295,6 @@ async fn drift(
         answer["at"] = json!(at);
         answer["uniform"] = json!(names);
         answer["proven"] = json!(basis.proven);
-        answer["authority_of_genesis"] = json!(basis.authority);
         answer["as_of"] = json!({ "height": as_of.height, "time": as_of.time });
         console.data(&answer.to_string())?;
     } else {
@@ -418,7 +415,7 @@ async fn list(
         let answer = json!({
             "list": name, "region": region, "version": state.version, "digest": members, "items": codes,
             "cancelled": cancelled, "contains": listed, "record": record.record, "effective_from": record.operation.effective_from,
-            "proven": basis.proven, "authority_of_genesis": basis.authority, "as_of": { "height": as_of.height, "time": as_of.time },
+            "proven": basis.proven, "as_of": { "height": as_of.height, "time": as_of.time },
         });
         console.data(&answer.to_string())?;
     } else {
@@ -452,7 +449,7 @@ async fn list(
 fn footing(lang: Lang, basis: &Basis, what: &Item) -> String {
     let (height, time) = (count(basis.proof.header.height.0), basis.proof.header.time.in_china());
     let from = what.source.node.clone().unwrap_or_default();
-    let mut text = match (basis.proven, &what.source.proof) {
+    match (basis.proven, &what.source.proof) {
         (true, _) => say!(
             lang,
             "Proven against your trust root, as of block {height} ({time}): the history is complete up to then. What was recorded \
@@ -469,14 +466,7 @@ fn footing(lang: Lang, basis: &Basis, what: &Item) -> String {
             "As of block {height} ({time}), as the file says: nothing is proven without --trust-root.",
             "截至区块 {height}({time}),以上为文件所述;未提供 --trust-root,未作证明。"
         ),
-    };
-    if basis.proven && !basis.authority {
-        text.push_str(lang.pick(
-            " Not every agency had its role from genesis: that it was given one since is what the validators' quorum stands for.",
-            "部分机构的权限并非来自创世文件,其后的授权由验证节点的法定多数担保。",
-        ));
     }
-    text
 }
 
 /// Which records of a subject are needed.
@@ -520,31 +510,17 @@ async fn basis(
     match root {
         None => {
             let proof = proof::decode(&bytes).map_err(|why| Stop::new(Exit::Undecided, why))?;
-            Ok(Some(Basis { proof, proven: false, authority: false }))
+            Ok(Some(Basis { proof, proven: false }))
         }
         Some(root) => Ok(checked(&bytes, &root, console)),
     }
 }
 
-/// What a trust root says of a proof. These answers rest on the history being complete and agreed on; by what authority a
-/// record was made, which `verify` reads from genesis alone, the validators judged, and a role may have been given since.
+/// What a trust root says of a proof.
 fn checked(bytes: &[u8], root: &TrustRoot, console: &Console) -> Option<Basis> {
     let verdict = proof::verify(bytes, root);
     if let Some(proven) = verdict.proven() {
-        return Some(Basis { proof: proven.get().clone(), proven: true, authority: true });
-    }
-    let holds = |step: &Step| match step.outcome {
-        Outcome::Passed(_) => true,
-        Outcome::Failed(_) => step.check == Check::Authority,
-        Outcome::NotEvaluated => false,
-    };
-    if let Err(refusal) = &verdict.result
-        && let Some(claimed) = &refusal.claimed
-        && !verdict.steps.is_empty()
-        && verdict.steps.iter().all(holds)
-        && verdict.steps.iter().any(|step| matches!(step.outcome, Outcome::Failed(_)))
-    {
-        return Some(Basis { proof: (**claimed).clone(), proven: true, authority: false });
+        return Some(Basis { proof: proven.get().clone(), proven: true });
     }
     let (lang, why) = (console.lang(), verdict.error());
     let (code, why) =
