@@ -23,6 +23,7 @@ use types::{
     vote::{Step, Vote},
 };
 
+mod builds;
 mod pool;
 
 /// 0: the province, with every role. 1: a city below it. 2: another province's office. 3: an agency without roles.

@@ -152,7 +152,9 @@ fn more_liars_than_promised_fork_the_chain_and_it_is_seen() {
     breaks(
         Promise::Agreement,
         &plans(4, |plan| {
-            let how = lies(&[Behaviour::TwoProposals, Behaviour::DoubleVotes], Then::LieOn);
+            // Who also votes at random spoils the plot: a fork needs every liar to tell each half the same.
+            quiet(plan);
+            let how = lies(&[Behaviour::TwoProposals], Then::LieOn);
             plan.troubled = troubled(plan.validators, plan.faults() + 1, &how);
         }),
     );
