@@ -28,7 +28,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use store::Store;
+use store::{Cached, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use types::{
     ChainId, Genesis, Height, SecretKey, Transaction, TxId, Verified,
@@ -343,7 +343,7 @@ pub fn start(
     let (replica, effects) = Replica::restore(
         genesis,
         voter,
-        store.clone(),
+        Cached::new(store.clone()),
         &journal,
         clock::now(),
         PoolLimits::default(),
@@ -535,7 +535,7 @@ const fn may_not_precede(effect: &Effect) -> bool {
 }
 
 struct Body {
-    replica: Replica<Arc<Store>>,
+    replica: Replica<Cached>,
     listener: Listener,
     listening: Listening,
     /// Why we say nothing for the moment.
@@ -757,6 +757,7 @@ impl Body {
             self.unsynced_since = clock::instant();
         }
         self.store.commit(&commit)?;
+        self.replica.state().committed(commit.writes());
         if let Err(elsewhere) = self.listener.certified(commit.certified().certificate()) {
             self.elsewhere(elsewhere)?;
         }

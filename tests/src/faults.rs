@@ -1,6 +1,6 @@
 //! Validators whose disk, memory or files fail when they are told to, and what to look at afterwards.
 
-use crate::{Network, program, repository};
+use crate::{Network, program, program::tool, repository};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -355,13 +355,4 @@ impl Drop for SmallDisk {
         // Whatever still lies there is the test's, and nobody needs it.
         tool("umount", &["-l", path(&self.place)]).unwrap_or_default();
     }
-}
-
-fn tool(name: &str, arguments: &[&str]) -> Result<(), String> {
-    let ran = Command::new(name).args(arguments).output();
-    let ran = ran.map_err(|error| format!("{name}: {error}"))?;
-    if ran.status.success() {
-        return Ok(());
-    }
-    Err(format!("{name}: {}", String::from_utf8_lossy(&ran.stderr).trim()))
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything lies in namespaces that this makes, and is gone with the process that made them.
 
-use crate::{Lines, Pairs, network::until, program};
+use crate::{Lines, Pairs, network::until, program, program::system};
 use client::Client;
 use node::testnet::Testnet;
 use std::{
@@ -168,7 +168,7 @@ fn ip(commands: &[&str]) {
     for command in commands {
         let mut words = command.split(' ');
         let program = words.next().expect("a command has words");
-        let ran = Command::new(program).args(words).stdin(Stdio::null()).output();
+        let ran = system(program).args(words).stdin(Stdio::null()).output();
         let ran = ran.expect("the probe has shown that this command is there");
         assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
     }

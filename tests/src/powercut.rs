@@ -377,12 +377,7 @@ fn is_stopped(pid: u32) -> bool {
 }
 
 fn tool(name: &str, arguments: &[&str]) -> Result<(), Failed> {
-    let ran = Command::new(name).args(arguments).output();
-    let ran = ran.map_err(|error| Failed::NotHere(format!("{name}: {error}")))?;
-    if ran.status.success() {
-        return Ok(());
-    }
-    Err(Failed::NotHere(format!("{name}: {}", String::from_utf8_lossy(&ran.stderr).trim())))
+    crate::program::tool(name, arguments).map_err(Failed::NotHere)
 }
 
 fn path(path: &Path) -> &str {

@@ -77,6 +77,31 @@ pub fn prepared(program: &Path) -> Command {
     command
 }
 
+/// A program of the system, to be started. Those for disks and networks are not on every user's path.
+#[must_use]
+pub fn system(name: &str) -> Command {
+    let mut command = Command::new(name);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let beyond = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    if let Ok(path) = std::env::join_paths(std::env::split_paths(&path).chain(beyond)) {
+        command.env("PATH", path);
+    }
+    command
+}
+
+/// Runs a program of the system to its end.
+///
+/// # Errors
+/// It is not there, or failed; with what it said.
+pub fn tool(name: &str, arguments: &[&str]) -> Result<(), String> {
+    let ran = system(name).args(arguments).output();
+    let ran = ran.map_err(|error| format!("{name}: {error}"))?;
+    if ran.status.success() {
+        return Ok(());
+    }
+    Err(format!("{name}: {}", String::from_utf8_lossy(&ran.stderr).trim()))
+}
+
 /// Runs `minlian` to its end.
 pub fn minlian(arguments: &[impl AsRef<OsStr>]) -> Ran {
     run("minlian", arguments)

@@ -3,12 +3,13 @@
 use crate::{
     govern::is_authority,
     rejection::Rejection,
+    rows::Rows,
     rules::{Rules, View},
     state::{Column, Commit, State, Write},
 };
 use proof::{log, map};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 use types::{
     Block, BlockId, Certified, Committee, Entry, Hash, Header, Height, PublicKey, RecordId,
     Subject, SubjectState, Timestamp, Transaction, TxId, Validator, Verified,
@@ -16,6 +17,7 @@ use types::{
     block,
     codec::{self, Wire},
     committee::VALIDATORS_MAX,
+    merkle::{Rfc6962, TreeHash as _},
     subject::{Facts, Link},
     transaction::TransactionError,
 };
@@ -51,7 +53,7 @@ impl Wire for Place {
 }
 
 /// Where a record is: block, transaction in it, operation in that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spot {
     /// The block.
     pub height: Height,
@@ -61,8 +63,31 @@ pub struct Spot {
     pub index: u32,
 }
 
-impl Wire for Spot {
-    const BYTES_MAX: usize = 16;
+impl Spot {
+    fn to_bytes(self) -> [u8; SPOT_BYTES] {
+        let mut bytes = [0; SPOT_BYTES];
+        bytes[..8].copy_from_slice(&self.height.0.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.tx.to_be_bytes());
+        bytes[12..].copy_from_slice(&self.index.to_be_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; SPOT_BYTES] = bytes.try_into().ok()?;
+        let half = |from: usize| bytes[from..from + 4].try_into().map(u32::from_be_bytes);
+        let height = bytes[..8].try_into().map(u64::from_be_bytes).ok()?;
+        Some(Self { height: Height(height), tx: half(8).ok()?, index: half(12).ok()? })
+    }
+}
+
+const SPOT_BYTES: usize = 16;
+
+/// Where each position of the log is.
+const SPOTS: Rows = Rows::new(Column::Positions, 0, SPOT_BYTES, 64);
+
+/// Where a position of the log is.
+pub(crate) fn spot(state: &impl State, position: u64) -> Option<Spot> {
+    Spot::from_bytes(&SPOTS.get(state, position, 1)?)
 }
 
 /// What is kept of a block that hands over to another committee, for the proofs of later blocks.
@@ -227,16 +252,29 @@ impl Outcome {
     }
 }
 
+/// Levels of the log between those that are kept: the nodes between are hashed anew, which costs less than keeping them.
+const TILE_LEVELS: u8 = 5;
+
+/// The nodes of one kept level of the log, as many to a row as make one node of the kept level above.
+const fn tiles(level: u8) -> Rows {
+    Rows::new(Column::Log, level / TILE_LEVELS, 32, 1 << TILE_LEVELS)
+}
+
 /// Reads the nodes of the log from a state.
 #[derive(Debug)]
 pub(crate) struct Nodes<'a, S>(pub(crate) &'a S);
 
 impl<S: State> log::Nodes for Nodes<'_, S> {
     fn node(&self, level: u8, index: u64) -> Option<Hash> {
-        self.0
-            .get(Column::Log, &node_key(level, index))
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(Hash)
+        let below = level % TILE_LEVELS;
+        let bytes = tiles(level).get(self.0, index << below, 1 << below)?;
+        let (kept, _) = bytes.as_chunks();
+        let mut nodes: Vec<Hash> = kept.iter().copied().map(Hash).collect();
+        while nodes.len() > 1 {
+            let (pairs, _) = nodes.as_chunks();
+            nodes = pairs.iter().map(|[left, right]| Rfc6962::node(left, right)).collect();
+        }
+        nodes.first().copied()
     }
 }
 
@@ -248,12 +286,6 @@ impl<S: State> map::Pages for Pages<'_, S> {
     fn page(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.0.get(Column::Map, path)
     }
-}
-
-fn node_key(level: u8, index: u64) -> Vec<u8> {
-    let mut key = vec![level];
-    key.extend_from_slice(&index.to_be_bytes());
-    key
 }
 
 /// The key of a link in a subject's history.
@@ -419,20 +451,24 @@ fn find_record(state: &impl State, overlay: &Overlay, record: &RecordId) -> Opti
 
 /// A block under execution.
 #[derive(Debug)]
-pub struct Draft<'a, S> {
+pub struct Draft<'a, 't, S> {
     rules: &'a Rules,
     state: &'a S,
     tip: &'a Tip,
     time: Timestamp,
     overlay: Overlay,
     log: log::Frontier,
+    /// The new nodes of each kept level of the log, one behind the other.
+    nodes: BTreeMap<u8, Vec<u8>>,
+    /// Where the new positions of the log are, one behind the other.
+    spots: Vec<u8>,
     writes: Vec<Write>,
-    transactions: Vec<Transaction>,
+    transactions: Vec<&'t Transaction>,
     bytes: usize,
     operations: usize,
 }
 
-impl<'a, S: State> Draft<'a, S> {
+impl<'a, 't, S: State> Draft<'a, 't, S> {
     /// An empty block after `tip`, at `time`.
     #[must_use]
     pub fn new(rules: &'a Rules, state: &'a S, tip: &'a Tip, time: Timestamp) -> Self {
@@ -443,6 +479,8 @@ impl<'a, S: State> Draft<'a, S> {
             time,
             overlay: Overlay::default(),
             log: tip.log.clone(),
+            nodes: BTreeMap::new(),
+            spots: Vec::new(),
             writes: Vec::new(),
             transactions: Vec::new(),
             bytes: 0,
@@ -456,11 +494,11 @@ impl<'a, S: State> Draft<'a, S> {
         self.rules.has_room(self.bytes + bytes, self.operations + operations)
     }
 
-    /// Executes a transaction whose signature has been checked.
+    /// Executes a transaction of so many bytes, whose signature has been checked.
     ///
     /// # Errors
     /// The rule it breaks; the draft is as it was.
-    pub fn push(&mut self, tx: &Verified<Transaction>) -> Result<(), Rejection> {
+    pub fn push(&mut self, tx: &'t Verified<Transaction>, bytes: usize) -> Result<(), Rejection> {
         let tx = tx.get();
         let next = self.tip.height.next();
         let at = self.tip.moment();
@@ -489,22 +527,24 @@ impl<'a, S: State> Draft<'a, S> {
             let spot = Spot { height: next, tx: place.index, index: count(index) };
             let at = position.to_be_bytes();
             self.put(Column::Records, record.as_bytes(), at.to_vec());
-            self.put(Column::Positions, &at, codec::encode(&spot));
+            self.spots.extend_from_slice(&spot.to_bytes());
             let mut document = tx.operations[index].commitment.document.bytes.to_vec();
             document.extend_from_slice(&at);
             self.put(Column::Documents, &document, Vec::new());
         }
-        for (level, index, node) in nodes {
-            self.put(Column::Log, &node_key(level, index), node.0.to_vec());
+        for (level, _, node) in nodes {
+            if level % TILE_LEVELS == 0 {
+                self.nodes.entry(level).or_default().extend_from_slice(&node.0);
+            }
         }
         for (key, sequence, link) in &effects.links {
             self.put(Column::History, &history_key(key, *sequence), codec::encode(link));
         }
         self.put(Column::Transactions, id.as_bytes(), codec::encode(&place));
         self.overlay.absorb(&effects);
-        self.bytes += codec::encode(tx).len();
+        self.bytes += bytes;
         self.operations += tx.operations.len();
-        self.transactions.push(tx.clone());
+        self.transactions.push(tx);
         Ok(())
     }
 
@@ -517,13 +557,25 @@ impl<'a, S: State> Draft<'a, S> {
     ///
     /// # Panics
     /// Never: no rule makes a committee that is none.
-    pub fn finish(mut self, proposer: u16) -> (Block, Outcome) {
+    pub fn finish(self, proposer: u16) -> (Block, Outcome) {
+        let transactions = self.transactions.iter().map(|tx| (*tx).clone()).collect();
+        let (header, outcome) = self.seal(proposer);
+        (Block { header, transactions }, outcome)
+    }
+
+    /// The header of what was pushed, and its effects.
+    fn seal(mut self, proposer: u16) -> (Header, Outcome) {
         let next = self.tip.height.next();
         if self.tip.height == Height::GENESIS {
             // The first block takes what genesis says into the state map, under what its own transactions made of it.
             for (key, state) in self.rules.first() {
                 self.overlay.subjects.entry(*key).or_insert_with(|| state.clone());
             }
+        }
+        let size = self.tip.log.size();
+        self.writes.extend(SPOTS.append(self.state, size, &self.spots));
+        for (level, nodes) in &self.nodes {
+            self.writes.extend(tiles(*level).append(self.state, size >> level, nodes));
         }
         let digests =
             self.overlay.subjects.iter().map(|(key, state)| (*key, Some(state.digest()))).collect();
@@ -534,12 +586,10 @@ impl<'a, S: State> Draft<'a, S> {
         let subjects = core::mem::take(&mut self.overlay.subjects);
         let touched = subjects.keys().copied().collect();
         let (mut governs, mut network) = (false, self.rules.network().clone());
-        let change = |(key, state): (&Hash, &SubjectState)| Change {
-            key: *key,
-            subject: state.subject.clone(),
-            digest: state.digest(),
+        let change = |((key, state), digest): ((&Hash, &SubjectState), &Option<Hash>)| {
+            Some(Change { key: *key, subject: state.subject.clone(), digest: (*digest)? })
         };
-        let changes = subjects.iter().map(change).collect();
+        let changes = subjects.iter().zip(digests.values()).filter_map(change).collect();
         for (key, state) in &subjects {
             self.put(Column::Subjects, &key.0, codec::encode(state));
             if is_authority(&state.subject) {
@@ -567,7 +617,7 @@ impl<'a, S: State> Draft<'a, S> {
             time: self.time,
             proposer,
             parent: self.tip.id,
-            payload: Block::payload(&self.transactions),
+            payload: Block::payload(self.transactions.iter().copied()),
             log_size: self.log.size(),
             log_root: self.log.root(),
             state_root: if digests.is_empty() { self.tip.state_root } else { update.root },
@@ -590,7 +640,7 @@ impl<'a, S: State> Draft<'a, S> {
             log: self.log,
         };
         let outcome = Outcome { block: id, tip, writes: self.writes, touched, governs, changes };
-        (Block { header, transactions: self.transactions }, outcome)
+        (header, outcome)
     }
 }
 
@@ -615,7 +665,7 @@ pub fn propose<'t, S: State>(
         if !draft.has_room(bytes, tx.get().operations.len()) {
             break;
         }
-        if let Err(rejection) = draft.push(tx) {
+        if let Err(rejection) = draft.push(tx, bytes) {
             refused.push((tx.get().id(), rejection));
         }
     }
@@ -633,12 +683,12 @@ pub fn propose<'t, S: State>(
 ///
 /// # Panics
 /// Never: a header that passes is the one we would have made.
-pub fn validate<S: State>(
+pub fn validate<'k, S: State>(
     rules: &Rules,
     state: &S,
     tip: &Tip,
     block: &Block,
-    known: impl Fn(&Transaction) -> Option<Verified<Transaction>>,
+    known: impl Fn(&Transaction) -> Option<&'k Verified<Transaction>>,
 ) -> Result<Outcome, Invalid> {
     let header = &block.header;
     if header.time <= tip.time {
@@ -661,20 +711,29 @@ pub fn validate<S: State>(
             return Err(Invalid::Header { field });
         }
     }
-    let mut draft = Draft::new(rules, state, tip, header.time);
+    let refuse = |index| move |rejection| Invalid::Transaction { index, rejection };
+    let (mut bytes, mut operations) = (0, 0);
+    let mut checked = Vec::with_capacity(block.transactions.len());
     for (index, tx) in block.transactions.iter().enumerate() {
-        if !draft.has_room(codec::encode(tx).len(), tx.operations.len()) {
+        let length = codec::length(tx);
+        (bytes, operations) = (bytes + length, operations + tx.operations.len());
+        if !rules.has_room(bytes, operations) {
             return Err(Invalid::Size);
         }
-        let refuse = |rejection| Invalid::Transaction { index, rejection };
         let verified = match known(tx) {
-            Some(verified) => verified,
-            None => tx.clone().verify(rules.chain()).map_err(|error| refuse(error.into()))?,
+            Some(verified) => Cow::Borrowed(verified),
+            None => {
+                let verified = tx.clone().verify(rules.chain());
+                Cow::Owned(verified.map_err(|error| refuse(index)(error.into()))?)
+            }
         };
-        draft.push(&verified).map_err(refuse)?;
+        checked.push((verified, length));
     }
-    let (ours, outcome) = draft.finish(header.proposer);
-    let ours = &ours.header;
+    let mut draft = Draft::new(rules, state, tip, header.time);
+    for (index, (verified, length)) in checked.iter().enumerate() {
+        draft.push(verified, *length).map_err(refuse(index))?;
+    }
+    let (ours, outcome) = draft.seal(header.proposer);
     if ours.log_size != header.log_size {
         return Err(Invalid::Header { field: "log size" });
     }
@@ -690,7 +749,7 @@ pub fn validate<S: State>(
             return Err(Invalid::Diverges { field, ours, theirs, changes });
         }
     }
-    assert_eq!(ours, header, "every field was compared");
+    assert_eq!(ours, *header, "every field was compared");
     Ok(outcome)
 }
 

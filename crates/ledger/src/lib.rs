@@ -19,6 +19,7 @@ pub mod pool;
 pub mod prove;
 pub mod query;
 pub mod rejection;
+mod rows;
 pub mod rules;
 pub mod state;
 mod usage;

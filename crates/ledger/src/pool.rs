@@ -45,6 +45,7 @@ pub struct Pool {
     limits: PoolLimits,
     next: u64,
     bytes: usize,
+    operations: usize,
     pending: BTreeMap<u64, Pending>,
     by_id: BTreeMap<TxId, u64>,
     by_subject: BTreeMap<Hash, BTreeSet<u64>>,
@@ -77,6 +78,12 @@ impl Pool {
     #[must_use]
     pub fn len(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Whether at least one part in `parts` of a block's operations waits.
+    #[must_use]
+    pub fn fills(&self, parts: usize, rules: &Rules) -> bool {
+        !rules.has_room(0, self.operations * parts)
     }
 
     /// Whether nothing waits.
@@ -123,7 +130,7 @@ impl Pool {
         if self.by_id.contains_key(&id) {
             return Ok(id);
         }
-        let (bytes, operations) = (codec::encode(tx.get()).len(), tx.get().operations.len());
+        let (bytes, operations) = (codec::length(tx.get()), tx.get().operations.len());
         if !rules.has_room(bytes, operations) {
             // It would stand at the head of the queue until its deadline, and everything else behind it.
             return Err(Rejection::Size { bytes, operations });
@@ -249,6 +256,7 @@ impl Pool {
         let records = new.map(|(record, ..)| *record).collect();
         let header = &tx.get().header;
         self.bytes += bytes;
+        self.operations += tx.get().operations.len();
         self.by_id.insert(id, at);
         self.by_deadline.insert((header.valid_until, at));
         let (waiting, waiting_bytes) = self.by_key.entry(header.key).or_default();
@@ -265,6 +273,7 @@ impl Pool {
         let pending = self.pending.remove(&at).expect("the indexes name what is pending");
         let header = &pending.tx.get().header;
         self.bytes -= pending.bytes;
+        self.operations -= pending.tx.get().operations.len();
         self.by_id.remove(&pending.id);
         self.by_deadline.remove(&(header.valid_until, at));
         if let Some((waiting, waiting_bytes)) = self.by_key.get_mut(&header.key) {

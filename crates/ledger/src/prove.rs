@@ -3,7 +3,7 @@
 mod authority;
 
 use crate::{
-    execute::{Handover, Nodes, Pages},
+    execute::{Handover, Nodes, Pages, spot},
     query,
     rules::Rules,
     state::{Column, State},
@@ -350,7 +350,7 @@ fn batch(
     // Neighbours in the log are of one block, which is read once.
     let mut last: Option<Block> = None;
     for position in positions {
-        let spot = query::spot(state, *position).expect(WRITTEN);
+        let spot = spot(state, *position).expect(WRITTEN);
         if *position >= tip.log_size {
             return Err(Unprovable::Later(*position));
         }

@@ -1,7 +1,7 @@
 //! What anyone may ask of a state.
 
 use crate::{
-    execute::{AUTHORITY, Place, Spot, history_key},
+    execute::{AUTHORITY, Place, history_key, spot},
     state::{Column, State},
 };
 use types::{
@@ -82,12 +82,7 @@ pub fn position(state: &impl State, record: &RecordId) -> Option<u64> {
 /// The height of the block that holds a position of the log.
 #[must_use]
 pub fn record_height(state: &impl State, position: u64) -> Option<Height> {
-    read::<Spot>(state, Column::Positions, &position.to_be_bytes()).map(|spot| spot.height)
-}
-
-/// Where a position of the log is.
-pub(crate) fn spot(state: &impl State, position: u64) -> Option<Spot> {
-    read(state, Column::Positions, &position.to_be_bytes())
+    spot(state, position).map(|spot| spot.height)
 }
 
 /// The record at a position of the log.

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use types::Certified;
 
 /// The families of keys. Each is a column family of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Column {
     /// Height (8 bytes, big-endian) → block header.
     Headers,
@@ -16,7 +16,7 @@ pub enum Column {
     Transactions,
     /// Record id → its position in the log.
     Records,
-    /// Position (8 bytes, big-endian) → where the record is.
+    /// A zero and position / 64 (8 bytes, big-endian) → where up to 64 records are, 16 bytes each.
     Positions,
     /// Subject key → its state.
     Subjects,
@@ -24,7 +24,7 @@ pub enum Column {
     History,
     /// Path → page of the state map.
     Map,
-    /// Level (1 byte) and index (8 bytes, big-endian) → node of the history log.
+    /// Level / 5 (1 byte) and index / 32 (8 bytes, big-endian) → up to 32 nodes of the history log, of one level.
     Log,
     /// Document digest and position (8 bytes, big-endian) → nothing: which records commit to a document.
     Documents,

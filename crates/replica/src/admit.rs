@@ -1,12 +1,9 @@
-//! Step 3 and 4 of a record's life: into the pool here, and on to everyone else's.
+//! Step 3 of a record's life: into the pool here.
 
 use crate::{Effect, Offence, Progress, Replica, Ticket};
 use consensus::Stuck;
 use ledger::{Rejection, State};
-use types::{
-    Timestamp, Transaction, Verified, codec,
-    net::{Channel, Peer, To},
-};
+use types::{Timestamp, Transaction, Verified, codec, net::Peer};
 
 impl<S: State> Replica<S> {
     /// An application's transaction: admitted, answered, shared.
@@ -18,12 +15,14 @@ impl<S: State> Replica<S> {
         effects: &mut Vec<Effect>,
     ) -> Result<(), Stuck> {
         let waiting = self.pool.get(&tx.get().id()).is_some();
-        let frame = codec::encode(&vec![tx.get()]);
+        let frame = codec::encode(tx.get());
         let answer = self.pool.admit(&self.rules, &self.state, &self.tip, tx);
         let fresh = answer.is_ok() && !waiting;
         effects.push(Effect::Answer(ticket, answer));
         if fresh {
-            effects.push(Effect::Send(To::Everyone, Channel::Transactions, frame));
+            // Who waits for nothing else is passed on at once; under load, a few together.
+            let at_once = self.progress == Progress::Resting && !self.pausing;
+            self.unshared.add(&frame, at_once, effects);
             self.wanted(now, effects)?;
         }
         Ok(())
@@ -53,6 +52,11 @@ impl<S: State> Replica<S> {
 
     /// There is something to decide.
     fn wanted(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> Result<(), Stuck> {
-        if self.progress == Progress::Resting { self.begin(now, effects) } else { Ok(()) }
+        let is_time = !self.pausing || self.is_worth_a_block();
+        if self.progress == Progress::Resting && is_time {
+            self.begin(now, effects)
+        } else {
+            Ok(())
+        }
     }
 }

@@ -44,7 +44,7 @@ impl<S: State> Replica<S> {
         let known = |tx: &Transaction| {
             let id = tx.id();
             let here = by_id.get(&id).copied().or_else(|| self.pool.get(&id));
-            here.filter(|mine| mine.get() == tx).cloned()
+            here.filter(|mine| mine.get() == tx)
         };
         ledger::validate(&self.rules, &self.state, &self.tip, block, known)
             .map_err(|invalid| diverged(block, &invalid))
@@ -128,8 +128,13 @@ impl<S: State> Replica<S> {
         if self.follow(effects)? || self.progress != Progress::Resting {
             return Ok(());
         }
+        self.pausing = false;
         if self.pool.is_empty() {
             effects.push(Effect::Set(Wake::Idle, self.rules.timing().idle_ms.into()));
+            Ok(())
+        } else if let Some(pause) = self.pause(now) {
+            self.pausing = true;
+            effects.push(Effect::Set(Wake::Idle, pause));
             Ok(())
         } else {
             self.begin(now, effects)

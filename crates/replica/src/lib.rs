@@ -3,7 +3,7 @@
 //! What it offers: [`Replica`], which production, simulation, fuzzing and restart all drive through [`Replica::restore`]
 //! and [`Replica::step`]; and [`receive()`], the one place where bytes from the network become values.
 //!
-//! The modules are the path of a record: `admit`, `propose`, `vote`, `commit`, and for those who missed it `catchup` on
+//! The modules are the path of a record: `admit`, `share`, `propose`, `vote`, `commit`, and for those who missed it `catchup` on
 //! one side and `serve` on the other. `window`, `patience` and `clocks` know what time has to do with it.
 //!
 //! Invariants: the effects are a function of the events; what we say is preceded in the list by what makes us remember
@@ -23,6 +23,7 @@ mod patience;
 mod propose;
 mod receive;
 mod serve;
+mod share;
 mod vote;
 mod window;
 
@@ -64,6 +65,8 @@ pub enum Wake {
     Follow,
     /// Answer those who asked for more than they may at once.
     Serve,
+    /// Pass on what was admitted here of late.
+    Share,
 }
 
 /// What happens to a validator.
@@ -211,6 +214,12 @@ pub struct Replica<S> {
     engine: Engine,
     tip: Tip,
     pool: Pool,
+    /// Admitted here, and not passed on yet.
+    unshared: share::Unshared,
+    /// When the height under way, or the last one, was begun here.
+    begun: Timestamp,
+    /// After a block we wait a moment for more to put into the next one.
+    pausing: bool,
     /// Blocks of the height under way, and what execution made of them.
     bodies: Bodies,
     /// Journal entries not yet handed to the shell: they go before the next thing we say.
@@ -337,6 +346,9 @@ impl<S: State> Replica<S> {
             engine,
             tip,
             pool: Pool::new(limits),
+            unshared: share::Unshared::default(),
+            begun: now,
+            pausing: false,
             bodies,
             unwritten: Vec::new(),
             signed: Vec::new(),
@@ -414,6 +426,7 @@ impl<S: State> Replica<S> {
                 }
             }
             Event::Elapsed(Wake::Serve) => self.refill(&mut effects),
+            Event::Elapsed(Wake::Share) => self.unshared.flush(&mut effects),
             Event::Committed(height) => self.committed(now, height, &mut effects)?,
             Event::Connected(peer) => self.connected(now, peer, &mut effects),
             Event::Lost(peer) => {

@@ -51,6 +51,14 @@ pub(crate) enum Record {
     Block(Round, Block),
 }
 
+/// A [`Record`] that is only written: the same bytes, and nothing is copied for them.
+#[derive(Debug, Serialize)]
+pub(crate) enum Remembered<'a> {
+    #[expect(dead_code, reason = "it keeps the place of the record's other form")]
+    Entry(&'a Entry),
+    Block(Round, &'a Block),
+}
+
 impl Wire for Record {
     const BYTES_MAX: usize = BLOCK_BYTES_MAX + 64;
 }

@@ -4,7 +4,7 @@ use crate::{
     Effect, Offence, Progress, Replica, Seen, Wake, block_frame,
     early::Came,
     message_frame,
-    receive::Record,
+    receive::{Record, Remembered},
     window::{Untimely, Window},
 };
 use consensus::{Action, Entry, Input, Stuck, Timer, TimerKind};
@@ -174,9 +174,8 @@ impl<S: State> Replica<S> {
         };
         let round = naming.round;
         let (height, time, seat) = (block.header.height, block.header.time, block.header.proposer);
-        let known = |tx: &types::Transaction| {
-            self.pool.get(&tx.id()).filter(|mine| mine.get() == tx).cloned()
-        };
+        let known =
+            |tx: &types::Transaction| self.pool.get(&tx.id()).filter(|mine| mine.get() == tx);
         let judged = ledger::validate(&self.rules, &self.state, &self.tip, &block, known);
         let valid = judged.is_ok();
         match judged {
@@ -215,7 +214,7 @@ impl<S: State> Replica<S> {
 
     /// Before we may say that we want this block, we must be able to give it to others, restart or not.
     pub(crate) fn keep_body(&mut self, id: BlockId, seen: Seen) {
-        self.unwritten.push(codec::encode(&Record::Block(seen.round, seen.block.clone())));
+        self.unwritten.push(codec::encode(&Remembered::Block(seen.round, &seen.block)));
         self.bodies.keep(id, seen, |id| self.engine.holds(id));
     }
 

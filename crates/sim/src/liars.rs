@@ -444,7 +444,7 @@ impl Liar {
                     let mut draft = Draft::new(stage.rules, stage.ledger, &tip, time);
                     for tx in &self.transactions {
                         // Those that are committed already stay out.
-                        draft.push(tx).unwrap_or(());
+                        draft.push(tx, codec::length(tx.get())).unwrap_or(());
                     }
                     return draft.finish(self.seat).0;
                 }

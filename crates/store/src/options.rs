@@ -68,6 +68,11 @@ pub(crate) fn families() -> Vec<ColumnFamilyDescriptor> {
         }
         let mut options = family(&table);
         options.set_compression_type(compression(column));
+        if is_asked_for_the_absent(column) {
+            // The same for what is not in tables yet: a search of a memtable costs as much as all else of a look-up.
+            options.set_memtable_prefix_bloom_ratio(0.05);
+            options.set_memtable_whole_key_filtering(true);
+        }
         ColumnFamilyDescriptor::new(column.name(), options)
     });
     std::iter::once(own).chain(columns).collect()

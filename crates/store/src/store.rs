@@ -18,7 +18,7 @@ use std::{
 use types::{ChainId, Hash};
 
 /// The format of the directory, journal included.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// Under this key of our own: the format (4 bytes) and the chain (32 bytes).
 const FORMAT_KEY: &[u8] = b"format";
@@ -169,7 +169,12 @@ impl Store {
 
     fn put(&self, writer: &mut Writer, writes: &[Write]) -> Result<(), Fault> {
         let epoch = writer.writes + 1;
-        let mut batch = WriteBatch::default();
+        // Grown by doubling, it would be copied over and again: a large block writes megabytes.
+        let bytes: usize = writes
+            .iter()
+            .map(|write| 16 + write.key.len() + write.value.as_ref().map_or(0, Vec::len))
+            .sum();
+        let mut batch = WriteBatch::with_capacity_bytes(bytes + 64);
         batch.put(WRITES_KEY, epoch.to_le_bytes());
         for Write { column, key, value } in writes {
             match value {
@@ -615,13 +620,13 @@ mod tests {
         let mut bad_salt = good.clone();
         bad_salt[45] ^= 1;
         let mut newer = good.clone();
-        newer[8] = 2;
+        newer[8] = 3;
         for (bytes, expected) in [
             (&b""[..], "header is not that of a journal"),
             (&b"garbage"[..], "header is not that of a journal"),
             (&[0xA5; 5000][..], "header is not that of a journal"),
             (&bad_salt[..], "header is not that of a journal"),
-            (&newer[..], "format 2, this version knows format 1"),
+            (&newer[..], "format 3, this version knows format 2"),
         ] {
             fs::write(&journal, bytes).unwrap();
             assert!(refusal(home.path()).contains(expected), "{}", refusal(home.path()));

@@ -83,9 +83,9 @@ impl Block {
 
     /// The root that a header of these transactions must carry.
     #[must_use]
-    pub fn payload(transactions: &[Transaction]) -> Hash {
+    pub fn payload<'t>(transactions: impl IntoIterator<Item = &'t Transaction>) -> Hash {
         let leaves: Vec<Hash> =
-            transactions.iter().map(|tx| merkle::List::leaf(tx.id().as_bytes())).collect();
+            transactions.into_iter().map(|tx| merkle::List::leaf(tx.id().as_bytes())).collect();
         merkle::root::<merkle::List>(&leaves)
     }
 }

@@ -51,6 +51,15 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
         .expect("our types encode: no maps, no unsized sequences")
 }
 
+/// How many bytes [`encode`] gives.
+#[must_use]
+pub fn length<T: Serialize>(value: &T) -> usize {
+    let mut counter = bincode::enc::write::SizeWriter::default();
+    bincode::serde::encode_into_writer(value, &mut counter, config())
+        .expect("our types encode: no maps, no unsized sequences");
+    counter.bytes_written
+}
+
 /// The value that `bytes` spell, if they are its canonical spelling.
 ///
 /// # Errors

@@ -4,11 +4,11 @@ use super::*;
 use types::{Header, block::BLOCK_BYTES_MAX};
 
 /// What execution says of a block after `disk`.
-fn validate(
+fn validate<'k>(
     rules: &Rules,
     state: &impl State,
     block: &Block,
-    known: impl Fn(&Transaction) -> Option<Verified<Transaction>>,
+    known: impl Fn(&Transaction) -> Option<&'k Verified<Transaction>>,
 ) -> Result<Outcome, ledger::Invalid> {
     ledger::validate(rules, state, &ledger::tip(rules, state), block, known)
 }
@@ -189,9 +189,10 @@ fn a_block_one_over_a_limit_gets_no_vote() {
     let build = |town: &Town, txs: &[Transaction]| {
         let disk = &town.nodes[0].disk;
         let tip = ledger::tip(&town.rules, disk);
+        let txs: Vec<_> = txs.iter().map(|tx| tx.clone().verify(&town.chain).unwrap()).collect();
         let mut draft = ledger::Draft::new(&town.rules, disk, &tip, town.clock().plus(1));
-        for tx in txs {
-            draft.push(&tx.clone().verify(&town.chain).unwrap()).unwrap();
+        for tx in &txs {
+            draft.push(tx, codec::length(tx.get())).unwrap();
         }
         draft.finish(1).0
     };
@@ -374,7 +375,11 @@ fn a_block_gives_the_same_roots_whatever_waits_and_however_many_execute_it() {
     let replay = |knows: bool| {
         let (rules, mut memory) = (Rules::new(genesis), ledger::Memory::default());
         for (block, certificate) in blocks.clone() {
-            let known = |tx: &Transaction| knows.then(|| tx.clone().verify(&chain).unwrap());
+            let verified: Vec<_> =
+                block.transactions.iter().map(|tx| tx.clone().verify(&chain).unwrap()).collect();
+            let known = |tx: &Transaction| {
+                knows.then(|| verified.iter().find(|mine| mine.get() == tx).unwrap())
+            };
             let outcome = validate(&rules, &memory, &block, known).unwrap();
             let certified =
                 types::Certified::verify(block, certificate, &chain, rules.committee()).unwrap();

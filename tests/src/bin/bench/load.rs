@@ -243,6 +243,10 @@ impl Load {
         let probed = times.len() as u64;
         let accepted = course.accepted.load(Relaxed) + probed;
         let settled = drained(net, base + accepted * operations).await?;
+        if settled == base {
+            let errors = course.errors.lock().unwrap_or_else(PoisonError::into_inner);
+            anyhow::bail!("{name}: nothing was committed; the nodes said: {}", in_words(&errors));
+        }
 
         let (records, time) = (after - before, micros(to.duration_since(from)).max(1));
         let rate = records * 1_000_000 / time;

@@ -21,6 +21,7 @@ use std::{
 use tokio::task::JoinSet;
 use types::{
     ChainId, Digest, Hash, Height, Operation, Region, Text, codec,
+    identifier::LicenceIdentifier,
     operation::{
         Action, Commitment, EventType, Grade, LicenceAction, LicenceFacts, LicenceVerb, Provenance,
         TraceEvent,
@@ -210,8 +211,11 @@ pub(crate) fn operation(serial: u64) -> Operation {
     let now = clock::now();
     let document = Digest::blake3(&serial.to_le_bytes());
     let action = if serial % 5 == 4 {
+        let serial = format!("{serial:012}");
+        let (kind, issuer, version) = ("11350000MXDEX01033", "350000", "001");
+        let licence = LicenceIdentifier { kind, issuer, serial: &serial, version }.compose();
         Action::Licence(LicenceAction {
-            licence: text(&format!("1.2.156.3005.2.11350000MXDEX01033.{serial:012}")),
+            licence: text(&licence),
             verb: LicenceVerb::Issue(LicenceFacts {
                 kind: text("1"),
                 region: Region::new("350000").expect("it is a region"),
