@@ -228,7 +228,8 @@ async fn a_fifth_validator_joins_the_first_leaves_and_a_new_agency_records() {
     hall.change(&json!({ "enrol": enrolment }), &target);
     let role = json!({ "item": { "regions": ["350100"] } });
     let grant = json!({ "grant": { "agency": NEW, "role": role, "until": null } });
-    hall.change(&grant, &target);
+    let granted = hall.change(&grant, &target);
+    net.agreed(&[3], granted).await;
     let ran = Ran::of(
         &program::command("minlian")
             .args(["status", &format!("agency:{NEW}"), "--node", &net.url(3)])
@@ -246,6 +247,8 @@ async fn a_fifth_validator_joins_the_first_leaves_and_a_new_agency_records() {
     });
     let (code, row) = hall.say("new", &rotate);
     assert_eq!(code, 0, "{row}");
+    // Whom we ask next may be a moment behind whom we submitted to.
+    net.agreed(&[3], Height(row["height"].as_u64().unwrap())).await;
     let proof = net.scratch().join("new.proof");
     let ran = program::minlian(&[
         "prove",
