@@ -235,9 +235,8 @@ pub fn reading(
 #[must_use]
 pub fn committed_receipt(store: &Store, id: &TxId) -> Option<Receipt> {
     let place = query::place(store, id)?;
-    let block = query::block(store, place.height)?;
-    let tx = block.transactions.get(usize::try_from(place.index).ok()?)?;
-    Some(receipt(store, tx, &place))
+    let tx = query::transaction(store, place.height, place.index)?;
+    Some(receipt(store, &tx, &place))
 }
 
 fn receipt(store: &Store, tx: &Transaction, place: &execute::Place) -> Receipt {

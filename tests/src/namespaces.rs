@@ -9,7 +9,7 @@ use std::{
     fs,
     io::Write as _,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::Mutex,
 };
 use tempfile::TempDir;

@@ -20,7 +20,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -377,7 +377,7 @@ fn is_stopped(pid: u32) -> bool {
 }
 
 fn tool(name: &str, arguments: &[&str]) -> Result<(), Failed> {
-    crate::program::tool(name, arguments).map_err(Failed::NotHere)
+    program::tool(name, arguments).map_err(Failed::NotHere)
 }
 
 fn path(path: &Path) -> &str {

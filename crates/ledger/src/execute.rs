@@ -17,6 +17,7 @@ use types::{
     block,
     codec::{self, Wire},
     committee::VALIDATORS_MAX,
+    hash::Digest,
     merkle::{Rfc6962, TreeHash as _},
     subject::{Facts, Link},
     transaction::TransactionError,
@@ -288,6 +289,24 @@ impl<S: State> map::Pages for Pages<'_, S> {
     }
 }
 
+/// Where the records of a document are found: half of its digest tells documents apart, and whoever makes two whose halves
+/// agree has only made these two slower to find.
+pub(crate) fn document_key(document: &Digest, position: u64) -> Vec<u8> {
+    let mut key = document.bytes[..DOCUMENT_BYTES].to_vec();
+    key.extend_from_slice(&position.to_be_bytes());
+    key
+}
+
+/// How much of a document's digest is in its key.
+pub(crate) const DOCUMENT_BYTES: usize = 16;
+
+/// The key of a transaction in a block.
+pub(crate) fn body_key(height: Height, index: u32) -> Vec<u8> {
+    let mut key = height.0.to_be_bytes().to_vec();
+    key.extend_from_slice(&index.to_be_bytes());
+    key
+}
+
 /// The key of a link in a subject's history.
 pub(crate) fn history_key(subject: &Hash, sequence: u64) -> Vec<u8> {
     let mut key = subject.0.to_vec();
@@ -528,9 +547,8 @@ impl<'a, 't, S: State> Draft<'a, 't, S> {
             let at = position.to_be_bytes();
             self.put(Column::Records, record.as_bytes(), at.to_vec());
             self.spots.extend_from_slice(&spot.to_bytes());
-            let mut document = tx.operations[index].commitment.document.bytes.to_vec();
-            document.extend_from_slice(&at);
-            self.put(Column::Documents, &document, Vec::new());
+            let document = &tx.operations[index].commitment.document;
+            self.put(Column::Documents, &document_key(document, position), Vec::new());
         }
         for (level, _, node) in nodes {
             if level % TILE_LEVELS == 0 {
@@ -629,7 +647,9 @@ impl<'a, 't, S: State> Draft<'a, 't, S> {
             self.put(Column::Handovers, &at, codec::encode(&handover));
         }
         self.put(Column::Headers, &at, codec::encode(&header));
-        self.put(Column::Bodies, &at, codec::encode(&self.transactions));
+        for (index, tx) in core::mem::take(&mut self.transactions).into_iter().enumerate() {
+            self.put(Column::Bodies, &body_key(header.height, count(index)), codec::encode(tx));
+        }
         self.put(Column::Meta, TIP, at.to_vec());
         let id = header.id();
         let tip = Tip {

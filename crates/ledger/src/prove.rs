@@ -15,7 +15,7 @@ use proof::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    AgencyCode, Block, Header, Height, PublicKey, RecordId, Subject, codec,
+    AgencyCode, Header, Height, PublicKey, RecordId, Subject, Transaction, codec,
     merkle::List,
     operation::{Action, Lot},
     subject::{Link, Part},
@@ -347,19 +347,22 @@ fn batch(
     let mut whole = Vec::new();
     let mut shown: Vec<Vec<u64>> = Vec::new();
     let mut records = Vec::with_capacity(positions.len());
-    // Neighbours in the log are of one block, which is read once.
-    let mut last: Option<Block> = None;
+    // Neighbours in the log are of one transaction, which is read once.
+    let mut last: Option<((Height, u32), Header, Transaction)> = None;
     for position in positions {
         let spot = spot(state, *position).expect(WRITTEN);
         if *position >= tip.log_size {
             return Err(Unprovable::Later(*position));
         }
-        let block = match last.take().filter(|block| block.header.height == spot.height) {
-            Some(block) => block,
-            None => query::block(state, spot.height).expect(WRITTEN),
+        let place = (spot.height, spot.tx);
+        let (_, header, transaction) = match last.take().filter(|(read, ..)| *read == place) {
+            Some(same) => last.insert(same),
+            None => last.insert((
+                place,
+                query::header(state, spot.height).expect(WRITTEN),
+                query::transaction(state, spot.height, spot.tx).expect(WRITTEN),
+            )),
         };
-        let Block { header, transactions: all } = &block;
-        let transaction = &all[usize::try_from(spot.tx).expect(WRITTEN)];
         let number = *numbers.entry((spot.height, spot.tx)).or_insert_with(|| {
             transactions.push(SharedTransaction {
                 header: transaction.header,
@@ -379,7 +382,6 @@ fn batch(
             index: spot.index,
             operation: transaction.operations[usize::try_from(spot.index).expect(WRITTEN)].clone(),
         });
-        last = Some(block);
     }
     for ((transaction, leaves), shown) in transactions.iter_mut().zip(&whole).zip(&shown) {
         transaction.operation_nodes = many::beside_list::<List>(leaves, shown);

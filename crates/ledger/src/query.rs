@@ -1,7 +1,7 @@
 //! What anyone may ask of a state.
 
 use crate::{
-    execute::{AUTHORITY, Place, history_key, spot},
+    execute::{AUTHORITY, DOCUMENT_BYTES, Place, body_key, document_key, history_key, spot},
     state::{Column, State},
 };
 use types::{
@@ -62,8 +62,19 @@ pub fn certificate(state: &impl State, height: Height) -> Option<Certificate> {
 /// A block.
 #[must_use]
 pub fn block(state: &impl State, height: Height) -> Option<Block> {
-    let transactions = read(state, Column::Bodies, &height.0.to_be_bytes())?;
-    Some(Block { header: header(state, height)?, transactions })
+    let header = header(state, height)?;
+    let at = height.0.to_be_bytes();
+    let bodies = state.scan(Column::Bodies, &at, &at, usize::MAX);
+    let written = |(_, bytes): (_, Vec<u8>)| {
+        codec::decode(&bytes).expect("what a commit writes is canonical")
+    };
+    Some(Block { header, transactions: bodies.into_iter().map(written).collect() })
+}
+
+/// A transaction by its place.
+#[must_use]
+pub fn transaction(state: &impl State, height: Height, index: u32) -> Option<Transaction> {
+    read(state, Column::Bodies, &body_key(height, index))
 }
 
 /// Where a transaction was committed.
@@ -89,9 +100,8 @@ pub fn record_height(state: &impl State, position: u64) -> Option<Height> {
 #[must_use]
 pub fn record_at(state: &impl State, position: u64) -> Option<Found> {
     let spot = spot(state, position)?;
-    let Block { header, mut transactions } = block(state, spot.height)?;
-    let at = usize::try_from(spot.tx).ok().filter(|at| *at < transactions.len())?;
-    let transaction = transactions.swap_remove(at);
+    let header = header(state, spot.height)?;
+    let transaction = transaction(state, spot.height, spot.tx)?;
     let operation = transaction.operations.get(usize::try_from(spot.index).ok()?)?;
     let entry = Entry {
         position,
@@ -110,14 +120,32 @@ pub fn record(state: &impl State, record: &RecordId) -> Option<Found> {
     record_at(state, position(state, record)?)
 }
 
-/// The positions of the records that commit to a document, oldest first.
+/// The positions from `from` on of the records that commit to a document, oldest first.
+///
+/// # Panics
+/// When the state holds what no commit wrote.
 #[must_use]
-pub fn by_document(state: &impl State, document: &Digest, limit: usize) -> Vec<u64> {
-    let pairs = state.scan(Column::Documents, &document.bytes, &document.bytes, limit);
-    pairs
-        .iter()
-        .filter_map(|(key, _)| Some(u64::from_be_bytes(key.get(32..)?.try_into().ok()?)))
-        .collect()
+pub fn by_document(state: &impl State, document: &Digest, mut from: u64, limit: usize) -> Vec<u64> {
+    let (prefix, _) = document.bytes.split_at(DOCUMENT_BYTES);
+    let mut found = Vec::new();
+    loop {
+        let wanted = limit - found.len();
+        let pairs = state.scan(Column::Documents, prefix, &document_key(document, from), wanted);
+        let positions = pairs.iter().filter_map(|(key, _)| {
+            Some(u64::from_be_bytes(key.get(DOCUMENT_BYTES..)?.try_into().ok()?))
+        });
+        for position in positions {
+            from = position + 1;
+            let record = record_at(state, position).expect("what a commit writes is there");
+            // Another document may begin with the same half.
+            if record.operation().commitment.document == *document {
+                found.push(position);
+            }
+        }
+        if pairs.len() < wanted || found.len() == limit {
+            return found;
+        }
+    }
 }
 
 /// The committee that decides a height, if a block of the ledger says so.

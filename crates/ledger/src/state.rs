@@ -8,7 +8,7 @@ use types::Certified;
 pub enum Column {
     /// Height (8 bytes, big-endian) → block header.
     Headers,
-    /// Height → the block's transactions.
+    /// Height and index in the block (4 bytes, big-endian) → transaction.
     Bodies,
     /// Height → certificate.
     Certificates,
@@ -26,7 +26,7 @@ pub enum Column {
     Map,
     /// Level / 5 (1 byte) and index / 32 (8 bytes, big-endian) → up to 32 nodes of the history log, of one level.
     Log,
-    /// Document digest and position (8 bytes, big-endian) → nothing: which records commit to a document.
+    /// The first half of a document's digest and position (8 bytes, big-endian) → nothing: which records may commit to it.
     Documents,
     /// First height (8 bytes, big-endian) → the committee that decides from there on.
     Committees,

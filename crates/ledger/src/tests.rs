@@ -24,6 +24,7 @@ use types::{
 };
 
 mod builds;
+mod documents;
 mod pool;
 
 /// 0: the province, with every role. 1: a city below it. 2: another province's office. 3: an agency without roles.

@@ -10,7 +10,7 @@ use rocksdb::{
 pub(crate) const OWN: &str = rocksdb::DEFAULT_COLUMN_FAMILY_NAME;
 
 /// Blocks, indexes and filters kept in memory, for all columns together.
-const CACHE_BYTES: usize = 128 << 20;
+const CACHE_BYTES: usize = 96 << 20;
 
 /// Writes kept in memory until they are flushed, for all columns together. With the cache, what the files need and
 /// the allocator's slack, a node stays below 400 MiB.
@@ -114,17 +114,21 @@ const fn is_asked_for_the_absent(column: Column) -> bool {
     }
 }
 
-/// Text and structure shrink; hashes and signatures do not.
+/// Text and structure shrink; hashes and signatures do not. Beside the hashes of an index stand numbers of many zeros, and
+/// eight bytes more that RocksDB adds to every key.
 const fn compression(column: Column) -> DBCompressionType {
     match column {
-        Column::Headers | Column::Bodies | Column::Subjects | Column::Map => DBCompressionType::Lz4,
-        Column::Certificates
+        Column::Headers
+        | Column::Bodies
+        | Column::Subjects
+        | Column::Map
         | Column::Transactions
         | Column::Records
         | Column::Positions
         | Column::History
+        | Column::Documents => DBCompressionType::Lz4,
+        Column::Certificates
         | Column::Log
-        | Column::Documents
         | Column::Committees
         | Column::Handovers
         | Column::Meta => DBCompressionType::None,

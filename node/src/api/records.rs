@@ -7,7 +7,7 @@ use super::{
 };
 use axum::{Json, extract::State};
 use client::api::{RecordView, Records};
-use ledger::{Column, State as Ledger, query};
+use ledger::{State as Ledger, query};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use types::{AgencyCode, Digest, Entry, Height, Operation, RecordId, Subject, operation::Action};
@@ -264,12 +264,7 @@ fn by_document(
     cursor: Option<u64>,
     limit: usize,
 ) -> Records {
-    let from = [&document.bytes[..], &cursor.unwrap_or(0).to_be_bytes()].concat();
-    let pairs = state.scan(Column::Documents, &document.bytes, &from, limit + 1);
-    let mut positions: Vec<u64> = pairs
-        .iter()
-        .filter_map(|(key, _)| Some(u64::from_be_bytes(key.get(32..)?.try_into().ok()?)))
-        .collect();
+    let mut positions = query::by_document(state, document, cursor.unwrap_or(0), limit + 1);
     let next = (positions.len() > limit).then(|| positions.pop()).flatten();
     Records { records: at(node, state, positions.into_iter(), filter), next }
 }

@@ -148,7 +148,7 @@ fn build(home: &Path, blocks: u64) -> anyhow::Result<u64> {
 }
 
 /// Ends the run after a read that failed: there is nothing to measure on such a disk.
-fn end(fault: &store::Fault) -> ! {
+pub(crate) fn end(fault: &store::Fault) -> ! {
     eprintln!("error: {fault}");
     std::process::exit(i32::from(fault.exit_code()))
 }

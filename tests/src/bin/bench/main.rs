@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks")]
 
 mod figures;
+mod growth;
 mod ledger;
 mod line;
 mod load;
@@ -39,6 +40,9 @@ struct Arguments {
     /// Only these parts, separated by commas; the limits are always measured.
     #[arg(long, value_enum, value_delimiter = ',')]
     part: Vec<Part>,
+    /// How far the ledger of `growth` grows: 1000000, or 10000 with --quick.
+    #[arg(long)]
+    records: Option<u64>,
     /// Seconds that each load is measured for.
     #[arg(long)]
     seconds: Option<u64>,
@@ -63,6 +67,8 @@ enum Part {
     Heal,
     /// A long ledger: starting over it, and fetching it.
     Ledger,
+    /// One validator's part of a record, stage by stage, as its ledger grows.
+    Growth,
     /// Bytes of proofs, how many are checked, how many are served.
     Proofs,
 }
@@ -178,6 +184,18 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
         let blocks = if arguments.quick { 2000 } else { 100_000 };
         let port = arguments.base_port.checked_add(20).context("the base port is too high")?;
         report["ledger"] = ledger::long(&directory.path().join("long"), port, blocks).await?;
+    }
+    if wanted(Part::Growth) {
+        let lengths: Vec<u64> = [10_000, 100_000, 1_000_000, 10_000_000]
+            .into_iter()
+            .take_while(|length| {
+                *length
+                    <= arguments.records.unwrap_or(if arguments.quick { 10_000 } else { 1_000_000 })
+            })
+            .collect();
+        let home = directory.path().join("growth");
+        report["growth"] =
+            tokio::task::spawn_blocking(move || growth::growth(&home, &lengths)).await??;
     }
     if wanted(Part::Proofs) {
         report["proofs"] = proofs::sizes(if arguments.quick { 1 } else { 3 })?;
