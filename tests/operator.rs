@@ -278,10 +278,25 @@ async fn a_snapshot_is_believed_from_genesis_on_or_not_at_all() {
     let tip = network.node_status(1).await.height;
     network.agreed(&EVERYONE, tip).await;
     all_is_well(&network, 4).await;
+    // What was put aside is given back once the ledger has all of it, and not before.
+    let asides = || {
+        let names = fs::read_dir(&third).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.display().to_string().starts_with("data.aside-")).count()
+    };
+    assert_eq!(asides(), 1);
+    let prune = ["prune", "--home", path(&third)];
+    minlian_node(&[&prune[..], &["--dry-run"]].concat()).expect(0);
+    assert_eq!(asides(), 1);
+    minlian_node(&prune).expect(0);
+    assert_eq!(asides(), 0);
     network.testnet(&["down"]);
     for home in [&third, &fourth] {
         minlian_node(&["fsck", "--home", path(home)]).expect(0);
     }
+    let alone = ["snapshot", "restore", "--alone", "--home", path(&third), path(&file)];
+    minlian_node(&alone).expect(0);
+    assert!(minlian_node(&prune).expect(1).stderr.contains("kept: "));
+    assert_eq!(asides(), 1, "it has blocks that the snapshot has not");
 }
 
 /// A signer as a process, which ends with the test.

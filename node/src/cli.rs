@@ -109,6 +109,20 @@ enum Command {
     /// Say how much of the disk a validator takes, and with what.
     #[command(subcommand)]
     Data(keeping::DataCommand),
+    /// Remove ledgers that were put aside and hold nothing that the one in place lacks, and what interrupted commands left.
+    ///
+    /// Blocks are never removed: records are proven from them.
+    Prune {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+        /// Those too that cannot be opened any more.
+        #[arg(long)]
+        damaged: bool,
+        /// Only say what would be removed.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Make a validator's directory: keys, node.toml, and what genesis needs to know.
     Init(join::Init),
     /// Give a validator's directory the genesis of its network, and say where its neighbours are.
@@ -373,6 +387,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             keeping::snapshot(command).await
         }
         Command::Data(command) => keeping::data(command),
+        Command::Prune { home, damaged, dry_run } => keeping::prune(&home, damaged, dry_run).await,
         Command::Init(what) => join::init(&what),
         Command::Join(what) => join::join(&what),
         Command::Status { home, json } => watch::status(&home, json).await,

@@ -146,7 +146,8 @@ async fn restore(
 pub async fn recover(directory: &Path) -> anyhow::Result<ExitCode> {
     let directory = fs::canonicalize(directory)
         .with_context(|| format!("no directory {}", directory.display()))?;
-    let (config, _) = home::read_public(&directory)?;
+    // Nothing is moved before it is known that its keys open.
+    let Home { config, .. } = Home::open(&directory)?;
     let Some(held) = lock(&config.data)? else { return Ok(ExitCode::from(5)) };
     if let Some(aside) = put_aside(&config.data)? {
         fs::DirBuilder::new().mode(0o700).create(&config.data)?;
@@ -260,19 +261,88 @@ pub fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Removes what no proof and no other validator needs: ledgers that were put aside and hold nothing that the one in place
+/// lacks, and what interrupted commands left. Blocks are never removed.
+///
+/// # Errors
+/// When something cannot be removed.
+pub async fn prune(home: &Path, damaged: bool, dry_run: bool) -> anyhow::Result<ExitCode> {
+    let home =
+        fs::canonicalize(home).with_context(|| format!("no directory {}", home.display()))?;
+    let (config, genesis) = home::read_public(&home)?;
+    let chain = genesis.chain();
+    let height_of = |data: &Path| {
+        store::open_reading(data, &chain, run::end).map(|store| ledger::query::height(&store))
+    };
+    let here = match height_of(&config.data) {
+        Ok(height) => height,
+        // Whoever has it open knows.
+        Err(store::Fault::Locked { .. }) => match crate::doctor::own_status(config.api).await {
+            Some(status) => status.height,
+            None => {
+                let why = format!("the ledger is in use, and nothing answers at {}", config.api);
+                return Err(home::Unavailable(why).into());
+            }
+        },
+        Err(fault) => return Ok(end_with(&fault)),
+    };
+    let (mut freed, mut kept) = (0, false);
+    let mut keep = |what: &Path, why: &str| {
+        kept = true;
+        complain(&format!("kept: {}: {why}", what.display()));
+    };
+    for path in beside(&home, &config) {
+        let left_over =
+            ["restoring", "fsck"].iter().any(|end| path.extension() == Some(end.as_ref()));
+        match height_of(&path) {
+            Err(store::Fault::Locked { .. }) => {
+                keep(&path, "another process uses it");
+                continue;
+            }
+            _ if left_over => {}
+            Ok(height) if height <= here => {}
+            Ok(height) => {
+                keep(&path, &format!("it has {height} blocks, and the ledger here {here}"));
+                continue;
+            }
+            Err(_) if damaged => {}
+            Err(fault) => {
+                keep(&path, &format!("{fault}; --damaged removes it"));
+                continue;
+            }
+        }
+        let bytes = bytes_in(&path);
+        if !dry_run {
+            fs::remove_dir_all(&path)
+                .with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        freed += bytes;
+        print(&format!("{}  {} KiB", path.display(), bytes.div_ceil(1024)));
+    }
+    let verb = if dry_run { "would be freed" } else { "freed" };
+    print(&format!("{} KiB {verb}; the ledger here has all {here} blocks", freed.div_ceil(1024)));
+    Ok(if kept { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Old ledgers, and what interrupted commands left, beside the ledger in place.
+fn beside(home: &Path, config: &home::Config) -> Vec<PathBuf> {
+    let name = config.data.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let directory = config.data.parent().unwrap_or(home);
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_ours = |found: &str| {
+        let end = found.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.'));
+        end.is_some_and(|end| end.starts_with("aside-") || end == "restoring" || end == "fsck")
+    };
+    let ours = entries.filter(|entry| is_ours(&entry.file_name().to_string_lossy()));
+    let mut found: Vec<_> = ours.map(|entry| entry.path()).collect();
+    found.sort();
+    found
+}
+
 /// What the files of each purpose take, bytes.
 fn sizes(home: &Path, config: &home::Config) -> Vec<(&'static str, u64)> {
     let documents = config.gateway.as_ref().and_then(|gateway| gateway.documents.as_ref());
-    let name = |suffix: &str| {
-        let data = config.data.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        format!("{data}.{suffix}")
-    };
-    // Old ledgers, and what interrupted commands left.
-    let beside = fs::read_dir(home).into_iter().flatten().flatten().filter(|entry| {
-        let found = entry.file_name().to_string_lossy().into_owned();
-        ["aside-", "restoring", "fsck"].iter().any(|suffix| found.starts_with(&name(suffix)))
-    });
-    let aside = beside.map(|entry| bytes_in(&entry.path())).sum();
+    let aside = beside(home, config).iter().map(|path| bytes_in(path)).sum();
     vec![
         ("ledger", bytes_in(&config.data.join("ledger"))),
         ("journal", bytes_in(&config.data.join("journal"))),

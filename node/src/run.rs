@@ -71,13 +71,11 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     warn_of_descriptors();
     keep_memory_private();
     let opened = Home::open(home)?;
-    let signatures = opened.signatures()?;
-    signatures.hold()?;
-    let Home { config, genesis, consensus, guard: _, transport } = opened;
+    let (config, genesis) = (&opened.config, &opened.genesis);
     let chain = genesis.chain();
     let mut told = Told::new()?;
     reload_logs(home)?;
-    if let Some(code) = serve_until_writable(&config, &genesis, &mut told).await? {
+    if let Some(code) = serve_until_writable(config, genesis, &mut told).await? {
         return Ok(code);
     }
     let store = match store::open(&config.data, &chain, end) {
@@ -87,6 +85,10 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
             return Ok(ExitCode::from(fault.exit_code()));
         }
     };
+    // Not before: on a disk that cannot be written to there is nothing to sign, and much to serve.
+    let signatures = opened.signatures()?;
+    signatures.hold()?;
+    let Home { config, genesis, consensus, guard: _, transport } = opened;
     let gateway =
         config.gateway.as_ref().map(|gateway| Gateway::open(gateway, home)).transpose()?;
     let floor = signatures.floor();
