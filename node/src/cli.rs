@@ -299,7 +299,7 @@ enum GenesisCommand {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let file = cli.passphrase_file.clone().map(Given::File);
-    passphrase::found_in(file.or(cli.passphrase_fd.map(Given::Descriptor)));
+    passphrase::found_in(file.or_else(|| cli.passphrase_fd.map(Given::Descriptor)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -222,18 +222,18 @@ pub fn read_genesis(path: &Path) -> anyhow::Result<Genesis> {
 ///
 /// # Errors
 /// When it cannot be read, is open to others, is for another purpose, or its passphrase is not at hand.
-pub fn read_key(path: &Path, purpose: &'static str) -> anyhow::Result<SecretKey> {
+pub fn read_key(path: &Path, purpose: &str) -> anyhow::Result<SecretKey> {
     Ok(open_key(path, purpose)?.secret)
 }
 
-fn open_key(path: &Path, purpose: &'static str) -> anyhow::Result<Key> {
+fn open_key(path: &Path, purpose: &str) -> anyhow::Result<Key> {
     keystore::open_for(path, purpose).map_err(|error| key_error(path, error))
 }
 
 /// The same, of a validator: a key that is bound to another chain is refused.
 pub(crate) fn read_key_of(
     path: &Path,
-    purpose: &'static str,
+    purpose: &str,
     chain: &ChainId,
 ) -> anyhow::Result<SecretKey> {
     let key = open_key(path, purpose)?;

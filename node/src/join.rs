@@ -50,7 +50,7 @@ pub struct Join {
     /// The chain id, as another operator read it to you: not as the file says.
     #[arg(long)]
     chain: String,
-    /// Where another validator is, as TRANSPORT_KEY@ADDRESS:PORT. May be given more than once.
+    /// Where another validator is, as `TRANSPORT_KEY@ADDRESS:PORT`. May be given more than once.
     #[arg(long)]
     peer: Vec<Neighbour>,
 }
@@ -163,7 +163,7 @@ pub fn join(what: &Join) -> anyhow::Result<ExitCode> {
             Some(known) if known.addresses.contains(address) => {}
             Some(known) => known.addresses.push(*address),
             None => {
-                config.peers.push(PeerConfig { transport_key: *key, addresses: vec![*address] })
+                config.peers.push(PeerConfig { transport_key: *key, addresses: vec![*address] });
             }
         }
     }

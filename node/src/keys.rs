@@ -173,7 +173,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             print(&format!("{}\n{purpose} key written to {}", secret.public(), out.display()));
         }
         Command::Rotate { key, genesis, out, unencrypted } => {
-            rotate(&key, &genesis, &out, unencrypted)?
+            rotate(&key, &genesis, &out, unencrypted)?;
         }
         Command::Export { key, out: None, .. } => print(&described(&key)?),
         Command::Export { key, out: Some(out), new_passphrase_file } => {

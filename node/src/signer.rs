@@ -547,7 +547,13 @@ mod tests {
             Fault::HasAnotherKey => {
                 Greeting { public: SecretKey::from_seed([2; 32]).public(), ..guard.greeting() }
             }
-            _ => guard.greeting(),
+            Fault::DiesUnasked
+            | Fault::DiesAsked
+            | Fault::Hangs
+            | Fault::AnswersAnother
+            | Fault::AnswersLate
+            | Fault::SignsSomethingElse
+            | Fault::Babbles => guard.greeting(),
         };
         write_line(&stream, &greeting).unwrap();
         let mut lines = BufReader::new(stream.try_clone().unwrap());
@@ -601,7 +607,7 @@ mod tests {
         let guard = Arc::new(guard(directory.path()));
         let listener = UnixListener::bind(&path).unwrap();
         let (faults, wanted) = mpsc::channel::<Fault>();
-        let serving = guard.clone();
+        let serving = guard;
         std::thread::spawn(move || {
             for stream in listener.incoming().map(Result::unwrap) {
                 match wanted.try_recv() {
@@ -640,7 +646,7 @@ mod tests {
         let listener = UnixListener::bind(&path).unwrap();
         let tries = Arc::new(AtomicUsize::new(0));
         let guard = Arc::new(guard(directory.path()));
-        let (counted, serving) = (tries.clone(), guard.clone());
+        let (counted, serving) = (tries.clone(), guard);
         std::thread::spawn(move || {
             let began = clock::instant();
             for stream in listener.incoming().map(Result::unwrap) {

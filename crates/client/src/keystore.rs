@@ -75,7 +75,7 @@ pub enum KeyError {
         /// What it is for.
         found: String,
         /// What is needed.
-        wanted: &'static str,
+        wanted: String,
     },
     /// A key without an agency.
     #[error("it names no agency; the key has to be enrolled first")]
@@ -201,11 +201,11 @@ pub fn open(path: &Path) -> Result<Key, KeyError> {
 ///
 /// # Errors
 /// As [`open`], and when it is for another purpose.
-pub fn open_for(path: &Path, wanted: &'static str) -> Result<Key, KeyError> {
+pub fn open_for(path: &Path, wanted: &str) -> Result<Key, KeyError> {
     // Asked before the passphrase is: nobody types one for the wrong file.
     let Label { purpose: found, .. } = label(path)?;
     if found != wanted {
-        return Err(KeyError::Purpose { found, wanted });
+        return Err(KeyError::Purpose { found, wanted: wanted.to_owned() });
     }
     open(path)
 }
@@ -298,7 +298,7 @@ fn parse(text: &str) -> Result<Read, KeyError> {
     }
     let malformed = |error: serde_json::Error| KeyError::Malformed(error.to_string());
     let Versioned { version, header } = serde_json::from_str(text).map_err(malformed)?;
-    match version.or(header.map(|header| header.version)) {
+    match version.or_else(|| header.map(|header| header.version)) {
         Some(CLEAR) => serde_json::from_str(text).map(Read::Clear).map_err(malformed),
         Some(SEALED) => serde_json::from_str(text).map(Read::Sealed).map_err(malformed),
         Some(found) => Err(KeyError::Version { found }),
@@ -319,7 +319,8 @@ pub(crate) fn clear(file: KeyFile) -> Result<Key, KeyError> {
     let bytes = codec::unhex(&secret).map(Zeroizing::new);
     let seed = bytes.and_then(|bytes| <[u8; 32]>::try_from(&bytes[..]).ok());
     let expected = "the secret has to be 64 lower-case hexadecimal digits";
-    let secret = seed.map(SecretKey::from_seed).ok_or(KeyError::Malformed(expected.into()))?;
+    let secret =
+        seed.map(SecretKey::from_seed).ok_or_else(|| KeyError::Malformed(expected.into()))?;
     if secret.public() != public {
         return Err(KeyError::Pair(public));
     }

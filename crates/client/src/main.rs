@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse_from(arguments::joined(std::env::args_os()));
     let console = Console::open(arguments.lang);
     let file = arguments.passphrase_file.map(Given::File);
-    passphrase::found_in(file.or(arguments.passphrase_fd.map(Given::Descriptor)));
+    passphrase::found_in(file.or_else(|| arguments.passphrase_fd.map(Given::Descriptor)));
     let exit = run(arguments.command, &console).unwrap_or_else(|stop| {
         console.talk(&speech::stop(console.lang(), &stop));
         stop.exit

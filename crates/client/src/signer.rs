@@ -30,7 +30,7 @@ impl Signer {
     pub fn new(key: Key) -> Result<Self, KeyError> {
         let Key { purpose, agency, chain: _, secret } = key;
         if purpose != PURPOSE {
-            return Err(KeyError::Purpose { found: purpose, wanted: PURPOSE });
+            return Err(KeyError::Purpose { found: purpose, wanted: PURPOSE.to_owned() });
         }
         Ok(Self { agency: agency.ok_or(KeyError::NoAgency)?, secret })
     }
