@@ -42,13 +42,14 @@ const TABLE: &[Row] = &[
     ("replica", &["types", "proof", "ledger", "consensus"], &["serde", "thiserror", "tracing"]),
     ("sim", &["types", "proof", "ledger", "consensus", "replica"], &["rand_chacha"]),
     ("client", &["types", "proof", "records"], &[
-        "anyhow", "clap", "comfy-table", "fast_qr", "getrandom", "indicatif", "jiff", "reqwest", "serde", "serde_json", "thiserror",
-        "tokio", "unicode-width", "utoipa",
+        "anyhow", "argon2", "chacha20poly1305", "clap", "clap_complete", "clap_mangen", "comfy-table", "console", "fast_qr",
+        "getrandom", "indicatif", "jiff", "reqwest", "serde", "serde_json", "thiserror", "tokio", "unicode-width", "utoipa",
+        "zeroize",
     ]),
     ("node", NODE, &[
         "anyhow", "axum", "axum-server", "clap", "clap_complete", "clap_mangen", "comfy-table", "config", "futures",
-        "getrandom", "hyper-util", "jiff", "nix", "prometheus-client", "reqwest", "serde", "serde_json", "subtle",
-        "thiserror", "tokio", "toml", "tower-http", "tracing", "tracing-subscriber", "utoipa", "utoipa-axum",
+        "getrandom", "hyper-util", "jiff", "nix", "prometheus-client", "reqwest", "sd-notify", "serde", "serde_json", "subtle",
+        "tar", "thiserror", "tokio", "toml", "tower-http", "tracing", "tracing-subscriber", "utoipa", "utoipa-axum", "zeroize",
     ]),
     ("tests", ALL, &["anyhow", "clap", "ed25519-dalek", "nix", "reqwest", "serde_json", "tempfile", "tokio", "toml"]),
 ];

@@ -90,6 +90,7 @@ fn key(file: &Path, purpose: &str, agency: &str, genesis: &Path) -> Value {
         agency,
         "--out",
         path(file),
+        "--unencrypted",
     ])
     .expect(0);
     let word = program::minlian_node(&[

@@ -1,25 +1,29 @@
 //! The command `minlian-node`: what operators type, and what they read.
 
 use crate::{
-    clock, doctor, fsck,
-    gateway::{Gateway, Scope, Token},
-    genesis, home, logs, run,
+    bundle, clock, doctor, fsck,
+    gateway::Gateway,
+    genesis, home, join, keeping, keys, logs, run,
     shell::Listening,
-    signstate::{self, SignState},
+    signer::{self, Guard},
+    signstate::SignState,
     testnet::{NodeView, Testnet, VALIDATORS_MAX},
+    watch,
 };
 use anyhow::Context as _;
-use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use client::passphrase::{self, Given};
 use nix::sys::signal::Signal;
+use sd_notify::NotifyState;
 use std::{
     fs,
     io::Write as _,
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
-use types::{AgencyCode, Height, Text, Timestamp, authority::Possessed};
+use types::{Text, Timestamp};
 
 /// Runs validators of a Minlian ledger, alone or a whole development network on one machine.
 #[derive(Debug, Parser)]
@@ -45,6 +49,12 @@ pub struct Cli {
     /// How to log.
     #[arg(long, global = true, env = "MINLIAN_LOG_FORMAT", value_enum, default_value = "pretty")]
     log_format: logs::Format,
+    /// The file whose first line opens sealed keys; its mode must be 0600.
+    #[arg(long, global = true, value_name = "FILE", env = "MINLIAN_PASSPHRASE_FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// The open descriptor whose first line opens sealed keys.
+    #[arg(long, global = true, value_name = "N", conflicts_with = "passphrase_file")]
+    passphrase_fd: Option<u32>,
     #[command(subcommand)]
     command: Command,
 }
@@ -65,7 +75,7 @@ enum Command {
     Testnet(TestnetCommand),
     /// Make and show keys.
     #[command(subcommand)]
-    Key(KeyCommand),
+    Key(keys::Command),
     /// Make the file that every operator must agree on.
     #[command(subcommand)]
     Genesis(GenesisCommand),
@@ -92,6 +102,63 @@ enum Command {
         /// The validator's directory.
         #[arg(long, env = "MINLIAN_HOME")]
         home: PathBuf,
+    },
+    /// Write a ledger to a file, or check one and put it in the ledger's place.
+    #[command(subcommand)]
+    Snapshot(keeping::SnapshotCommand),
+    /// Say how much of the disk a validator takes, and with what.
+    #[command(subcommand)]
+    Data(keeping::DataCommand),
+    /// Remove ledgers that were put aside and hold nothing that the one in place lacks, and what interrupted commands left.
+    ///
+    /// Blocks are never removed: records are proven from them.
+    Prune {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+        /// Those too that cannot be opened any more.
+        #[arg(long)]
+        damaged: bool,
+        /// Only say what would be removed.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Make a validator's directory: keys, node.toml, and what genesis needs to know.
+    Init(join::Init),
+    /// Give a validator's directory the genesis of its network, and say where its neighbours are.
+    Join(join::Join),
+    /// Say where the running node is, and what stands in its way.
+    Status {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the other validators: whether the running node reaches them, and where they are.
+    Peers {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What helps others to help.
+    #[command(subcommand)]
+    Debug(bundle::DebugCommand),
+    /// Guard a consensus key for a node in another process: sign for it, forward only, with a record of its own.
+    Signer {
+        /// The consensus key's file; its record of signatures lies beside it.
+        #[arg(long)]
+        key: PathBuf,
+        /// The chain's genesis file: nothing is signed for another chain.
+        #[arg(long)]
+        genesis: PathBuf,
+        /// Where to listen, as `unix:/run/minlian/signer`.
+        #[arg(long)]
+        listen: String,
     },
     /// Show or check what one operator decides: node.toml.
     #[command(subcommand)]
@@ -179,97 +246,6 @@ struct One {
 }
 
 #[derive(Debug, Subcommand)]
-enum KeyCommand {
-    /// Make a key in a new file that only its owner can read.
-    New {
-        /// What it is for. Three keys, three jobs: never use one for two.
-        #[arg(long, value_enum)]
-        purpose: Purpose,
-        /// The agency it belongs to, by its 统一社会信用代码.
-        #[arg(long)]
-        agency: Option<AgencyCode>,
-        /// The file.
-        #[arg(long)]
-        out: PathBuf,
-    },
-    /// Make the record of what a consensus key has signed, when it was lost, or raise it, when it is an older copy of
-    /// itself. Read what it asks before you answer.
-    SignState {
-        /// The consensus key's file.
-        #[arg(long)]
-        key: PathBuf,
-        /// This key has never voted on any network.
-        #[arg(long, conflicts_with = "voted_until", required_unless_present = "voted_until")]
-        never_voted: bool,
-        /// This key cannot have voted beyond this height; it will not vote up to it.
-        #[arg(long)]
-        voted_until: Option<u64>,
-    },
-    /// Print a key with the holder's word that it is an agency's, for a proposal that enrols it on a running chain.
-    Possess {
-        /// The key's file.
-        #[arg(long)]
-        key: PathBuf,
-        /// What it is for.
-        #[arg(long, value_enum)]
-        purpose: Purpose,
-        /// The agency, by its 统一社会信用代码.
-        #[arg(long)]
-        agency: AgencyCode,
-        /// The chain's genesis file: the word is good on this chain only.
-        #[arg(long)]
-        genesis: PathBuf,
-    },
-    /// Make a token for a system that has its records signed by this node, and print what goes into node.toml.
-    Token {
-        /// The system it is for.
-        #[arg(long)]
-        name: Text<64>,
-        /// What it is good for. May be given more than once.
-        #[arg(long, value_enum, required = true)]
-        scope: Vec<Scope>,
-        /// For how many days.
-        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u64).range(1..=3650))]
-        days: u64,
-    },
-    /// Print an agency's public keys, for the one who builds genesis.
-    Enrol {
-        /// The agency, by its 统一社会信用代码.
-        #[arg(long)]
-        agency: AgencyCode,
-        /// A key file that signs transactions for it. May be given more than once.
-        #[arg(long)]
-        organisation: Vec<PathBuf>,
-        /// The consensus key file of its validator.
-        #[arg(long, requires = "transport")]
-        consensus: Option<PathBuf>,
-        /// The transport key file of its validator.
-        #[arg(long, requires = "consensus")]
-        transport: Option<PathBuf>,
-    },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Purpose {
-    /// Signs votes.
-    Consensus,
-    /// Opens connections.
-    Transport,
-    /// Signs transactions.
-    Organisation,
-}
-
-impl Purpose {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Consensus => "consensus",
-            Self::Transport => "transport",
-            Self::Organisation => "organisation",
-        }
-    }
-}
-
-#[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Print every value that holds.
     Show {
@@ -322,6 +298,8 @@ enum GenesisCommand {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let file = cli.passphrase_file.clone().map(Given::File);
+    passphrase::found_in(file.or_else(|| cli.passphrase_fd.map(Given::Descriptor)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -338,10 +316,29 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// 5 for what was refused for safety, 74 for what the system refused, 1 for the rest.
+/// Guards a key until it is told to stop.
+async fn guard(key: &Path, genesis: &Path, listen: &str) -> anyhow::Result<ExitCode> {
+    run::keep_memory_private();
+    let mut told = run::Told::new()?;
+    let chain = home::read_genesis(genesis)?.chain();
+    let secret = home::read_key_of(key, "consensus", &chain)?;
+    let record = SignState::open(key, secret.public(), &chain)?;
+    tracing::info!(key = %secret.public(), record = %record, "guarding a consensus key");
+    let path = home::signer_path(Path::new("."), listen)?;
+    signer::serve(&path, Arc::new(Guard::new(secret, chain, record)?))?;
+    run::tell_supervisor(&[NotifyState::Ready]);
+    told.stop().await;
+    run::tell_supervisor(&[NotifyState::Stopping]);
+    fs::remove_file(&path).ok();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// 4 for what may be tried again, 5 for what was refused for safety, 74 for what the system refused, 1 for the rest.
 fn exit_code(error: &anyhow::Error) -> u8 {
     if error.chain().any(|cause| cause.downcast_ref::<home::Unsafe>().is_some()) {
         5
+    } else if error.chain().any(|cause| cause.downcast_ref::<home::Unavailable>().is_some()) {
+        4
     } else if error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some()) {
         74
     } else {
@@ -359,7 +356,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             run::run(&home, run::Until::Told, listening).await
         }
         Command::Testnet(command) => testnet(command).await,
-        Command::Key(command) => key(command),
+        Command::Key(command) => keys::run(command),
         Command::Genesis(command) => genesis_command(command),
         Command::Fsck { home, json } => fsck(&home, json),
         Command::Doctor { home, json } => {
@@ -370,7 +367,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
                 print(&serde_json::json!({ "findings": findings }));
             } else {
                 for found in &findings {
-                    let mark = if found.sound { '✔' } else { '✘' };
+                    let mark = match (found.sound, found.warning) {
+                        (true, false) => '✔',
+                        (true, true) => '!',
+                        (false, _) => '✘',
+                    };
                     print(&format!("{mark} {:<14} {}", found.what, found.detail));
                 }
             }
@@ -379,7 +380,24 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Recover { home } => {
             logs::start(&cli.log, cli.log_format)?;
-            recover(&home).await
+            keeping::recover(&home).await
+        }
+        Command::Snapshot(command) => {
+            logs::start(&cli.log, cli.log_format)?;
+            keeping::snapshot(command).await
+        }
+        Command::Data(command) => keeping::data(command),
+        Command::Prune { home, damaged, dry_run } => keeping::prune(&home, damaged, dry_run).await,
+        Command::Init(what) => join::init(&what),
+        Command::Join(what) => join::join(&what),
+        Command::Status { home, json } => watch::status(&home, json).await,
+        Command::Peers { home, json } => watch::peers(&home, json).await,
+        Command::Debug(bundle::DebugCommand::Bundle { home, out }) => {
+            bundle::write(&home, &out).await
+        }
+        Command::Signer { key, genesis, listen } => {
+            logs::start(&cli.log, cli.log_format)?;
+            guard(&key, &genesis, &listen).await
         }
         Command::Config(command) => config(command),
         Command::Completions { shell } => {
@@ -508,6 +526,7 @@ async fn up(
         "  issuer    {}   (holds every record role; development only)",
         net.issuer_path().display()
     ));
+    print("  keys      not encrypted: for development, and for nothing else");
     net.start_all()?;
     let (height, block) = match net.await_agreement().await {
         Ok(agreed) => agreed,
@@ -605,7 +624,7 @@ fn table(views: &[NodeView]) -> String {
 }
 
 fn fsck(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let home::Home { config, genesis, .. } = home::Home::open(directory)?;
+    let (config, genesis) = home::read_public(directory)?;
     let complain_and_exit = |fault: &store::Fault| {
         complain(&format!("error: {fault}"));
         Ok(ExitCode::from(fault.exit_code()))
@@ -655,101 +674,6 @@ fn fsck(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
 fn end_check(fault: &store::Fault) -> ! {
     complain(&format!("✘ {fault}"));
     std::process::exit(i32::from(fault.exit_code()))
-}
-
-async fn recover(directory: &Path) -> anyhow::Result<ExitCode> {
-    let directory = fs::canonicalize(directory)
-        .with_context(|| format!("no directory {}", directory.display()))?;
-    let home::Home { config, .. } = home::Home::open(&directory)?;
-    if config.data.exists() {
-        // Whoever holds the lock still writes there, and would go on writing beside us.
-        let lock =
-            fs::OpenOptions::new().create(true).append(true).open(config.data.join("lock"))?;
-        if lock.try_lock().is_err() {
-            complain(&format!(
-                "error: another process uses {}; stop it first",
-                config.data.display()
-            ));
-            return Ok(ExitCode::from(5));
-        }
-        let aside = config.data.with_extension(format!("aside-{}", clock::now().0));
-        fs::rename(&config.data, &aside).with_context(|| {
-            format!("cannot move {} to {}", config.data.display(), aside.display())
-        })?;
-        keep_accepted(&aside, &config.data)?;
-        print(&format!(
-            "the old ledger is kept in {}; remove it when you no longer need it",
-            aside.display()
-        ));
-    }
-    let code = run::run(&directory, run::Until::CaughtUp, Listening::Only).await?;
-    if code == ExitCode::SUCCESS {
-        print(
-            "recovered: every block was fetched, certified and executed again. Now: minlian-node start",
-        );
-    }
-    Ok(code)
-}
-
-/// What was accepted here is no part of the ledger, and no other validator may have it.
-fn keep_accepted(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let (from, to) = (from.join(store::waiting::FILE), to.join(store::waiting::FILE));
-    if !from.exists() {
-        return Ok(());
-    }
-    let carry = || {
-        let directory = to.parent().unwrap_or_else(|| Path::new("."));
-        fs::DirBuilder::new().mode(0o700).create(directory)?;
-        fs::copy(&from, &to)?;
-        fs::File::open(&to)?.sync_all()?;
-        fs::File::open(directory)?.sync_all()
-    };
-    carry().with_context(|| {
-        format!("cannot copy {} to {}; copy it before you start", from.display(), to.display())
-    })
-}
-
-fn key(command: KeyCommand) -> anyhow::Result<ExitCode> {
-    match command {
-        KeyCommand::New { purpose, agency, out } => {
-            let purpose = purpose.name();
-            let secret = home::new_key(&out, purpose, agency)?;
-            print(&format!("{}\n{purpose} key written to {}", secret.public(), out.display()));
-        }
-        KeyCommand::SignState { key, never_voted: _, voted_until } => {
-            let secret = home::read_key(&key, "consensus")?;
-            let record = match voted_until.map(Height) {
-                // A record that is there is raised, and goes on knowing what it knows.
-                Some(floor) if signstate::path_of(&key).exists() => {
-                    let mut record = SignState::reopen(&key, secret.public())?;
-                    record.raise(floor)?;
-                    record
-                }
-                floor => SignState::create(&key, secret.public(), floor.unwrap_or_default())?,
-            };
-            print(&record);
-        }
-        KeyCommand::Possess { key, purpose, agency, genesis } => {
-            let secret = home::read_key(&key, purpose.name())?;
-            let chain = home::read_genesis(&genesis)?.chain();
-            print(&serde_json::to_string(&Possessed::sign(&secret, &chain, &agency))?);
-        }
-        KeyCommand::Token { name, scope, days } => {
-            let expires = clock::now().plus(days * 24 * 3600 * 1000);
-            let (secret, token) = Token::generate(name, scope, expires)?;
-            complain(
-                "Give the token on the next line to the system, by a safe way; it is not shown again.",
-            );
-            complain(&secret);
-            complain("This goes into node.toml, under [gateway], before the node is started anew:");
-            print(&format!("[[gateway.tokens]]\n{}", toml::to_string(&token)?));
-        }
-        KeyCommand::Enrol { agency, organisation, consensus, transport } => {
-            let seat = consensus.as_deref().zip(transport.as_deref());
-            print(&serde_json::to_string_pretty(&genesis::enrol(agency, &organisation, seat)?)?);
-        }
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn config(command: ConfigCommand) -> anyhow::Result<ExitCode> {
@@ -828,11 +752,11 @@ fn genesis_command(command: GenesisCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(line: &(impl core::fmt::Display + ?Sized)) {
+pub(crate) fn print(line: &(impl core::fmt::Display + ?Sized)) {
     // A reader who has gone does not want the rest.
     writeln!(std::io::stdout(), "{line}").unwrap_or(());
 }
 
-fn complain(line: &str) {
+pub(crate) fn complain(line: &str) {
     writeln!(std::io::stderr(), "{line}").unwrap_or(());
 }

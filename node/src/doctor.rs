@@ -4,9 +4,8 @@ use crate::{
     clock, health,
     home::{Home, PeerConfig},
     room::Room,
-    signstate::SignState,
 };
-use client::api::NodeStatus;
+use client::{api::NodeStatus, keystore};
 use std::{fs, net::SocketAddr, path::Path, time::Duration};
 use tokio::net::TcpStream;
 
@@ -22,16 +21,18 @@ pub struct Finding {
     pub what: &'static str,
     /// Whether it is as it should be.
     pub sound: bool,
+    /// Whether it works, and is fit for development only.
+    pub warning: bool,
     /// What was found, and if it is not sound, what to do.
     pub detail: String,
 }
 
 fn sound(what: &'static str, detail: impl Into<String>) -> Finding {
-    Finding { what, sound: true, detail: detail.into() }
+    Finding { what, sound: true, warning: false, detail: detail.into() }
 }
 
 fn unsound(what: &'static str, detail: impl Into<String>) -> Finding {
-    Finding { what, sound: false, detail: detail.into() }
+    Finding { what, sound: false, warning: false, detail: detail.into() }
 }
 
 /// Looks at everything, in the order in which a fault of one explains a fault of the next.
@@ -43,8 +44,8 @@ pub async fn examine(directory: &Path) -> Vec<Finding> {
     let chain = home.genesis.chain();
     let mut findings =
         vec![sound("configuration", format!("network {}, chain {chain}", home.genesis.name))];
-    let key = home.consensus.public();
-    findings.push(match SignState::open(&home.config.consensus_key, key, &chain) {
+    findings.push(keys(&home));
+    findings.push(match home.signatures() {
         Ok(state) => sound("signatures", state.to_string()),
         Err(error) => unsound("signatures", format!("{error:#}")),
     });
@@ -68,6 +69,24 @@ pub async fn examine(directory: &Path) -> Vec<Finding> {
         findings.push(line(&home, peer).await);
     }
     findings
+}
+
+/// Whether the keys are encrypted at rest.
+fn keys(home: &Home) -> Finding {
+    let gateway = home.config.gateway.as_ref().map(|gateway| &gateway.key);
+    let files = [Some(&home.config.consensus_key), Some(&home.config.transport_key), gateway];
+    let is_clear = |path: &&Path| keystore::label(path).is_ok_and(|label| !label.is_sealed);
+    let clear: Vec<_> =
+        files.into_iter().flatten().map(|path| path.as_path()).filter(is_clear).collect();
+    if clear.is_empty() {
+        return sound("keys", "encrypted at rest");
+    }
+    let names: Vec<_> = clear.iter().map(|path| path.display().to_string()).collect();
+    let advice = "`key passphrase` encrypts them; in the clear they are for development only";
+    Finding {
+        warning: true,
+        ..sound("keys", format!("not encrypted: {}; {advice}", names.join(", ")))
+    }
 }
 
 fn disk(home: &Home) -> Finding {
@@ -111,7 +130,8 @@ fn descriptors() -> Finding {
     }
 }
 
-async fn own_status(api: SocketAddr) -> Option<NodeStatus> {
+/// What a running node says of itself, if it answers.
+pub(crate) async fn own_status(api: SocketAddr) -> Option<NodeStatus> {
     let http = reqwest::Client::builder().timeout(PATIENCE).build().ok()?;
     http.get(format!("http://{api}/v1/status")).send().await.ok()?.json().await.ok()
 }

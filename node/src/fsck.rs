@@ -3,7 +3,7 @@
 use ledger::{Column, Rules, State as _, query};
 use std::path::Path;
 use store::{Fault, Store};
-use types::{BlockId, Certified, Genesis, Height};
+use types::{Block, BlockId, Certificate, Certified, Genesis, Height};
 
 /// How many keys are compared at a time.
 const PAGE: usize = 1024;
@@ -86,6 +86,19 @@ fn block(
         readable(|| query::block(store, height)).ok_or_else(|| missing("header or body"))?;
     let certificate =
         readable(|| query::certificate(store, height)).ok_or_else(|| missing("certificate"))?;
+    execute(rules, replay, block, certificate)
+}
+
+/// The commit of a certified block that follows what `replay` holds, and whether the rules change with it.
+///
+/// # Errors
+/// What does not hold: the certificate, the link, or what the block says follows from it.
+pub(crate) fn execute(
+    rules: &Rules,
+    replay: &Store,
+    block: Block,
+    certificate: Certificate,
+) -> Result<(ledger::Commit, bool), String> {
     let certified = Certified::verify(block, certificate, rules.chain(), rules.committee())
         .map_err(|error| error.to_string())?;
     let before = ledger::tip(rules, replay);

@@ -4,7 +4,7 @@
 //! configuration holds only the digest; it may do what its scopes say until it expires. Every use, and every refusal, is a
 //! line in a file whose lines are chained by their digests; what cannot be written down is not done.
 
-use crate::{clock, home::Unsafe};
+use crate::{clock, home::key_error};
 use anyhow::{Context as _, ensure};
 use client::Signer;
 use serde::{Deserialize, Serialize};
@@ -124,11 +124,7 @@ impl Gateway {
     /// When the key is not one to sign with, the log is not whole, or two tokens have one name.
     pub fn open(config: &GatewayConfig, home: &Path) -> anyhow::Result<Self> {
         let key = home.join(&config.key);
-        let signer = Signer::open(&key).map_err(|error| {
-            let text = format!("{}: {error}", key.display());
-            let exposed = matches!(error, client::KeyError::Exposed { .. });
-            if exposed { Unsafe(text).into() } else { anyhow::anyhow!(text) }
-        })?;
+        let signer = Signer::open(&key).map_err(|error| key_error(&key, error))?;
         let mut names: Vec<_> = config.tokens.iter().map(|token| &token.name).collect();
         names.sort();
         names.dedup();
@@ -359,7 +355,7 @@ mod tests {
         let key = folder.join("gateway.json");
         if !key.exists() {
             let agency = "11350000MXDEX01033".parse().unwrap();
-            crate::home::new_key(&key, "organisation", Some(agency)).unwrap();
+            crate::home::new_key(&key, "organisation", Some(agency), None, None).unwrap();
         }
         Gateway::open(&GatewayConfig { key, documents: None, tokens }, folder)
     }

@@ -1,17 +1,25 @@
 //! A validator's directory: what is in it, and how it is read.
 
-use crate::{gateway::GatewayConfig, signstate::SignState};
+use crate::{
+    gateway::GatewayConfig,
+    signer::{Greeting, Remote},
+    signstate::{self, SignState},
+};
 use anyhow::{Context as _, ensure};
-use client::api::KeyFile;
+use client::{
+    KeyError,
+    keystore::{self, Key},
+    passphrase::Passphrase,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
-    io::Write as _,
     net::SocketAddr,
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
-use types::{AgencyCode, Genesis, Height, PublicKey, SecretKey, codec};
+use types::{AgencyCode, ChainId, Genesis, Height, PublicKey, SecretKey};
+use zeroize::Zeroizing;
 
 /// `node.toml`: what one operator decides. Paths are relative to the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +33,10 @@ pub struct Config {
     pub consensus_key: PathBuf,
     /// The transport key's file.
     pub transport_key: PathBuf,
+    /// Where the process listens that has the consensus key, as `unix:/run/minlian/signer`; then the key's file need not be
+    /// here, and only its record of signatures lies beside the name.
+    #[serde(default)]
+    pub signer: Option<String>,
     /// Where the HTTP API listens. Loopback unless the operator decides otherwise.
     pub api: SocketAddr,
     /// Where other validators reach this one.
@@ -43,7 +55,7 @@ pub struct Config {
     pub gateway: Option<GatewayConfig>,
 }
 
-const fn reserve_mib() -> u64 {
+pub(crate) const fn reserve_mib() -> u64 {
     512
 }
 
@@ -66,6 +78,8 @@ pub struct Home {
     pub genesis: Genesis,
     /// The key that signs votes.
     pub consensus: SecretKey,
+    /// How the key's guard greets, if it is not in this process.
+    pub guard: Option<Greeting>,
     /// The key that opens connections.
     pub transport: SecretKey,
 }
@@ -74,6 +88,11 @@ pub struct Home {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unsafe(pub String);
+
+/// Somebody else is not there yet: the process ends with exit code 4, and may be started again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
 
 /// The configuration's name in the directory.
 pub const CONFIG: &str = "node.toml";
@@ -84,23 +103,18 @@ impl Home {
     /// # Errors
     /// What is missing or wrong, and what to do.
     pub fn open(home: &Path) -> anyhow::Result<Self> {
-        let path = home.join(CONFIG);
-        let text = fs::read_to_string(&path).with_context(|| {
-            format!("cannot read {}; is this a validator's directory?", path.display())
-        })?;
-        let mut config: Config =
-            toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
-        for relative in [
-            &mut config.genesis,
-            &mut config.data,
-            &mut config.consensus_key,
-            &mut config.transport_key,
-        ] {
-            *relative = home.join(&*relative);
-        }
-        let genesis = read_genesis(&config.genesis)?;
-        let consensus = read_key(&config.consensus_key, "consensus")?;
-        let transport = read_key(&config.transport_key, "transport")?;
+        let (config, genesis) = read_public(home)?;
+        let chain = genesis.chain();
+        let (consensus, guard) = match &config.signer {
+            None => (read_key_of(&config.consensus_key, "consensus", &chain)?, None),
+            Some(at) => {
+                let path = signer_path(home, at)?;
+                let (remote, greeting) = Remote::connect(&path, &chain, refused)?;
+                let key = SecretKey::elsewhere(greeting.public, Arc::new(remote));
+                (key, Some(greeting))
+            }
+        };
+        let transport = read_key_of(&config.transport_key, "transport", &chain)?;
         // A key without a seat in genesis may have been given one since: the ledger says so, once it is here.
         if let Some(seat) =
             genesis.validators.iter().find(|seat| seat.consensus_key == consensus.public())
@@ -112,8 +126,67 @@ impl Home {
                 seat.transport_key
             );
         }
-        Ok(Self { config, genesis, consensus, transport })
+        Ok(Self { config, genesis, consensus, guard, transport })
     }
+
+    /// The record of what the consensus key has signed. If the key is guarded elsewhere, a record here that lacks what the
+    /// guard has signed is raised over it: what this node does not remember it does not contradict.
+    ///
+    /// # Errors
+    /// As [`SignState::open`].
+    pub fn signatures(&self) -> anyhow::Result<SignState> {
+        let (file, key) = (&self.config.consensus_key, self.consensus.public());
+        let chain = self.genesis.chain();
+        let Some(guard) = &self.guard else { return SignState::open(file, key, &chain) };
+        if !signstate::path_of(file).exists() {
+            return SignState::create(file, key, guard.height);
+        }
+        let mut record = SignState::open(file, key, &chain)?;
+        if guard.last.is_some() && guard.last.as_ref() != record.last() {
+            record.raise(guard.height)?;
+        }
+        Ok(record)
+    }
+}
+
+/// Ends a node whose signer refuses: its memory and its guard's differ, and only a person can say why.
+fn refused(why: &str) -> ! {
+    tracing::error!(why, "the signer refuses to sign; this validator must not go on");
+    std::process::exit(5)
+}
+
+/// The socket that `signer` names.
+pub(crate) fn signer_path(home: &Path, at: &str) -> anyhow::Result<PathBuf> {
+    let path = at.strip_prefix("unix:").with_context(|| {
+        format!("{at:?} is not a signer's address such as unix:/run/minlian/signer")
+    })?;
+    Ok(home.join(path))
+}
+
+/// What a validator's directory says without its keys: the configuration, its paths absolute, and the genesis.
+///
+/// # Errors
+/// What is missing or wrong, and what to do.
+pub fn read_public(home: &Path) -> anyhow::Result<(Config, Genesis)> {
+    let path = home.join(CONFIG);
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!("cannot read {}; is this a validator's directory?", path.display())
+    })?;
+    let mut config: Config =
+        toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    for relative in [
+        &mut config.genesis,
+        &mut config.data,
+        &mut config.consensus_key,
+        &mut config.transport_key,
+    ] {
+        *relative = home.join(&*relative);
+    }
+    if let Some(gateway) = &mut config.gateway {
+        gateway.key = home.join(&gateway.key);
+    }
+    let genesis = read_genesis(&config.genesis)?;
+    Ok((config, genesis))
 }
 
 /// The filter of the log that a validator's directory asks for, as it is now.
@@ -128,6 +201,12 @@ pub fn read_log_filter(home: &Path) -> anyhow::Result<Option<String>> {
     Ok(config.log)
 }
 
+/// The public half of a key in a validator's directory, without its passphrase.
+pub(crate) fn label_of(home: &Path, file: &Path) -> anyhow::Result<PublicKey> {
+    let path = home.join(file);
+    Ok(keystore::label(&path).map_err(|error| key_error(&path, error))?.public)
+}
+
 /// Reads a genesis file.
 ///
 /// # Errors
@@ -138,37 +217,57 @@ pub fn read_genesis(path: &Path) -> anyhow::Result<Genesis> {
     Genesis::from_toml(&text).with_context(|| format!("in {}", path.display()))
 }
 
-/// Reads a secret key for one purpose. A file that others may read is refused.
+/// Reads a secret key for one purpose. A file that others may read is refused; for one that is sealed the passphrase is
+/// asked for where the process was told to.
 ///
 /// # Errors
-/// When it cannot be read, is open to others, or is for another purpose.
+/// When it cannot be read, is open to others, is for another purpose, or its passphrase is not at hand.
 pub fn read_key(path: &Path, purpose: &str) -> anyhow::Result<SecretKey> {
-    let shown = path.display();
-    let mode =
-        fs::metadata(path).with_context(|| format!("cannot read {shown}"))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(Unsafe(format!(
-            "others can read the secret key in {shown}; run: chmod 600 {shown}"
-        ))
-        .into());
-    }
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
-    let file: KeyFile = serde_json::from_str(&text).with_context(|| format!("in {shown}"))?;
-    ensure!(file.version == 1, "{shown} has key format {}, this version reads 1", file.version);
-    ensure!(
-        file.purpose == purpose,
-        "{shown} is a {} key; a {purpose} key is needed here",
-        file.purpose
-    );
-    let seed = codec::unhex(&file.secret).and_then(|seed| <[u8; 32]>::try_from(seed).ok());
-    let secret = SecretKey::from_seed(
-        seed.with_context(|| format!("{shown}: `secret` is not 64 hexadecimal digits"))?,
-    );
-    ensure!(secret.public() == file.public, "{shown}: the public key is not the secret key's");
-    Ok(secret)
+    Ok(open_key(path, purpose)?.secret)
 }
 
-/// Makes a key and writes it to a new file that only its owner can read.
+fn open_key(path: &Path, purpose: &str) -> anyhow::Result<Key> {
+    keystore::open_for(path, purpose).map_err(|error| key_error(path, error))
+}
+
+/// The same, of a validator: a key that is bound to another chain is refused.
+pub(crate) fn read_key_of(
+    path: &Path,
+    purpose: &str,
+    chain: &ChainId,
+) -> anyhow::Result<SecretKey> {
+    let key = open_key(path, purpose)?;
+    match key.chain {
+        Some(other) if other != *chain => Err(Unsafe(format!(
+            "{} is a key of chain {other}, this is chain {chain}; a key serves one chain: make a new one",
+            path.display()
+        ))
+        .into()),
+        Some(_) | None => Ok(key.secret),
+    }
+}
+
+/// Why a file gives no key, with its name. What a restart does not cure ends the process with exit code 5.
+pub(crate) fn key_error(path: &Path, error: KeyError) -> anyhow::Error {
+    let shown = path.display();
+    match error {
+        KeyError::Io(error) => anyhow::Error::new(error).context(format!("cannot read {shown}")),
+        KeyError::Exposed { .. } => {
+            Unsafe(format!("others can read the secret key in {shown}; run: chmod 600 {shown}"))
+                .into()
+        }
+        KeyError::Passphrase | KeyError::Unasked(_) | KeyError::Cost(_) => {
+            Unsafe(format!("{shown}: {error}")).into()
+        }
+        KeyError::Malformed(_)
+        | KeyError::Version { .. }
+        | KeyError::Purpose { .. }
+        | KeyError::NoAgency
+        | KeyError::Pair(_) => anyhow::anyhow!("{shown}: {error}"),
+    }
+}
+
+/// Makes a key and writes it to a new file that only its owner can read; sealed, if there is a passphrase.
 ///
 /// # Errors
 /// When the file exists, or cannot be written.
@@ -176,32 +275,23 @@ pub fn new_key(
     path: &Path,
     purpose: &str,
     agency: Option<AgencyCode>,
+    chain: Option<ChainId>,
+    seal: Option<&Passphrase>,
 ) -> anyhow::Result<SecretKey> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut seed[..])
         .map_err(|error| anyhow::anyhow!("the system gives no randomness: {error}"))?;
-    let secret = SecretKey::from_seed(seed);
-    let file = KeyFile {
-        version: 1,
-        purpose: purpose.into(),
-        agency,
-        public: secret.public(),
-        secret: codec::hex(secret.seed()),
-    };
+    let secret = SecretKey::from_seed(*seed);
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)
             .with_context(|| format!("cannot create {}", directory.display()))?;
     }
-    let mut out =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(
-            || format!("cannot create {}; a key is never overwritten", path.display()),
-        )?;
-    out.write_all(serde_json::to_string_pretty(&file)?.as_bytes())?;
-    out.write_all(b"\n")?;
-    out.sync_all()?;
+    let key = Key { purpose: purpose.into(), agency, chain, secret };
+    keystore::create(path, &key, seal)
+        .with_context(|| format!("cannot create {}; a key is never overwritten", path.display()))?;
     if purpose == "consensus" {
         // From its first day on: a key whose record is missing is a key that may have signed anything.
-        SignState::create(path, secret.public(), Height::GENESIS)?;
+        SignState::create(path, key.secret.public(), Height::GENESIS)?;
     }
-    Ok(secret)
+    Ok(key.secret)
 }

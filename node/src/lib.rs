@@ -6,6 +6,7 @@
 //! It performs what [`replica::Replica`] wants, in order, and decides nothing: no rule of the ledger is here.
 
 pub mod api;
+pub mod bundle;
 pub mod cli;
 pub mod clock;
 pub mod doctor;
@@ -15,10 +16,16 @@ pub mod gateway;
 pub mod genesis;
 pub mod health;
 pub mod home;
+pub mod join;
+pub mod keeping;
+pub mod keys;
 pub mod logs;
 pub mod metrics;
 pub mod room;
 pub mod run;
 pub mod shell;
+pub mod signer;
 pub mod signstate;
+pub mod snapshot;
 pub mod testnet;
+pub mod watch;

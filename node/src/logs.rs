@@ -2,7 +2,12 @@
 
 use anyhow::Context as _;
 use std::sync::OnceLock;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::{
+    EnvFilter, fmt,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    registry::LookupSpan,
+};
 
 /// How to log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -11,6 +16,33 @@ pub enum Format {
     Pretty,
     /// One JSON object a line.
     Json,
+    /// For systemd's journal: its own time, and each line's priority before it.
+    Journald,
+}
+
+/// A line with its priority in front, as sd-daemon(3) has it; the journal takes it off and files it.
+struct Prioritised(fmt::format::Format<fmt::format::Full, ()>);
+
+impl<S, N> FormatEvent<S, N> for Prioritised
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> core::fmt::Result {
+        let priority = match *event.metadata().level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        };
+        write!(writer, "<{priority}>")?;
+        self.0.format_event(context, writer, event)
+    }
 }
 
 /// What is logged when nobody says otherwise.
@@ -47,6 +79,16 @@ pub fn start(filter: &str, format: Format) -> anyhow::Result<()> {
         Format::Pretty => {
             let builder =
                 builder.with_target(false).with_env_filter(filter).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()))
+        }
+        Format::Journald => {
+            let lines = fmt::format().without_time().with_target(false).with_ansi(false);
+            let builder = builder
+                .event_format(Prioritised(lines))
+                .with_env_filter(filter)
+                .with_filter_reloading();
             let handle = builder.reload_handle();
             builder.init();
             Box::new(move |filter| handle.reload(filter).map_err(|error| error.to_string()))

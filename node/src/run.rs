@@ -15,10 +15,8 @@ use anyhow::Context as _;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use ledger::{Rules, query};
-use std::{
-    collections::BTreeMap, os::unix::net::UnixDatagram, path::Path, process::ExitCode, sync::Arc,
-    time::Duration,
-};
+use sd_notify::NotifyState;
+use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time::Duration};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use types::{Genesis, net::Peer};
 
@@ -71,11 +69,13 @@ pub enum Until {
 pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Result<ExitCode> {
     die_of_panics();
     warn_of_descriptors();
-    let Home { config, genesis, consensus, transport } = Home::open(home)?;
+    keep_memory_private();
+    let opened = Home::open(home)?;
+    let (config, genesis) = (&opened.config, &opened.genesis);
     let chain = genesis.chain();
     let mut told = Told::new()?;
     reload_logs(home)?;
-    if let Some(code) = serve_until_writable(&config, &genesis, &mut told).await? {
+    if let Some(code) = serve_until_writable(config, genesis, &mut told).await? {
         return Ok(code);
     }
     let store = match store::open(&config.data, &chain, end) {
@@ -85,9 +85,12 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
             return Ok(ExitCode::from(fault.exit_code()));
         }
     };
+    // Not before: on a disk that cannot be written to there is nothing to sign, and much to serve.
+    let signatures = opened.signatures()?;
+    signatures.hold()?;
+    let Home { config, genesis, consensus, guard: _, transport } = opened;
     let gateway =
         config.gateway.as_ref().map(|gateway| Gateway::open(gateway, home)).transpose()?;
-    let signatures = SignState::open(&config.consensus_key, consensus.public(), &chain)?;
     let floor = signatures.floor();
     let metrics = Arc::new(Metrics::default());
     let mut known: BTreeMap<Peer, Vec<_>> = BTreeMap::new();
@@ -170,7 +173,7 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
         }
     };
     tracing::info!("stopping");
-    tell_supervisor("STOPPING=1");
+    tell_supervisor(&[NotifyState::Stopping]);
     // Who waits for an answer gets it while the replica still works, for as long as that takes at most.
     shared.stop();
     serving.graceful_shutdown(Some(DRAIN));
@@ -178,7 +181,10 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
         if !server.is_finished() {
             tokio::time::timeout(DRAIN, server).await.map(drop).unwrap_or_default();
         }
-        handle.stop().await;
+        // A replica that waits for its signer does not hear; what it has said is on the disk.
+        if tokio::time::timeout(DRAIN, handle.stop()).await.is_err() {
+            tracing::warn!("the replica does not answer, and is left behind");
+        }
         network.stop().await;
         // A disk that failed is not asked again: what it says now need not be true.
         if !disk_failed && let Err(fault) = store.flush() {
@@ -222,13 +228,13 @@ fn reload_logs(home: &Path) -> anyhow::Result<()> {
 }
 
 /// SIGTERM and Ctrl-C.
-struct Told {
+pub(crate) struct Told {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Told {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -236,7 +242,7 @@ impl Told {
     }
 
     /// Ends when one of them comes.
-    async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -271,6 +277,7 @@ fn serve(config: &Config, shared: Arc<api::Shared>) -> (Handle<std::net::SocketA
         .acceptor(door);
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     let server = tokio::spawn(server.serve(api::router(shared).into_make_service()));
+    drop(tokio::spawn(tell_ready(serving.clone())));
     (serving, server)
 }
 
@@ -332,12 +339,33 @@ async fn serve_until_writable(
     Ok(stopped)
 }
 
-/// Tells systemd, if it is there, what the node is about to do.
-fn tell_supervisor(what: &str) {
-    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    let sent = UnixDatagram::unbound().and_then(|from| from.send_to(what.as_bytes(), socket));
-    if let Err(error) = sent {
+/// Keys are in this memory: the system writes no image of it when the process crashes, and lets none of the same user
+/// read it.
+pub(crate) fn keep_memory_private() {
+    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
+        tracing::warn!(%error, "a crash may write keys to a core file");
+    }
+}
+
+/// Tells systemd, if it is there, how the node is.
+pub(crate) fn tell_supervisor(what: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(what) {
         tracing::warn!(%error, "cannot notify the supervisor");
+    }
+}
+
+/// Tells systemd that the API is served, and from then on, as often as it wants to hear it, that this process still runs
+/// its tasks. A replica that waits for its disk or signer is no reason to be killed: it would wait again.
+async fn tell_ready(serving: Handle<std::net::SocketAddr>) {
+    if serving.listening().await.is_none() {
+        return;
+    }
+    tell_supervisor(&[NotifyState::Ready]);
+    let Some(within) = sd_notify::watchdog_enabled() else { return };
+    let mut beat = tokio::time::interval((within / 2).max(Duration::from_millis(1)));
+    loop {
+        beat.tick().await;
+        tell_supervisor(&[NotifyState::Watchdog]);
     }
 }
 

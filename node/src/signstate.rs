@@ -6,7 +6,7 @@ use consensus::Signed;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -98,9 +98,8 @@ impl SignState {
         let mut record = Self { file, path, state };
         record.write(&record.state.clone())?;
         record.file.sync_all()?;
-        if let Some(directory) = record.path.parent() {
-            File::open(directory)?.sync_all()?;
-        }
+        let directory = record.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all()?;
         Ok(record)
     }
 
@@ -174,6 +173,20 @@ impl SignState {
             .into());
         }
         Ok(Self { file, path, state })
+    }
+
+    /// Takes the record for this process, until it ends: two that sign by one record could sign twice.
+    ///
+    /// # Errors
+    /// When another process has it.
+    pub fn hold(&self) -> anyhow::Result<()> {
+        self.file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => {
+                Unsafe(format!("another process signs by {}; stop it first", self.path.display()))
+                    .into()
+            }
+            TryLockError::Error(error) => anyhow::Error::new(error),
+        })
     }
 
     /// The last height for which anything may have been signed.

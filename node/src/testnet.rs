@@ -111,12 +111,23 @@ impl Testnet {
         for (agency, n) in template.agencies.iter().zip(1..=validators) {
             let name = format!("v{n}");
             let keys = home.join(&name).join("keys");
-            let consensus =
-                home::new_key(&keys.join("consensus.json"), "consensus", Some(agency.code))?;
-            let transport =
-                home::new_key(&keys.join("transport.json"), "transport", Some(agency.code))?;
+            let consensus = home::new_key(
+                &keys.join("consensus.json"),
+                "consensus",
+                Some(agency.code),
+                None,
+                None,
+            )?;
+            let transport = home::new_key(
+                &keys.join("transport.json"),
+                "transport",
+                Some(agency.code),
+                None,
+                None,
+            )?;
             let organisation = home.join("keys").join(format!("{name}.json"));
-            let organisation = home::new_key(&organisation, "organisation", Some(agency.code))?;
+            let organisation =
+                home::new_key(&organisation, "organisation", Some(agency.code), None, None)?;
             enrolments.push(genesis::Enrolment {
                 version: 1,
                 agency: agency.code,
@@ -138,7 +149,13 @@ impl Testnet {
                 api: SocketAddr::new(local, port(1000)?),
             });
         }
-        let key = home::new_key(&home.join("keys/issuer.json"), "organisation", Some(issuer))?;
+        let key = home::new_key(
+            &home.join("keys/issuer.json"),
+            "organisation",
+            Some(issuer),
+            None,
+            None,
+        )?;
         enrolments.push(genesis::Enrolment {
             version: 1,
             agency: issuer,
@@ -161,6 +178,7 @@ impl Testnet {
                 data: "data".into(),
                 consensus_key: "keys/consensus.json".into(),
                 transport_key: "keys/transport.json".into(),
+                signer: None,
                 api: node.api,
                 listen: vec![node.p2p],
                 reserve_mib: 128,

@@ -547,8 +547,9 @@ pub struct EvidenceView {
     pub evidence: String,
 }
 
-/// An agency's key, as a file: `DIR/keys/issuer.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// An agency's key, as a file with its secret in the clear: `DIR/keys/issuer.json`. Sealed ones are read by
+/// [`crate::keystore`].
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFile {
     /// The format, 1.
@@ -561,4 +562,11 @@ pub struct KeyFile {
     pub public: PublicKey,
     /// The secret seed, 64 hexadecimal digits. The file's mode must be 0600.
     pub secret: String,
+}
+
+impl core::fmt::Debug for KeyFile {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { version, purpose, agency, public, secret: _ } = self;
+        write!(f, "KeyFile({version}, {purpose}, {agency:?}, {public}, …)")
+    }
 }

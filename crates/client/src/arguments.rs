@@ -18,6 +18,12 @@ pub(crate) struct Arguments {
     /// The language to speak: zh-CN or en. The default follows the locale
     #[arg(long, global = true, value_name = "LANG")]
     pub(crate) lang: Option<Lang>,
+    /// The file whose first line opens a sealed key; its mode must be 0600
+    #[arg(long, global = true, value_name = "FILE", env = "MINLIAN_PASSPHRASE_FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// The open descriptor whose first line opens a sealed key
+    #[arg(long, global = true, value_name = "N", conflicts_with = "passphrase_file")]
+    pub(crate) passphrase_fd: Option<u32>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -43,6 +49,16 @@ pub(crate) enum Command {
     Trace(Trace),
     #[command(name = "prove-line")]
     ProveLine(ProveLine),
+    /// Print what a shell needs to complete this command's words
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual's pages, one a subcommand, to a directory
+    Man {
+        /// The directory; it must be there
+        directory: PathBuf,
+    },
 }
 
 /// The node to ask.

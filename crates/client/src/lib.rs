@@ -25,7 +25,10 @@
 pub mod api;
 pub mod graph;
 mod http;
+pub mod keystore;
+pub mod passphrase;
 mod signer;
 
 pub use http::{Client, ClientError, Patience, Pause, Wait};
-pub use signer::{KeyError, Signer};
+pub use keystore::KeyError;
+pub use signer::Signer;

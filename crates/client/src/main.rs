@@ -31,12 +31,15 @@ use crate::{
     console::Console,
     exit::{Exit, Stop},
 };
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use client::passphrase::{self, Given};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse_from(arguments::joined(std::env::args_os()));
     let console = Console::open(arguments.lang);
+    let file = arguments.passphrase_file.map(Given::File);
+    passphrase::found_in(file.or_else(|| arguments.passphrase_fd.map(Given::Descriptor)));
     let exit = run(arguments.command, &console).unwrap_or_else(|stop| {
         console.talk(&speech::stop(console.lang(), &stop));
         stop.exit
@@ -78,6 +81,17 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
         Command::ProveLine(what) => online(commitments::prove(&what, console)),
         Command::Trace(what) => online(trace::run(&what, console)),
         Command::Export(what) => online(export::run(&what, console)),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "minlian", &mut text);
+            console.data(String::from_utf8_lossy(&text).trim_end())?;
+            Ok(Exit::Done)
+        }
+        Command::Man { directory } => {
+            clap_mangen::generate_to(Arguments::command(), &directory)
+                .map_err(|why| Stop::file(&directory, why))?;
+            Ok(Exit::Done)
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
 use core::{fmt, str::FromStr};
 use ed25519_dalek::Signer as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::sync::Arc;
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
 /// Everything that is ever signed. The name is inside the signed bytes, so no signature can be replayed as another kind.
@@ -223,39 +224,91 @@ impl<'de> Deserialize<'de> for Signature {
 }
 
 /// A private key. It is wiped when dropped, and says nothing of itself when printed.
+#[derive(Clone)]
+pub struct SecretKey(Place);
+
+/// Where the secret is.
+#[derive(Clone)]
+enum Place {
+    Here(Seed),
+    Elsewhere(PublicKey, Arc<dyn Elsewhere>),
+}
+
 #[derive(Clone, ZeroizeOnDrop)]
-pub struct SecretKey([u8; 32]);
+struct Seed([u8; 32]);
+
+/// What signs with a key whose secret is not in this process.
+///
+/// It answers as the key itself would: the same signature for the same content, however often it is asked. When it cannot
+/// answer it waits until it can; what must not be signed ends the process that asked, for whoever asks has decided already.
+pub trait Elsewhere: Send + Sync {
+    /// A signature for one purpose, on one chain, over `body`.
+    fn sign(&self, domain: Domain, chain: &ChainId, body: &[u8]) -> Signature;
+}
 
 impl SecretKey {
     /// The key grown from 32 secret bytes; the caller brings the randomness.
     #[must_use]
     pub const fn from_seed(seed: [u8; 32]) -> Self {
-        Self(seed)
+        Self(Place::Here(Seed(seed)))
+    }
+
+    /// A key whose secret is elsewhere.
+    #[must_use]
+    pub fn elsewhere(public: PublicKey, signs: Arc<dyn Elsewhere>) -> Self {
+        Self(Place::Elsewhere(public, signs))
     }
 
     /// The secret bytes, for the one who writes the key file or hands them to a transport.
+    ///
+    /// # Panics
+    /// When the secret is elsewhere: only keys that vote may be, and nobody writes those or opens connections with them.
     #[must_use]
-    pub const fn seed(&self) -> &[u8; 32] {
-        &self.0
+    pub fn seed(&self) -> &[u8; 32] {
+        match &self.0 {
+            Place::Here(seed) => &seed.0,
+            #[expect(
+                clippy::panic,
+                reason = "there is no such value, and the caller has mixed up its keys"
+            )]
+            Place::Elsewhere(public, _) => panic!("the secret of {public} is elsewhere"),
+        }
     }
 
     /// The public half.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.signing().verifying_key().to_bytes())
+        match &self.0 {
+            Place::Here(seed) => PublicKey(seed.signing().verifying_key().to_bytes()),
+            Place::Elsewhere(public, _) => *public,
+        }
     }
 
     /// A signature for one purpose, on one chain, over `body`.
     #[must_use]
     pub fn sign(&self, domain: Domain, chain: &ChainId, body: &[u8]) -> Signature {
-        Signature(self.signing().sign(&domain.message(chain, body)).to_bytes())
+        match &self.0 {
+            Place::Here(seed) => {
+                Signature(seed.signing().sign(&domain.message(chain, body)).to_bytes())
+            }
+            Place::Elsewhere(_, signs) => signs.sign(domain, chain, body),
+        }
     }
 
     /// A signature over a message of [`Checkpoint`](crate::checkpoint::Checkpoint): none of them begins like a domain.
     pub(crate) fn sign_checkpoint(&self, message: &[u8]) -> Signature {
-        Signature(self.signing().sign(message).to_bytes())
+        match &self.0 {
+            Place::Here(seed) => Signature(seed.signing().sign(message).to_bytes()),
+            #[expect(
+                clippy::panic,
+                reason = "there is no such value, and the caller has mixed up its keys"
+            )]
+            Place::Elsewhere(public, _) => panic!("the secret of {public} is elsewhere"),
+        }
     }
+}
 
+impl Seed {
     fn signing(&self) -> ed25519_dalek::SigningKey {
         let mut seed = self.0;
         let key = ed25519_dalek::SigningKey::from_bytes(&seed);

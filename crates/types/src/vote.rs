@@ -109,6 +109,55 @@ impl Proposal {
     }
 }
 
+/// What a consensus key is asked to sign, as whoever guards the key must know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// For this height.
+    pub height: Height,
+    /// In this round.
+    pub round: Round,
+    /// 0 for a proposal, 1 for a prevote, 2 for a precommit: the order within a round.
+    pub step: u8,
+    /// For this block; none is a vote for nil.
+    pub block: Option<BlockId>,
+}
+
+impl Asked {
+    /// What the body of a signature says; nothing if it is not something that a consensus key signs.
+    #[must_use]
+    pub fn of(domain: Domain, body: &[u8]) -> Option<Self> {
+        let vote = |step| {
+            let (height, round, block) = codec::decode::<VoteBody>(body).ok()?.0;
+            Some(Self { height, round, step, block })
+        };
+        match domain {
+            Domain::Proposal => {
+                let (height, round, block, _) = codec::decode::<ProposalBody>(body).ok()?.0;
+                Some(Self { height, round, step: 0, block: Some(block) })
+            }
+            Domain::Prevote => vote(1),
+            Domain::Precommit => vote(2),
+            Domain::Transaction | Domain::Handshake | Domain::Enrolment | Domain::Checkpoint => {
+                None
+            }
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct VoteBody((Height, Round, Option<BlockId>));
+
+impl Wire for VoteBody {
+    const BYTES_MAX: usize = 64;
+}
+
+#[derive(Serialize, Deserialize)]
+struct ProposalBody((Height, Round, BlockId, Option<Round>));
+
+impl Wire for ProposalBody {
+    const BYTES_MAX: usize = 64;
+}
+
 /// Everything validators say in the votes' queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
@@ -162,6 +211,38 @@ impl Message {
             Self::Vote(vote, _) => vote.round,
             Self::Proposal(proposal, _) => proposal.round,
             Self::Polka { round, .. } | Self::RoundChange { round, .. } => *round,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::Hash;
+
+    #[test]
+    fn what_is_signed_can_be_read_by_whoever_guards_the_key() {
+        let (height, round, block) = (Height(7), Round(3), Some(BlockId(Hash([5; 32]))));
+        for (step, domain, number) in
+            [(Step::Prevote, Domain::Prevote, 1), (Step::Precommit, Domain::Precommit, 2)]
+        {
+            for block in [block, None] {
+                let vote = Vote { height, round, step, block, seat: 2 };
+                let asked = Asked { height, round, step: number, block };
+                assert_eq!(Asked::of(domain, &vote.body()), Some(asked));
+                assert_eq!(Asked::of(Domain::Proposal, &vote.body()), None);
+            }
+        }
+        for valid_round in [None, Some(Round(1))] {
+            let block = BlockId(Hash([5; 32]));
+            let proposal = Proposal { height, round, block, valid_round, seat: 2 };
+            let asked = Asked { height, round, step: 0, block: Some(block) };
+            assert_eq!(Asked::of(Domain::Proposal, &proposal.body()), Some(asked));
+            let body = proposal.body();
+            assert_eq!(Asked::of(Domain::Prevote, &body), None);
+            assert_eq!(Asked::of(Domain::Transaction, &body), None);
+            assert_eq!(Asked::of(Domain::Proposal, &body[..body.len() - 1]), None);
+            assert_eq!(Asked::of(Domain::Proposal, &[&body[..], &[0]].concat()), None);
         }
     }
 }

@@ -1,0 +1,376 @@
+//! What an operator does to a validator's ledger from outside: snapshots, recovery, sizes.
+
+use crate::{
+    cli::{complain, print},
+    clock,
+    home::{self, Home},
+    run,
+    shell::Listening,
+    snapshot::{self, Refusal},
+};
+use anyhow::Context as _;
+use clap::Subcommand;
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use types::Height;
+
+/// What can be done with snapshots.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// Write every block of a stopped validator, with its certificate, to a new file.
+    Create {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+        /// The file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Check a snapshot from genesis to its last block, put it in the ledger's place, fetch what came after it, and end.
+    Restore {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+        /// The file.
+        file: PathBuf,
+        /// Do not ask the others for what came after it, because there are none: for a network whose ledgers are all lost.
+        #[arg(long)]
+        alone: bool,
+    },
+}
+
+/// Does what was asked with a snapshot.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub async fn snapshot(command: SnapshotCommand) -> anyhow::Result<ExitCode> {
+    let progress = |height: Height, of: Height| complain(&format!("{height} of {of} blocks"));
+    match command {
+        SnapshotCommand::Create { home, out } => {
+            let (config, genesis) = home::read_public(&home)?;
+            let chain = genesis.chain();
+            let store = match store::open_reading(&config.data, &chain, run::end) {
+                Ok(store) => store,
+                Err(fault) => return Ok(end_with(&fault)),
+            };
+            let label = snapshot::create(&chain, &store, &out, progress)?;
+            let bytes = fs::metadata(&out)?.len();
+            print(&format!(
+                "blocks 1 to {} of chain {chain}, {} MiB, in {}",
+                label.height,
+                bytes.div_ceil(1 << 20),
+                out.display()
+            ));
+            Ok(ExitCode::SUCCESS)
+        }
+        SnapshotCommand::Restore { home, file, alone } => {
+            let home = fs::canonicalize(&home)
+                .with_context(|| format!("no directory {}", home.display()))?;
+            restore(&home, &file, alone, progress).await
+        }
+    }
+}
+
+async fn restore(
+    directory: &Path,
+    file: &Path,
+    alone: bool,
+    progress: impl Fn(Height, Height),
+) -> anyhow::Result<ExitCode> {
+    let started = clock::instant();
+    let opened = Home::open(directory)?;
+    let data = opened.config.data.clone();
+    let Some(held) = lock(&data)? else { return Ok(ExitCode::from(5)) };
+    let beside = data.with_extension("restoring");
+    // What an interrupted restore left behind is of no use.
+    match fs::remove_dir_all(&beside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot remove {}", beside.display()));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    let label = match snapshot::restore(&opened.genesis, file, &beside, progress) {
+        Ok(label) => label,
+        Err(refusal) => {
+            fs::remove_dir_all(&beside).ok();
+            let code = match &refusal {
+                Refusal::Fault(fault) => ExitCode::from(fault.exit_code()),
+                Refusal::Io(_) => ExitCode::from(74),
+                Refusal::Unsound(_) | Refusal::Foreign { .. } => ExitCode::FAILURE,
+            };
+            complain(&format!("error: {}: {refusal}; nothing was changed", file.display()));
+            return Ok(code);
+        }
+    };
+    print(&format!(
+        "checked {} blocks: certificates from genesis on, links, execution, state and log roots   {:.1} s",
+        label.height,
+        started.elapsed().as_secs_f32()
+    ));
+    // With the old journal goes the memory of what this key is locked on, so it says nothing more about any height that it
+    // may have said something about. First this, durably; then the ledger.
+    let mut record = opened.signatures()?;
+    record.hold()?;
+    record.raise(record.height())?;
+    drop(record);
+    if let Some(aside) = put_aside(&data)? {
+        keep_accepted(&aside, &beside)?;
+    }
+    fs::rename(&beside, &data)
+        .with_context(|| format!("cannot move {} to {}", beside.display(), data.display()))?;
+    if let Some(above) = data.parent() {
+        fs::File::open(above)?.sync_all()?;
+    }
+    drop(held);
+    if alone {
+        print(
+            "restored, without asking the others; this key votes above what its record knows. Now: minlian-node start",
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let code = run::run(directory, run::Until::CaughtUp, Listening::Only).await?;
+    if code == ExitCode::SUCCESS {
+        print("restored, and what came after it was fetched. Now: minlian-node start");
+    }
+    Ok(code)
+}
+
+/// Puts the ledger aside and fetches it again from the others.
+///
+/// # Errors
+/// When it cannot be moved, or the others cannot be asked.
+pub async fn recover(directory: &Path) -> anyhow::Result<ExitCode> {
+    let directory = fs::canonicalize(directory)
+        .with_context(|| format!("no directory {}", directory.display()))?;
+    // Nothing is moved before it is known that its keys open.
+    let Home { config, .. } = Home::open(&directory)?;
+    let Some(held) = lock(&config.data)? else { return Ok(ExitCode::from(5)) };
+    if let Some(aside) = put_aside(&config.data)? {
+        fs::DirBuilder::new().mode(0o700).create(&config.data)?;
+        keep_accepted(&aside, &config.data)?;
+    }
+    drop(held);
+    let code = run::run(&directory, run::Until::CaughtUp, Listening::Only).await?;
+    if code == ExitCode::SUCCESS {
+        print(
+            "recovered: every block was fetched, certified and executed again. Now: minlian-node start",
+        );
+    }
+    Ok(code)
+}
+
+/// The ledger's lock, if there is a ledger; nothing when another process has it: whoever holds it still writes there, and
+/// would go on writing beside us.
+fn lock(data: &Path) -> anyhow::Result<Option<Option<fs::File>>> {
+    if !data.exists() {
+        return Ok(Some(None));
+    }
+    let lock = fs::OpenOptions::new().create(true).append(true).open(data.join("lock"))?;
+    if lock.try_lock().is_err() {
+        complain(&format!("error: another process uses {}; stop it first", data.display()));
+        return Ok(None);
+    }
+    Ok(Some(Some(lock)))
+}
+
+fn put_aside(data: &Path) -> anyhow::Result<Option<PathBuf>> {
+    if !data.exists() {
+        return Ok(None);
+    }
+    let aside = data.with_extension(format!("aside-{}", clock::now().0));
+    fs::rename(data, &aside)
+        .with_context(|| format!("cannot move {} to {}", data.display(), aside.display()))?;
+    print(&format!(
+        "the old ledger is kept in {}; remove it when you no longer need it",
+        aside.display()
+    ));
+    Ok(Some(aside))
+}
+
+/// What was accepted here is no part of the ledger, and no other validator may have it.
+fn keep_accepted(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let (from, to) = (from.join(store::waiting::FILE), to.join(store::waiting::FILE));
+    if !from.exists() {
+        return Ok(());
+    }
+    let carry = || {
+        let directory = to.parent().unwrap_or_else(|| Path::new("."));
+        fs::copy(&from, &to)?;
+        fs::File::open(&to)?.sync_all()?;
+        fs::File::open(directory)?.sync_all()
+    };
+    carry().with_context(|| {
+        format!("cannot copy {} to {}; copy it before you start", from.display(), to.display())
+    })
+}
+
+/// What can be asked of a validator's disk.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// How much the ledger takes, column by column, and what lies beside it.
+    Size {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Says what takes how much of the disk.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
+    let DataCommand::Size { home, json } = command;
+    let (config, genesis) = home::read_public(&home)?;
+    let sizes = sizes(&home, &config);
+    // RocksDB knows its columns' sizes, and only one process may open it.
+    let columns = match store::open_reading(&config.data, &genesis.chain(), run::end) {
+        Ok(store) => Ok((store.column_sizes(), ledger::query::height(&store))),
+        Err(fault) => Err(fault.to_string()),
+    };
+    if json {
+        let columns = columns.as_ref().ok().map(|(columns, height)| {
+            let columns: serde_json::Map<_, _> =
+                columns.iter().map(|(name, bytes)| ((*name).to_owned(), (*bytes).into())).collect();
+            serde_json::json!({ "height": height, "columns": columns })
+        });
+        let sizes: serde_json::Map<_, _> =
+            sizes.iter().map(|(name, bytes)| ((*name).to_owned(), (*bytes).into())).collect();
+        print(&serde_json::json!({ "files": sizes, "ledger": columns }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (name, bytes) in &sizes {
+        print(&format!("{name:<14}{:>12} KiB", bytes.div_ceil(1024)));
+    }
+    match columns {
+        Ok((columns, height)) => {
+            print(&format!("of the ledger, at height {height}:"));
+            for (name, bytes) in columns {
+                print(&format!("  {name:<12}{:>12} KiB", bytes.div_ceil(1024)));
+            }
+        }
+        Err(why) => complain(&format!("column by column only while the node is stopped: {why}")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Removes what no proof and no other validator needs: ledgers that were put aside and hold nothing that the one in place
+/// lacks, and what interrupted commands left. Blocks are never removed.
+///
+/// # Errors
+/// When something cannot be removed.
+pub async fn prune(home: &Path, damaged: bool, dry_run: bool) -> anyhow::Result<ExitCode> {
+    let home =
+        fs::canonicalize(home).with_context(|| format!("no directory {}", home.display()))?;
+    let (config, genesis) = home::read_public(&home)?;
+    let chain = genesis.chain();
+    let height_of = |data: &Path| {
+        store::open_reading(data, &chain, run::end).map(|store| ledger::query::height(&store))
+    };
+    let here = match height_of(&config.data) {
+        Ok(height) => height,
+        // Whoever has it open knows.
+        Err(store::Fault::Locked { .. }) => match crate::doctor::own_status(config.api).await {
+            Some(status) => status.height,
+            None => {
+                let why = format!("the ledger is in use, and nothing answers at {}", config.api);
+                return Err(home::Unavailable(why).into());
+            }
+        },
+        Err(fault) => return Ok(end_with(&fault)),
+    };
+    let (mut freed, mut kept) = (0, false);
+    let mut keep = |what: &Path, why: &str| {
+        kept = true;
+        complain(&format!("kept: {}: {why}", what.display()));
+    };
+    for path in beside(&home, &config) {
+        let left_over =
+            ["restoring", "fsck"].iter().any(|end| path.extension() == Some(end.as_ref()));
+        match height_of(&path) {
+            Err(store::Fault::Locked { .. }) => {
+                keep(&path, "another process uses it");
+                continue;
+            }
+            _ if left_over => {}
+            Ok(height) if height <= here => {}
+            Ok(height) => {
+                keep(&path, &format!("it has {height} blocks, and the ledger here {here}"));
+                continue;
+            }
+            Err(_) if damaged => {}
+            Err(fault) => {
+                keep(&path, &format!("{fault}; --damaged removes it"));
+                continue;
+            }
+        }
+        let bytes = bytes_in(&path);
+        if !dry_run {
+            fs::remove_dir_all(&path)
+                .with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        freed += bytes;
+        print(&format!("{}  {} KiB", path.display(), bytes.div_ceil(1024)));
+    }
+    let verb = if dry_run { "would be freed" } else { "freed" };
+    print(&format!("{} KiB {verb}; the ledger here has all {here} blocks", freed.div_ceil(1024)));
+    Ok(if kept { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Old ledgers, and what interrupted commands left, beside the ledger in place.
+fn beside(home: &Path, config: &home::Config) -> Vec<PathBuf> {
+    let name = config.data.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let directory = config.data.parent().unwrap_or(home);
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_ours = |found: &str| {
+        let end = found.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.'));
+        end.is_some_and(|end| end.starts_with("aside-") || end == "restoring" || end == "fsck")
+    };
+    let ours = entries.filter(|entry| is_ours(&entry.file_name().to_string_lossy()));
+    let mut found: Vec<_> = ours.map(|entry| entry.path()).collect();
+    found.sort();
+    found
+}
+
+/// What the files of each purpose take, bytes.
+fn sizes(home: &Path, config: &home::Config) -> Vec<(&'static str, u64)> {
+    let documents = config.gateway.as_ref().and_then(|gateway| gateway.documents.as_ref());
+    let aside = beside(home, config).iter().map(|path| bytes_in(path)).sum();
+    vec![
+        ("ledger", bytes_in(&config.data.join("ledger"))),
+        ("journal", bytes_in(&config.data.join("journal"))),
+        ("accepted", bytes_in(&config.data.join(store::waiting::FILE))),
+        ("evidence", bytes_in(&config.data.join("evidence.hex"))),
+        ("jobs", bytes_in(&config.data.with_file_name("jobs"))),
+        ("documents", documents.map_or(0, |path| bytes_in(&home.join(path)))),
+        ("audit", bytes_in(&home.join("gateway-audit.ndjson"))),
+        ("put aside", aside),
+    ]
+}
+
+/// What a file, or all files under a directory, take.
+fn bytes_in(path: &Path) -> u64 {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::read_dir(path)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| bytes_in(&entry.path()))
+            .sum(),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    }
+}
+
+/// Ends with what a fault of the store means.
+fn end_with(fault: &store::Fault) -> ExitCode {
+    complain(&format!("error: {fault}"));
+    ExitCode::from(fault.exit_code())
+}

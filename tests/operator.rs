@@ -1,0 +1,617 @@
+//! What an operator does over the years, with real processes: sealed keys, a signer apart, snapshots, bundles, formats.
+
+#![cfg(test)]
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use node::signer::{Answer, Greeting, Purpose, Request};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::{
+        fs::PermissionsExt as _,
+        net::{UnixDatagram, UnixStream},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    time::Duration,
+};
+use tests::{
+    Load, Network,
+    faults::{EVERYONE, Node, all_is_well, eventually, flip, home, path},
+    licence,
+    program::{self, Ran, minlian_node},
+    say,
+};
+use types::{Height, codec};
+
+const PASSPHRASE: &str = "correct horse battery staple";
+
+/// A file that only its owner can read.
+fn secret_file(at: PathBuf, text: &str) -> PathBuf {
+    fs::write(&at, text).unwrap();
+    fs::set_permissions(&at, fs::Permissions::from_mode(0o600)).unwrap();
+    at
+}
+
+/// Every file under a directory, and what is in it.
+fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let (mut found, mut open) = (BTreeMap::new(), vec![directory.to_owned()]);
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if !path.ends_with("LOG") && !path.ends_with("lock") && !path.ends_with("LOCK") {
+                let bytes = fs::read(&path).unwrap();
+                found.insert(path, bytes);
+            }
+        }
+    }
+    found
+}
+
+fn has(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealed_keys_open_by_their_passphrase_alone_and_a_bundle_tells_none_of_it() {
+    let network = Network::up();
+    let home = home(&network, 3);
+    network.testnet(&["kill", "v3"]);
+    let files = ["consensus", "transport"].map(|name| home.join(format!("keys/{name}.json")));
+    let secrets = files.clone().map(|file| {
+        let key: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        key["secret"].as_str().unwrap().to_owned()
+    });
+    let good = secret_file(network.scratch().join("good"), &format!("{PASSPHRASE}\n"));
+    let wrong = secret_file(network.scratch().join("wrong"), "correct horse battery stable\n");
+    for file in &files {
+        let words =
+            ["key", "passphrase", "--key", path(file), "--new-passphrase-file", path(&good)];
+        minlian_node(&words).expect(0);
+        let text = fs::read_to_string(file).unwrap();
+        assert!(secrets.iter().all(|secret| !text.contains(secret)), "{text}");
+    }
+    let with = |file: &Path| format!("MINLIAN_PASSPHRASE_FILE={}", file.display());
+
+    // Refused, each with its reason, and for a supervisor that must not try again.
+    let whole = fs::read(&files[0]).unwrap();
+    let refused = async |given: &str, code: i32, why: &str| {
+        let mut node = Node::within(&network, 3, &["env", given]);
+        assert_eq!(node.end().await, Some(code), "{why}: {}", node.log());
+        assert!(node.log().contains(why), "{why}: {}", node.log());
+    };
+    refused(&with(&wrong), 5, "the passphrase is wrong, or the file was changed").await;
+    refused("A=b", 5, "needs a passphrase, and there is no terminal to ask at").await;
+    fs::set_permissions(&good, fs::Permissions::from_mode(0o640)).unwrap();
+    refused(&with(&good), 5, "others can read it").await;
+    fs::set_permissions(&good, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(&files[0], fs::Permissions::from_mode(0o644)).unwrap();
+    refused(&with(&good), 5, "others can read the secret key").await;
+    fs::set_permissions(&files[0], fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&files[0], &whole[..whole.len() / 2]).unwrap();
+    refused(&with(&good), 1, "not a key file").await;
+    let digit = whole.windows(10).position(|bytes| bytes == b"\"sealed\": ").unwrap() + 20;
+    let mut flipped = whole.clone();
+    flipped[digit] = if flipped[digit] == b'0' { b'1' } else { b'0' };
+    fs::write(&files[0], &flipped).unwrap();
+    refused(&with(&good), 5, "the passphrase is wrong, or the file was changed").await;
+    fs::write(&files[0], &whole).unwrap();
+
+    // A gateway whose token and documents are nobody's business.
+    let key = secret_file(home.join("keys/gateway.json"), "");
+    fs::copy(network.key("issuer"), &key).unwrap();
+    let words = ["key", "token", "--name", "erp", "--scope", "capture"];
+    let made = minlian_node(&words).expect(0);
+    let token = made.stderr.lines().find(|line| line.starts_with("mln_")).unwrap().to_owned();
+    let digest = made.stdout.lines().find_map(|line| line.strip_prefix("digest = ")).unwrap();
+    let digest = digest.trim_matches('"').to_owned();
+    let text = fs::read_to_string(home.join("node.toml")).unwrap();
+    let gateway = format!(
+        "{text}\n[gateway]\nkey = \"keys/gateway.json\"\ndocuments = \"documents\"\n\n{}",
+        made.stdout
+    );
+    fs::write(home.join("node.toml"), gateway).unwrap();
+    fs::create_dir_all(home.join("documents")).unwrap();
+    fs::write(home.join("documents/one"), "the vessel landed 40 kg of crab").unwrap();
+
+    let node = Node::within(&network, 3, &["env", &with(&good)]);
+    let height = network.node_status(1).await.height;
+    network.votes_again(3, height).await;
+    let pid = node.pid();
+    let process: Vec<u8> = ["cmdline", "environ"]
+        .iter()
+        .flat_map(|name| fs::read(format!("/proc/{pid}/{name}")).unwrap())
+        .collect();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    assert!(!status.contains("CoreDumping:\t1"), "{status}");
+    let log = node.log().into_bytes();
+    for hidden in secrets.iter().map(String::as_str).chain([PASSPHRASE, &token]) {
+        assert!(!has(&process, hidden.as_bytes()) && !has(&log, hidden.as_bytes()), "{hidden}");
+    }
+
+    let out = network.scratch().join("bundle.tar");
+    let opened = |words: &[&str]| {
+        let ran = program::command("minlian-node")
+            .args(words)
+            .env("MINLIAN_PASSPHRASE_FILE", &good)
+            .output()
+            .unwrap();
+        Ran::of(&ran)
+    };
+    opened(&["debug", "bundle", "--home", path(&home), "--out", path(&out)]).expect(0);
+    let bundle = fs::read(&out).unwrap();
+    assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+    let parts =
+        ["node.toml", "genesis.toml", "doctor.json", "status.json", "metrics.txt", "node.log"];
+    for part in parts {
+        assert!(has(&bundle, format!("minlian-debug/{part}").as_bytes()), "{part}");
+    }
+    assert!(has(&bundle, b"minlian_height") && has(&bundle, b"\"encrypted\": true"));
+    let organisation = fs::read_to_string(network.key("issuer")).unwrap();
+    let organisation: Value = serde_json::from_str(&organisation).unwrap();
+    let organisation = organisation["secret"].as_str().unwrap();
+    let mut hidden: Vec<Vec<u8>> = Vec::new();
+    for secret in secrets.iter().map(String::as_str).chain([organisation]) {
+        hidden.push(secret.into());
+        hidden.push(codec::unhex(secret).unwrap());
+    }
+    let words = [PASSPHRASE, token.as_str(), digest.as_str(), "the vessel landed"];
+    hidden.extend(words.map(|word| word.as_bytes().to_vec()));
+    for hidden in &hidden {
+        assert!(!has(&bundle, hidden), "{}", String::from_utf8_lossy(hidden));
+    }
+
+    // What an operator asks of it while it runs.
+    let said = opened(&["doctor", "--home", path(&home)]);
+    assert!(said.stdout.contains("keys           not encrypted"), "{}", said.stdout);
+    assert!(said.stdout.contains("gateway.json") && !said.stdout.contains("consensus.json;"));
+    let said = opened(&["status", "--home", path(&home), "--json"]).expect(0);
+    let status: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(status["quorum"], 3);
+    let said = opened(&["peers", "--home", path(&home)]).expect(0);
+    assert!(said.stdout.contains("this node") && said.stdout.matches("yes").count() == 3);
+    assert!(said.stdout.contains(&network.listens(1).to_string()), "{}", said.stdout);
+    let said = opened(&["data", "size", "--home", path(&home), "--json"]).expect(0);
+    let sizes: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert!(sizes["files"]["ledger"].as_u64().unwrap() > 0 && sizes["ledger"].is_null());
+    drop(node);
+    let said = opened(&["data", "size", "--home", path(&home), "--json"]).expect(0);
+    let sizes: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert!(sizes["ledger"]["height"].as_u64().unwrap() > 0, "{sizes}");
+    assert_eq!(opened(&["status", "--home", path(&home)]).code, 4, "nobody answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_is_believed_from_genesis_on_or_not_at_all() {
+    let network = Network::up();
+    let load = Load::start(&network, 4).await;
+    network.agreed(&EVERYONE, Height(12)).await;
+    load.stop().await;
+    let (third, fourth) = (home(&network, 3), home(&network, 4));
+    let file = network.scratch().join("ledger.snapshot");
+    let create = ["snapshot", "create", "--home", path(&third), "--out", path(&file)];
+    minlian_node(&create).expect(5);
+    network.testnet(&["kill", "v3"]);
+    let made = minlian_node(&create).expect(0);
+    minlian_node(&create).expect(1);
+    let whole = fs::read(&file).unwrap();
+    say(&format!("{} ({} bytes)", made.stdout.trim(), whole.len()));
+
+    // Whatever is wrong with it, the ledger stays, and the record of what was signed.
+    let before = contents(&third);
+    let edit = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = whole.clone();
+        change(&mut bytes);
+        let file = network.scratch().join("bad.snapshot");
+        fs::write(&file, bytes).unwrap();
+        let ran =
+            minlian_node(&["snapshot", "restore", "--alone", "--home", path(&third), path(&file)]);
+        assert!(ran.stderr.contains("nothing was changed"), "{}", ran.stderr);
+        let after = contents(&third);
+        assert!(before == after, "{:?}", ran.stderr);
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        ran.stderr
+    };
+    let end = whole.len();
+    for (why, change) in [
+        ("not a snapshot", &(|bytes: &mut Vec<u8>| bytes[0] ^= 1) as &dyn Fn(&mut Vec<u8>)),
+        ("of another format", &|bytes| bytes[17] = b'2'),
+        ("of chain", &|bytes| bytes[19] ^= 1),
+        ("the file ends before it", &|bytes| bytes[51] += 1),
+        ("not", &|bytes| bytes[60] ^= 1),
+        ("ends in its first bytes", &|bytes| bytes.truncate(40)),
+        ("the file ends", &|bytes| bytes.truncate(end - 1)),
+        ("the file ends", &|bytes| bytes.truncate(end / 2)),
+        ("more behind its last block", &|bytes| bytes.push(0)),
+        ("more than may be", &|bytes| bytes[94] = 0xff),
+        ("block ", &|bytes| bytes[end - 10] ^= 1),
+        ("block ", &|bytes| bytes[end / 2] ^= 0x10),
+        ("block ", &|bytes| bytes[end / 3] ^= 0x01),
+        ("more behind its last block", &|bytes| {
+            // One block less in its first bytes than there are.
+            bytes[51] -= 1;
+        }),
+    ] {
+        let said = edit(change);
+        let known = said.contains(why)
+            || (why == "more behind its last block" && said.contains("it ends with block"));
+        assert!(known, "{why}: {said}");
+    }
+    // A ledger of other validators, sound in itself, is no ledger of this network.
+    let foreign = third.join("genesis-of-others.toml");
+    let text = fs::read_to_string(network.genesis()).unwrap();
+    fs::write(&foreign, text.replacen("name = \"dev-", "name = \"dex-", 1)).unwrap();
+    let config = fs::read_to_string(third.join("node.toml")).unwrap();
+    let other = config.replace("../genesis.toml", "genesis-of-others.toml");
+    assert_ne!(config, other);
+    fs::write(third.join("node.toml"), other).unwrap();
+    let restore = ["snapshot", "restore", "--home", path(&third), path(&file)];
+    assert!(minlian_node(&restore).expect(1).stderr.contains("of chain"));
+    fs::write(third.join("node.toml"), &config).unwrap();
+    fs::remove_file(foreign).unwrap();
+
+    // The others go on; then it is restored, and another begins with nothing.
+    let height = network.node_status(1).await.height;
+    network.commit(1, vec![licence("after the snapshot")]).await;
+    network.testnet(&["kill", "v4"]);
+    network.testnet(&["start", "v3"]);
+    let voted = network.votes_again(3, height).await;
+    network.testnet(&["kill", "v3"]);
+    network.testnet(&["start", "v4"]);
+    let restored = minlian_node(&restore).expect(0);
+    assert!(restored.stdout.contains("state and log roots"), "{}", restored.stdout);
+    let own_key = third.join("keys/consensus.json");
+    let state = ["key", "sign-state", "--key", path(&own_key), "--voted-until", "1"];
+    let record = minlian_node(&state).expect(0).stdout;
+    let floor: u64 = record.trim().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(floor >= voted.0, "it voted at {voted}, and may vote above {floor}");
+    network.testnet(&["start", "v3"]);
+    all_is_well(&network, 3).await;
+    network.testnet(&["kill", "v4"]);
+    fs::remove_dir_all(fourth.join("data")).unwrap();
+    network.testnet(&["start", "v4"]);
+    let tip = network.node_status(1).await.height;
+    network.agreed(&EVERYONE, tip).await;
+    all_is_well(&network, 4).await;
+    // What was put aside is given back once the ledger has all of it, and not before.
+    let asides = || {
+        let names = fs::read_dir(&third).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.display().to_string().starts_with("data.aside-")).count()
+    };
+    assert_eq!(asides(), 1);
+    let prune = ["prune", "--home", path(&third)];
+    minlian_node(&[&prune[..], &["--dry-run"]].concat()).expect(0);
+    assert_eq!(asides(), 1);
+    minlian_node(&prune).expect(0);
+    assert_eq!(asides(), 0);
+    network.testnet(&["down"]);
+    for home in [&third, &fourth] {
+        minlian_node(&["fsck", "--home", path(home)]).expect(0);
+    }
+    let alone = ["snapshot", "restore", "--alone", "--home", path(&third), path(&file)];
+    minlian_node(&alone).expect(0);
+    assert!(minlian_node(&prune).expect(1).stderr.contains("kept: "));
+    assert_eq!(asides(), 1, "it has blocks that the snapshot has not");
+}
+
+/// A signer as a process, which ends with the test.
+struct Signer(Child);
+
+impl Signer {
+    fn start(network: &Network, key: &Path, socket: &Path) -> Self {
+        let listen = format!("unix:{}", socket.display());
+        let child = program::command("minlian-node")
+            .args(["signer", "--key", path(key), "--genesis", path(&network.genesis())])
+            .args(["--listen", &listen])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), signal).unwrap();
+    }
+}
+
+impl Drop for Signer {
+    fn drop(&mut self) {
+        self.0.kill().unwrap_or_default();
+        self.0.wait().map(drop).unwrap_or_default();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signer_that_dies_or_hangs_costs_rounds_and_not_the_node() {
+    let network = Network::up();
+    let home = home(&network, 2);
+    network.testnet(&["kill", "v2"]);
+    // The key and its record move together, to where the node cannot read them.
+    let apart = network.scratch().join("apart");
+    fs::create_dir(&apart).unwrap();
+    for name in ["consensus.json", "consensus.signed"] {
+        fs::rename(home.join("keys").join(name), apart.join(name)).unwrap();
+    }
+    let (key, socket) = (apart.join("consensus.json"), apart.join("socket"));
+    let text = fs::read_to_string(home.join("node.toml")).unwrap();
+    let line = format!("signer = \"unix:{}\"\n", socket.display());
+    fs::write(home.join("node.toml"), line + &text).unwrap();
+
+    let mut node = Node::start(&network, 2, "");
+    assert_eq!(node.end().await, Some(4), "{}", node.log());
+    assert!(node.log().contains("no signer answers"), "{}", node.log());
+    let mut signer = Signer::start(&network, &key, &socket);
+    eventually("the signer listens", async || UnixStream::connect(&socket).ok()).await;
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let listen = format!("unix:{}", apart.join("another").display());
+    let genesis = network.genesis();
+    let second = ["signer", "--key", path(&key), "--genesis", path(&genesis), "--listen", &listen];
+    assert!(minlian_node(&second).expect(5).stderr.contains("another process signs by"));
+    let mut node = Node::start(&network, 2, "");
+    let height = network.node_status(1).await.height;
+    network.votes_again(2, height).await;
+
+    for silence in [Signal::SIGKILL, Signal::SIGSTOP] {
+        signer.signal(silence);
+        eventually("it is missed", async || {
+            node.log().contains("nothing is voted on until the signer answers").then_some(())
+        })
+        .await;
+        let height = network.node_status(1).await.height;
+        network.agreed(&[1, 3, 4], Height(height.0 + 5)).await;
+        assert!(node.is_running(), "{}", node.log());
+        if silence == Signal::SIGKILL {
+            signer = Signer::start(&network, &key, &socket);
+        } else {
+            signer.signal(Signal::SIGCONT);
+        }
+        network.votes_again(2, network.node_status(1).await.height).await;
+        all_is_well(&network, 2).await;
+        // What it says of the next silence is told again.
+        if silence == Signal::SIGKILL {
+            node.signal(Signal::SIGTERM);
+            assert_eq!(node.end().await, Some(0), "{}", node.log());
+            drop(node);
+            node = Node::start(&network, 2, "");
+            network.votes_again(2, network.node_status(1).await.height).await;
+        }
+    }
+
+    // Asked by somebody else for a second word at a height that is over, it gives none.
+    let mut line = BufReader::new(UnixStream::connect(&socket).unwrap());
+    let mut said = String::new();
+    line.read_line(&mut said).unwrap();
+    let greeting: Greeting = serde_json::from_str(&said).unwrap();
+    let last = greeting.last.unwrap();
+    let body = codec::hex(&codec::encode(&(last.height, last.round, None::<types::BlockId>)));
+    for (height, purpose) in [(last.height, Purpose::Prevote), (Height(1), Purpose::Precommit)] {
+        let body = if height == last.height {
+            body.clone()
+        } else {
+            codec::hex(&codec::encode(&(height, last.round, None::<types::BlockId>)))
+        };
+        // By then the node may have had it sign further; either way this lies behind.
+        eventually("the signer is past it", async || {
+            (network.node_status(1).await.height > last.height.next()).then_some(())
+        })
+        .await;
+        let request = Request { id: 7, purpose, chain: network.chain(), body };
+        let text = serde_json::to_string(&request).unwrap() + "\n";
+        line.get_mut().write_all(text.as_bytes()).unwrap();
+        said.clear();
+        line.read_line(&mut said).unwrap();
+        let answer: Answer = serde_json::from_str(&said).unwrap();
+        assert!(
+            matches!(&answer, Answer::Refused { id: 7, why } if why.contains("behind")),
+            "{answer:?}"
+        );
+    }
+
+    // Told to stop while it waits for its signer, the node stops.
+    signer.signal(Signal::SIGSTOP);
+    let height = network.node_status(1).await.height;
+    network.agreed(&[1, 3, 4], Height(height.0 + 3)).await;
+    node.signal(Signal::SIGTERM);
+    assert_eq!(node.end().await, Some(0), "{}", node.log());
+    signer.signal(Signal::SIGCONT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_hears_that_it_is_ready_lives_and_stops() {
+    let network = Network::up();
+    network.testnet(&["kill", "v4"]);
+    let socket = network.scratch().join("notify");
+    let heard = UnixDatagram::bind(&socket).unwrap();
+    heard.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let hear = || {
+        let mut bytes = [0; 256];
+        let length = heard.recv(&mut bytes).expect("systemd would have given it up");
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    };
+    let notify = format!("NOTIFY_SOCKET={}", socket.display());
+    let words = ["env", &notify, "WATCHDOG_USEC=400000", "MINLIAN_LOG_FORMAT=journald"];
+    let mut node = Node::within(&network, 4, &words);
+    assert!(hear().contains("READY=1"));
+    for _ in 0..3 {
+        assert!(hear().contains("WATCHDOG=1"));
+    }
+    let height = network.node_status(1).await.height;
+    network.votes_again(4, height).await;
+    node.signal(Signal::SIGTERM);
+    while !hear().contains("STOPPING=1") {}
+    assert_eq!(node.end().await, Some(0));
+    let log = node.log();
+    assert!(log.lines().all(|line| line.starts_with('<')), "{log}");
+    assert!(log.lines().any(|line| line.starts_with("<6>") && line.contains("block")), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_validator_after_the_other_is_stopped_and_started_and_nothing_is_lost() {
+    let network = Network::up();
+    let load = Load::start(&network, 2).await;
+    let mut waited = Vec::new();
+    for validator in [4, 3, 2] {
+        let node = format!("v{validator}");
+        network.signal(validator, Signal::SIGTERM);
+        eventually("it has stopped", async || network.pid(validator).is_none().then_some(())).await;
+        network.testnet(&["start", &node]);
+        let height = network.node_status(1).await.height;
+        let voted = network.votes_again(validator, height).await;
+        waited.push(voted.0 - height.0);
+        all_is_well(&network, validator).await;
+    }
+    let receipts = load.stop().await;
+    assert!(!receipts.is_empty());
+    for receipt in &receipts {
+        let found = network.client(4).transaction(&receipt.tx).await.unwrap();
+        assert_eq!(found.as_ref().map(|found| found.height), Some(receipt.height), "{receipt:?}");
+    }
+    say(&format!(
+        "{} transactions over three restarts, voting again after {waited:?} blocks",
+        receipts.len()
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_of_a_newer_format_is_refused_and_left_as_it_is() {
+    let network = Network::up();
+    network.agreed(&EVERYONE, Height(3)).await;
+    network.testnet(&["kill", "v3"]);
+    let home = home(&network, 3);
+    // The journal's header: eight bytes of name, then the format.
+    let journal = home.join("data/journal");
+    let now = fs::read(&journal).unwrap();
+    let mut newer = now.clone();
+    newer[8] = 2;
+    fs::write(&journal, &newer).unwrap();
+    let before = contents(&home.join("data"));
+    for command in [&["start", "--no-listen"][..], &["fsck"], &["data", "size"]] {
+        let ran = minlian_node(&[command, &["--home", path(&home)]].concat());
+        let said = ran.stdout + &ran.stderr;
+        assert!(said.contains("has format 2, this version knows format 1"), "{command:?}: {said}");
+        assert_eq!(ran.code, if command[0] == "data" { 0 } else { 5 }, "{said}");
+        assert!(contents(&home.join("data")) == before, "{command:?}");
+    }
+    fs::write(&journal, &now).unwrap();
+    // The record of signatures has a format of its own; so has a key.
+    let record = home.join("keys/consensus.signed");
+    let kept = fs::read(&record).unwrap();
+    for at in [2, 1026] {
+        flip(&record, at);
+    }
+    let ran = minlian_node(&["start", "--home", path(&home)]);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    fs::write(&record, kept).unwrap();
+    let key = home.join("keys/transport.json");
+    let kept = fs::read_to_string(&key).unwrap();
+    secret_file(key.clone(), &kept.replace("\"version\": 1", "\"version\": 9"));
+    let ran = minlian_node(&["start", "--home", path(&home)]).expect(1);
+    assert!(ran.stderr.contains("key file format 9; this version reads 1 and 2"), "{}", ran.stderr);
+    secret_file(key, &kept);
+    network.testnet(&["start", "v3"]);
+    all_is_well(&network, 3).await;
+}
+
+/// A network's blocks as the first format wrote them, kept for ever: what was recorded then is read by every version since.
+#[test]
+fn blocks_of_the_first_format_are_read_and_executed_as_they_were() {
+    let folder = tests::repository().join("tests/formats");
+    let genesis = node::home::read_genesis(&folder.join("genesis-1.toml")).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let file = folder.join("ledger-1.snapshot");
+    let label = node::snapshot::restore(&genesis, &file, &scratch.path().join("data"), |_, _| {});
+    let label = label.unwrap();
+    let expected = fs::read_to_string(folder.join("ledger-1.txt")).unwrap();
+    assert_eq!(format!("{} {}\n", label.height, label.block), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_an_empty_directory_to_a_member_of_the_network() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let pass = secret_file(folder.join("pass"), PASSPHRASE);
+    let template = tests::repository().join("genesis/devnet.toml");
+    let agencies =
+        types::Genesis::template(&fs::read_to_string(&template).unwrap()).unwrap().agencies;
+    let mut enrolments = Vec::new();
+    for (agency, n) in agencies.iter().zip(1..=4) {
+        let (home, code) = (folder.join(format!("v{n}")), agency.code.to_string());
+        let listen = format!("127.0.0.1:{}", 1000 + n);
+        let words = ["init", "--home", path(&home), "--agency", &code, "--listen", &listen];
+        let sealed = [&words[..], &["--passphrase-file", path(&pass)]].concat();
+        let made = minlian_node(&sealed).expect(0);
+        minlian_node(&sealed).expect(1);
+        assert_eq!(fs::metadata(&home).unwrap().permissions().mode() & 0o777, 0o700);
+        let key = folder.join(format!("organisation-{n}.json"));
+        let words =
+            ["key", "new", "--purpose", "organisation", "--agency", &code, "--out", path(&key)];
+        minlian_node(&[&words[..], &["--passphrase-file", path(&pass)]].concat()).expect(0);
+        let label = minlian_node(&["key", "export", "--key", path(&key)]).expect(0).stdout;
+        let label: Value = serde_json::from_str(&label).unwrap();
+        assert_eq!(label["encrypted"], true);
+        let mut enrolment: Value = serde_json::from_str(&made.stdout).unwrap();
+        enrolment["organisation_keys"] = vec![label["public"].clone()].into();
+        let file = folder.join(format!("{n}.enrol.json"));
+        fs::write(&file, enrolment.to_string()).unwrap();
+        enrolments.push(file);
+    }
+    let genesis = folder.join("genesis.toml");
+    let mut words =
+        vec!["genesis", "build", "--template", path(&template), "--out", path(&genesis)];
+    words.extend(enrolments.iter().map(|file| path(file)));
+    minlian_node(&words).expect(0);
+    let shown = minlian_node(&["genesis", "show", "--json", path(&genesis)]).expect(0).stdout;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let chain = shown["chain"].as_str().unwrap().to_owned();
+    let seats = node::home::read_genesis(&genesis).unwrap().validators;
+    let peers: Vec<String> = (1..=4)
+        .zip(&seats)
+        .map(|(n, seat)| format!("{}@127.0.0.1:{}", seat.transport_key, 1000 + n))
+        .collect();
+    let home = folder.join("v1");
+    let join = |chain: &str| {
+        let mut words =
+            vec!["join", "--home", path(&home), "--genesis", path(&genesis), "--chain", chain];
+        peers[1..].iter().for_each(|peer| words.extend(["--peer", peer.as_str()]));
+        minlian_node(&words)
+    };
+    let mut told = chain.clone();
+    told.replace_range(0..1, if chain.starts_with('0') { "1" } else { "0" });
+    assert!(join(&told).expect(5).stderr.contains("ask again"));
+    assert!(!home.join("genesis.toml").exists());
+    join(&chain).expect(0);
+    join(&chain).expect(0);
+    let check = ["config", "check", "--home", path(&home), "--passphrase-file", path(&pass)];
+    minlian_node(&check).expect(0);
+    let config = fs::read_to_string(home.join("node.toml")).unwrap();
+    assert_eq!(config.matches("[[peers]]").count(), 3, "{config}");
+
+    // The successor of a key opens on this chain only, and says what the chain must be told.
+    let (old, new) = (folder.join("organisation-1.json"), folder.join("next.json"));
+    let words =
+        ["key", "rotate", "--key", path(&old), "--genesis", path(&genesis), "--out", path(&new)];
+    let said = minlian_node(&[&words[..], &["--passphrase-file", path(&pass)]].concat()).expect(0);
+    let said: Value = serde_json::from_str(&said.stdout).unwrap();
+    let label = |file: &Path| -> Value {
+        let ran = minlian_node(&["key", "export", "--key", path(file)]).expect(0);
+        serde_json::from_str(&ran.stdout).unwrap()
+    };
+    assert_eq!(said["retire"], label(&old)["public"]);
+    assert_eq!(said["enrol"]["key"], label(&new)["public"]);
+    assert_eq!(label(&new)["chain"], chain);
+    let copy = folder.join("copy.json");
+    let other = secret_file(folder.join("other"), "another long passphrase");
+    let words = ["key", "export", "--key", path(&new), "--out", path(&copy)];
+    let more = ["--new-passphrase-file", path(&other), "--passphrase-file", path(&pass)];
+    minlian_node(&[&words[..], &more].concat()).expect(0);
+    let consensus = home.join("keys/consensus.json");
+    let twin = folder.join("twin.json");
+    let words = ["key", "export", "--key", path(&consensus), "--out", path(&twin)];
+    assert!(minlian_node(&[&words[..], &more].concat()).expect(5).stderr.contains("is not copied"));
+}
