@@ -20,6 +20,8 @@ const ALL: &[&str] = &[
     "types",
     "proof",
     "records",
+    "verdict",
+    "page",
     "ledger",
     "consensus",
     "network",
@@ -35,22 +37,24 @@ const TABLE: &[Row] = &[
     ("types", &[], &["bincode", "blake3", "ed25519-dalek", "jiff", "serde", "sha2", "thiserror", "toml", "zeroize"]),
     ("proof", &["types"], &["serde", "thiserror"]),
     ("records", &["types"], &["jiff", "serde", "serde_json", "serde_path_to_error", "sha2", "thiserror"]),
+    ("verdict", &["types", "proof", "records"], &["serde_json", "unicode-width"]),
+    ("page", &["types", "proof", "records", "verdict"], &["serde_json"]),
     ("ledger", &["types", "proof"], &["serde", "thiserror"]),
     ("consensus", &["types"], &["arc-malachitebft-core-consensus", "arc-malachitebft-core-types", "serde", "thiserror"]),
     ("network", &["types"], &["futures", "libp2p", "thiserror", "tokio", "tracing"]),
     ("store", &["types", "ledger"], &["rocksdb", "thiserror"]),
     ("replica", &["types", "proof", "ledger", "consensus"], &["serde", "thiserror", "tracing"]),
     ("sim", &["types", "proof", "ledger", "consensus", "replica"], &["rand_chacha"]),
-    ("client", &["types", "proof", "records"], &[
-        "anyhow", "clap", "comfy-table", "fast_qr", "getrandom", "indicatif", "jiff", "reqwest", "serde", "serde_json", "thiserror",
+    ("client", &["types", "proof", "records", "verdict"], &[
+        "anyhow", "clap", "clap_complete", "clap_mangen", "comfy-table", "fast_qr", "getrandom", "indicatif", "jiff", "reqwest", "serde", "serde_json", "thiserror",
         "tokio", "unicode-width", "utoipa",
     ]),
     ("node", NODE, &[
         "anyhow", "axum", "axum-server", "clap", "clap_complete", "clap_mangen", "comfy-table", "config", "futures",
-        "getrandom", "hyper-util", "jiff", "nix", "prometheus-client", "reqwest", "serde", "serde_json", "subtle",
+        "getrandom", "hyper-util", "jiff", "nix", "prometheus-client", "reqwest", "rustls", "serde", "serde_json", "sha2", "subtle",
         "thiserror", "tokio", "toml", "tower-http", "tracing", "tracing-subscriber", "utoipa", "utoipa-axum",
     ]),
-    ("tests", ALL, &["anyhow", "clap", "ed25519-dalek", "nix", "reqwest", "serde_json", "tempfile", "tokio", "toml"]),
+    ("tests", ALL, &["anyhow", "clap", "ed25519-dalek", "nix", "reqwest", "serde_json", "tempfile", "tokio", "toml", "wasmi"]),
 ];
 
 /// Tools that are confined, and where.

@@ -1,9 +1,8 @@
 //! `minlian`, the command of applications and inspectors: submit, status, history, audit, record, prove,
-//! salt, present, verify, trust.
+//! salt, present, verify, trust; and what it says of itself.
 
 mod arguments;
 mod ask;
-mod beyond;
 mod check;
 mod commitments;
 mod console;
@@ -14,17 +13,16 @@ mod export;
 mod fixture;
 mod govern;
 mod items;
-mod layout;
 mod new;
 mod prove;
 mod qr;
-mod report;
 mod speech;
 mod submit;
 mod trace;
 mod trail;
 mod trust;
 mod verify;
+mod words;
 
 use crate::{
     arguments::{Arguments, Command},
@@ -33,10 +31,11 @@ use crate::{
 };
 use clap::Parser as _;
 use std::process::ExitCode;
+use verdict::layout;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse_from(arguments::joined(std::env::args_os()));
-    let console = Console::open(arguments.lang);
+    let console = Console::open(arguments.lang).painted(arguments.color);
     let exit = run(arguments.command, &console).unwrap_or_else(|stop| {
         console.talk(&speech::stop(console.lang(), &stop));
         stop.exit
@@ -60,6 +59,9 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
             })?;
             Ok(Exit::Done)
         }
+        Command::Completions(what) => words::completions(&what, console),
+        Command::Man(what) => words::man(&what),
+        Command::Agent(what) => words::keys(&what, console),
         Command::New(what) => new::run(&what, console),
         Command::Check(what) => check::run(&what, console),
         Command::Item(what) => online(items::run(&what, console)),
