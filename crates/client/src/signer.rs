@@ -1,9 +1,9 @@
-//! In whose name: an agency's key, read from a file that nobody else can read, and the transactions it signs.
+//! In whose name: an agency's key, in a file that nobody else can read, a variable or an agent, and the transactions it signs.
 
-use crate::api::KeyFile;
+use crate::{agent::Agent, api::KeyFile};
 use std::{fs::File, io::Read as _, path::Path};
 use types::{
-    AgencyCode, ChainId, Height, Operation, PublicKey, SecretKey, Transaction, codec,
+    AgencyCode, ChainId, Domain, Height, Operation, PublicKey, SecretKey, Transaction, codec,
     hash::ParseError,
 };
 
@@ -17,7 +17,16 @@ const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
 #[derive(Debug)]
 pub struct Signer {
     agency: AgencyCode,
-    secret: SecretKey,
+    key: Key,
+}
+
+/// Where the secret is.
+#[derive(Debug)]
+enum Key {
+    /// Here.
+    Held(SecretKey),
+    /// With an agent, which signs when asked.
+    Agent(Agent, PublicKey),
 }
 
 /// Why a file gives no signer.
@@ -55,9 +64,103 @@ pub enum KeyError {
     /// The secret is not of the public key.
     #[error("the secret does not belong to the public key {0}")]
     Pair(PublicKey),
+    /// The variable is not set.
+    #[error("the environment has no variable {0}; it should hold the text of a key file")]
+    NoVariable(String),
+    /// No agent in this session.
+    #[error("no agent: SSH_AUTH_SOCK is not set; start one with `eval $(ssh-agent)`")]
+    NoAgent,
+    /// What follows `agent:` is not an agency, or its key none.
+    #[error("{0:?} is not agent:AGENCY or agent:AGENCY:PUBLIC-KEY")]
+    AgentName(String),
+    /// The agent does not hold the one key.
+    #[error("the agent holds {} Ed25519 keys{}; name one that is the agency's: agent:AGENCY:PUBLIC-KEY", found.len(), listed(found))]
+    AgentKeys {
+        /// The keys it holds.
+        found: Vec<PublicKey>,
+    },
+}
+
+fn listed(keys: &[PublicKey]) -> String {
+    keys.iter().map(|key| format!(" {key}")).collect()
 }
 
 impl Signer {
+    /// The signer that a person names: `env:NAME` (a variable with the text of a key file), `agent:AGENCY` or
+    /// `agent:AGENCY:PUBLIC-KEY` (a key that `ssh-agent` holds), or the path of a key file.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), client::KeyError> {
+    /// use client::{KeyError, Signer};
+    ///
+    /// assert!(matches!(Signer::find("env:NO_SUCH_KEY".as_ref()), Err(KeyError::NoVariable(_))));
+    /// assert!(matches!(Signer::find("agent:nobody".as_ref()), Err(KeyError::AgentName(_))));
+    /// assert!(matches!(Signer::find("no/such/file.json".as_ref()), Err(KeyError::Io(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such key, or it is not fit to be used.
+    pub fn find(name: &Path) -> Result<Self, KeyError> {
+        let text = name.to_str().unwrap_or_default();
+        if let Some(variable) = text.strip_prefix("env:") {
+            Self::from_environment(variable)
+        } else if let Some(named) = text.strip_prefix("agent:") {
+            let unknown = || KeyError::AgentName(text.to_owned());
+            let (agency, key) =
+                named.split_once(':').map_or((named, None), |(agency, key)| (agency, Some(key)));
+            let agency = AgencyCode::new(agency).map_err(|_bad| unknown())?;
+            let key = key.map(str::parse).transpose().map_err(|_bad| unknown())?;
+            Self::with_agent(agency, key)
+        } else {
+            Self::open(name)
+        }
+    }
+
+    /// The signer whose key file's text a variable of the environment holds, as services are given secrets.
+    ///
+    /// # Errors
+    /// When it is not set, or is not an organisation key of an agency.
+    pub fn from_environment(variable: &str) -> Result<Self, KeyError> {
+        let text = std::env::var_os(variable)
+            .ok_or_else(|| KeyError::NoVariable(variable.to_owned()))?
+            .into_string()
+            .map_err(|_bytes| KeyError::Malformed("not UTF-8".to_owned()))?;
+        let key =
+            serde_json::from_str(&text).map_err(|why| KeyError::Malformed(why.to_string()))?;
+        Self::new(key)
+    }
+
+    /// The signer of an agency whose key `ssh-agent` holds: this one, or the only one it has.
+    ///
+    /// Whether it is the agency's is the ledger's question. Signing may wait for a person who has to touch a token.
+    ///
+    /// # Errors
+    /// When there is no agent in this session, or it does not hold the one key.
+    pub fn with_agent(agency: AgencyCode, key: Option<PublicKey>) -> Result<Self, KeyError> {
+        let agent = Agent::of_session()?;
+        let mut found = agent.keys()?;
+        found.retain(|held| key.is_none_or(|key| *held == key));
+        match found.as_slice() {
+            [one] => Ok(Self { agency, key: Key::Agent(agent, *one) }),
+            [] | [_, ..] => Err(KeyError::AgentKeys { found: agent.keys()? }),
+        }
+    }
+
+    /// Gives a key that is here to the agent of this session, which holds it until it ends.
+    ///
+    /// # Errors
+    /// When there is no agent, or the key is with one already.
+    pub fn lend(&self) -> Result<(), KeyError> {
+        match &self.key {
+            Key::Held(secret) => {
+                Ok(Agent::of_session()?.add(secret, &format!("minlian {}", self.agency))?)
+            }
+            Key::Agent(_, _) => Ok(()),
+        }
+    }
+
     /// The signer whose key is in a file.
     ///
     /// # Errors
@@ -92,7 +195,7 @@ impl Signer {
         if secret.public() != public {
             return Err(KeyError::Pair(public));
         }
-        Ok(Self { agency: agency.ok_or(KeyError::NoAgency)?, secret })
+        Ok(Self { agency: agency.ok_or(KeyError::NoAgency)?, key: Key::Held(secret) })
     }
 
     /// The agency that acts.
@@ -104,13 +207,16 @@ impl Signer {
     /// The key that signs.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        self.secret.public()
+        match &self.key {
+            Key::Held(secret) => secret.public(),
+            Key::Agent(_, key) => *key,
+        }
     }
 
     /// A transaction of `operations`, signed for one chain, to be committed at `valid_until` at the latest.
     ///
     /// # Errors
-    /// When the system gives no randomness for the nonce.
+    /// When the system gives no randomness for the nonce, or an agent does not sign.
     ///
     /// # Panics
     /// With more than 2³² operations.
@@ -121,7 +227,26 @@ impl Signer {
         operations: Vec<Operation>,
     ) -> std::io::Result<Transaction> {
         let nonce = getrandom::u64().map_err(|why| std::io::Error::other(why.to_string()))?;
-        Ok(Transaction::sign(chain, self.agency, &self.secret, nonce, valid_until, operations))
+        let (agent, key) = match &self.key {
+            Key::Held(secret) => {
+                return Ok(Transaction::sign(
+                    chain,
+                    self.agency,
+                    secret,
+                    nonce,
+                    valid_until,
+                    operations,
+                ));
+            }
+            Key::Agent(agent, key) => (agent, *key),
+        };
+        let header = Transaction::header(chain, self.agency, key, nonce, valid_until, &operations);
+        let message = Domain::Transaction.message(&chain, &codec::encode(&header));
+        let signature = agent.sign(&key, &message)?;
+        header
+            .check(&signature)
+            .map_err(|_bad| std::io::Error::other("the agent signed with another key"))?;
+        Ok(Transaction { header, signature, operations })
     }
 }
 
