@@ -1,6 +1,6 @@
 //! A validator's directory: what is in it, and how it is read.
 
-use crate::{gateway::GatewayConfig, signstate::SignState};
+use crate::{gateway::GatewayConfig, signstate::SignState, tls::TlsConfig};
 use anyhow::{Context as _, ensure};
 use client::api::KeyFile;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,9 @@ pub struct Config {
     /// What signs for systems without keys of their own; nothing does without it.
     #[serde(default)]
     pub gateway: Option<GatewayConfig>,
+    /// Where the API is served with TLS as well; nowhere without it.
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
 }
 
 const fn reserve_mib() -> u64 {

@@ -22,3 +22,4 @@ pub mod run;
 pub mod shell;
 pub mod signstate;
 pub mod testnet;
+pub mod tls;

@@ -172,6 +172,7 @@ impl Testnet {
                     })
                     .collect(),
                 gateway: None,
+                tls: None,
             };
             fs::write(home.join(&node.name).join(CONFIG), toml::to_string_pretty(&config)?)?;
         }
