@@ -20,6 +20,8 @@ const ALL: &[&str] = &[
     "types",
     "proof",
     "records",
+    "verdict",
+    "page",
     "ledger",
     "consensus",
     "network",
@@ -35,23 +37,26 @@ const TABLE: &[Row] = &[
     ("types", &[], &["bincode", "blake3", "ed25519-dalek", "jiff", "serde", "sha2", "thiserror", "toml", "zeroize"]),
     ("proof", &["types"], &["serde", "thiserror"]),
     ("records", &["types"], &["jiff", "serde", "serde_json", "serde_path_to_error", "sha2", "thiserror"]),
+    ("verdict", &["types", "proof", "records"], &["serde_json", "unicode-width"]),
+    ("page", &["types", "proof", "records", "verdict"], &["serde_json"]),
     ("ledger", &["types", "proof"], &["serde", "thiserror"]),
     ("consensus", &["types"], &["arc-malachitebft-core-consensus", "arc-malachitebft-core-types", "serde", "thiserror"]),
     ("network", &["types"], &["futures", "libp2p", "thiserror", "tokio", "tracing"]),
-    ("store", &["types", "ledger"], &["rocksdb", "thiserror"]),
+    ("store", &["types", "ledger"], &["hashlink", "rocksdb", "thiserror"]),
     ("replica", &["types", "proof", "ledger", "consensus"], &["serde", "thiserror", "tracing"]),
     ("sim", &["types", "proof", "ledger", "consensus", "replica"], &["rand_chacha"]),
-    ("client", &["types", "proof", "records"], &[
+    ("client", &["types", "proof", "records", "verdict"], &[
         "anyhow", "argon2", "chacha20poly1305", "clap", "clap_complete", "clap_mangen", "comfy-table", "console", "fast_qr",
         "getrandom", "indicatif", "jiff", "reqwest", "serde", "serde_json", "thiserror", "tokio", "unicode-width", "utoipa",
         "zeroize",
     ]),
     ("node", NODE, &[
         "anyhow", "axum", "axum-server", "clap", "clap_complete", "clap_mangen", "comfy-table", "config", "futures",
-        "getrandom", "hyper-util", "jiff", "nix", "prometheus-client", "reqwest", "sd-notify", "serde", "serde_json", "subtle",
-        "tar", "thiserror", "tokio", "toml", "tower-http", "tracing", "tracing-subscriber", "utoipa", "utoipa-axum", "zeroize",
+        "getrandom", "hyper-util", "jiff", "mimalloc", "nix", "prometheus-client", "reqwest", "rustls", "sd-notify", "serde",
+        "serde_json", "sha2", "subtle", "tar", "thiserror", "tokio", "toml", "tower-http", "tracing", "tracing-subscriber",
+        "utoipa", "utoipa-axum", "zeroize",
     ]),
-    ("tests", ALL, &["anyhow", "clap", "ed25519-dalek", "nix", "reqwest", "serde_json", "tempfile", "tokio", "toml"]),
+    ("tests", ALL, &["anyhow", "clap", "ed25519-dalek", "nix", "reqwest", "serde_json", "tempfile", "tokio", "toml", "wasmi"]),
 ];
 
 /// Tools that are confined, and where.

@@ -22,13 +22,15 @@ mod records;
 mod stream;
 mod subjects;
 mod transactions;
+mod verify;
 mod watching;
 
 pub use connections::{CONNECTIONS_MAX, Connection, Door, connections_allowed};
 pub use describe::describe;
 pub use jobs::Jobs;
+pub use verify::page as verify_page;
 
-use crate::{gateway::Gateway, metrics::Metrics, shell::Handle};
+use crate::{gateway::Gateway, metrics::Metrics, shell::Handle, tls};
 use axum::{
     Router,
     extract::{Request, State},
@@ -175,6 +177,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     let (router, _) = described().split_for_parts();
     router
         .merge(docs::routes())
+        .merge(verify::routes())
         .fallback(|request: Request| async move {
             Failure::not_found(
                 "E-HTTP-ROUTE",
@@ -196,6 +199,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
             let detail = "this request broke the node's own rules; the log tells which";
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "E-NODE-FAULT", detail).into_response()
         }))
+        .layer(middleware::from_fn(tls::recognise))
         .layer(middleware::from_fn(harden))
         .with_state(shared)
 }

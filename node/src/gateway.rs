@@ -16,7 +16,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 use subtle::{Choice, ConstantTimeEq as _};
-use types::{Digest, RecordId, Text, Timestamp, codec};
+use types::{Digest, RecordId, Text, Timestamp, codec, hash::Algorithm};
 
 /// What every token begins with, so that one that was published by mistake is recognised.
 const PREFIX: &str = "mln_";
@@ -35,6 +35,9 @@ pub struct GatewayConfig {
     /// Who may come.
     #[serde(default)]
     pub tokens: Vec<Token>,
+    /// Who may come with a certificate instead, over [tls]; the digest is the certificate's SHA-256.
+    #[serde(default)]
+    pub certificates: Vec<Token>,
 }
 
 /// A token, as the configuration knows it.
@@ -93,7 +96,9 @@ impl Token {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// Nobody we know.
-    #[error("no token that this node knows; send `Authorization: Bearer mln_…`")]
+    #[error(
+        "no token and no certificate that this node knows; send `Authorization: Bearer mln_…`, or come over TLS with yours"
+    )]
     Unknown,
     /// Not any more.
     #[error("this token has expired; ask the node's operator for a new one")]
@@ -114,7 +119,17 @@ pub struct Gateway {
     /// What is kept beside the ledger.
     pub documents: Option<Documents>,
     tokens: Vec<Token>,
+    certificates: Vec<Token>,
     audit: Mutex<Audit>,
+}
+
+/// What a system shows of itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown<'r> {
+    /// The token after `Bearer`; where there is one, it alone counts.
+    pub bearer: Option<&'r [u8]>,
+    /// The digest of the certificate on whose line it came.
+    pub certificate: Option<Digest>,
 }
 
 impl Gateway {
@@ -125,23 +140,36 @@ impl Gateway {
     pub fn open(config: &GatewayConfig, home: &Path) -> anyhow::Result<Self> {
         let key = home.join(&config.key);
         let signer = Signer::open(&key).map_err(|error| key_error(&key, error))?;
-        let mut names: Vec<_> = config.tokens.iter().map(|token| &token.name).collect();
+        let accounts = || config.tokens.iter().chain(&config.certificates);
+        let mut names: Vec<_> = accounts().map(|token| &token.name).collect();
         names.sort();
         names.dedup();
-        ensure!(names.len() == config.tokens.len(), "two tokens of [gateway] have the same name");
+        ensure!(
+            names.len() == accounts().count(),
+            "two tokens or certificates of [gateway] have the same name"
+        );
+        for one in &config.certificates {
+            let name = &one.name;
+            ensure!(
+                one.digest.algorithm == Algorithm::Sha256,
+                "the certificate {name:?} of [gateway] is named by its SHA-256, as `openssl x509 -fingerprint -sha256` prints it: \
+                 sha256: and 64 hexadecimal digits"
+            );
+        }
         let audit = home.join("gateway-audit.ndjson");
         let audit = Audit::open(&audit).with_context(|| format!("in {}", audit.display()))?;
         let documents = config.documents.as_ref().map(|path| Documents(home.join(path)));
-        Ok(Self { signer, documents, tokens: config.tokens.clone(), audit: Mutex::new(audit) })
+        let (tokens, certificates) = (config.tokens.clone(), config.certificates.clone());
+        Ok(Self { signer, documents, tokens, certificates, audit: Mutex::new(audit) })
     }
 
-    /// Lets in who holds a token that is good for this, and writes down that it was used; or that it was not.
+    /// Lets in who shows a token or a certificate that is good for this, and writes down that it was used; or that it was not.
     ///
     /// # Errors
     /// Why not.
-    pub fn admit(&self, bearer: Option<&[u8]>, scope: Scope, act: &str) -> Result<&Token, Denied> {
+    pub fn admit(&self, shown: Shown<'_>, scope: Scope, act: &str) -> Result<&Token, Denied> {
         let now = clock::now();
-        let found = self.token(bearer.unwrap_or_default());
+        let found = self.account(shown);
         let answer = match found {
             None => Err(Denied::Unknown),
             Some(token) if token.expires <= now => Err(Denied::Expired),
@@ -177,6 +205,19 @@ impl Gateway {
         let mut audit = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
         let written = audit.note(at, token, act, outcome, refused);
         written.inspect_err(|error| tracing::error!(%error, "the gateway's log cannot be written"))
+    }
+
+    /// Whose token or certificate this is.
+    #[must_use]
+    pub fn account(&self, shown: Shown<'_>) -> Option<&Token> {
+        match shown {
+            Shown { bearer: Some(secret), certificate: _ } => self.token(secret),
+            // The handshake has shown that its holder has the key; the digest is no secret.
+            Shown { bearer: None, certificate: Some(digest) } => {
+                self.certificates.iter().find(|one| one.digest == digest)
+            }
+            Shown { bearer: None, certificate: None } => None,
+        }
     }
 
     /// The token that this is the secret of. It is compared with every one, for as long whatever is found.
@@ -351,13 +392,18 @@ mod tests {
         Token::generate(Text::new(name).unwrap(), scopes.to_vec(), Timestamp(expires)).unwrap()
     }
 
+    fn shown(secret: Option<&str>) -> Shown<'_> {
+        Shown { bearer: secret.map(str::as_bytes), certificate: None }
+    }
+
     fn gateway(folder: &Path, tokens: Vec<Token>) -> anyhow::Result<Gateway> {
         let key = folder.join("gateway.json");
         if !key.exists() {
             let agency = "11350000MXDEX01033".parse().unwrap();
             crate::home::new_key(&key, "organisation", Some(agency), None, None).unwrap();
         }
-        Gateway::open(&GatewayConfig { key, documents: None, tokens }, folder)
+        let certificates = Vec::new();
+        Gateway::open(&GatewayConfig { key, documents: None, tokens, certificates }, folder)
     }
 
     #[test]
@@ -368,9 +414,7 @@ mod tests {
         let (old, two) = token("old", &[Scope::Capture, Scope::Read], 1);
         let gateway_ = gateway(folder.path(), vec![one.clone(), two]).unwrap();
         let admit = |secret: Option<&str>, scope| {
-            gateway_
-                .admit(secret.map(str::as_bytes), scope, "test")
-                .map(|token| token.name.to_string())
+            gateway_.admit(shown(secret), scope, "test").map(|token| token.name.to_string())
         };
         assert_eq!(admit(Some(&good), Scope::Capture), Ok("erp".into()));
         for (secret, scope, why) in [
@@ -390,13 +434,51 @@ mod tests {
         assert_eq!(check(&text).unwrap().0, 8);
     }
 
+    /// A-06: a certificate is an account with scopes and an end like a token, and a token beside it alone counts.
+    #[test]
+    fn a_certificate_lets_in_like_a_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let far = clock::now().plus(1 << 40).0;
+        let digest = |byte| Digest { algorithm: Algorithm::Sha256, bytes: [byte; 32] };
+        let account = |name: &str, byte, expires| {
+            let (_, token) = token(name, &[Scope::Capture], expires);
+            Token { digest: digest(byte), ..token }
+        };
+        drop(gateway(folder.path(), Vec::new()).unwrap());
+        let open = |certificates: Vec<Token>| {
+            let (good, one) = token("erp", &[Scope::Capture], far);
+            let key = folder.path().join("gateway.json");
+            let config = GatewayConfig { key, documents: None, tokens: vec![one], certificates };
+            Gateway::open(&config, folder.path()).map(|gateway| (gateway, good))
+        };
+        let (gateway, good) = open(vec![account("mes", 1, far), account("old", 2, 1)]).unwrap();
+        let admit = |bearer: Option<&str>, byte: Option<u8>, scope| {
+            let shown = Shown { bearer: bearer.map(str::as_bytes), certificate: byte.map(digest) };
+            gateway.admit(shown, scope, "test").map(|token| token.name.to_string())
+        };
+        assert_eq!(admit(None, Some(1), Scope::Capture), Ok("mes".into()));
+        assert_eq!(admit(None, Some(1), Scope::Read), Err(Denied::Scope));
+        assert_eq!(admit(None, Some(2), Scope::Capture), Err(Denied::Expired));
+        assert_eq!(admit(None, Some(3), Scope::Capture), Err(Denied::Unknown));
+        assert_eq!(admit(Some(&good), Some(1), Scope::Capture), Ok("erp".into()));
+        assert_eq!(admit(Some("mln_00"), Some(1), Scope::Capture), Err(Denied::Unknown));
+        let text = fs::read_to_string(folder.path().join("gateway-audit.ndjson")).unwrap();
+        assert_eq!(text.lines().count(), 6, "every use and every refusal is a line");
+        assert!(text.contains("\"token\":\"mes\""));
+        drop(gateway);
+        // A name is of one account, and a digest of another kind names no certificate.
+        assert!(open(vec![account("erp", 1, far)]).is_err());
+        let (_, token) = token("blake", &[], far);
+        assert!(open(vec![token]).is_err());
+    }
+
     #[test]
     fn a_log_that_was_changed_is_not_written_on() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("gateway-audit.ndjson");
         for _ in 0..3 {
             let gateway = gateway(folder.path(), Vec::new()).unwrap();
-            gateway.admit(None, Scope::Read, "test").unwrap_err();
+            gateway.admit(Shown::default(), Scope::Read, "test").unwrap_err();
         }
         let sound = fs::read_to_string(&log).unwrap();
         assert_eq!(sound.lines().count(), 3, "a start goes on where the last one ended");
@@ -411,7 +493,10 @@ mod tests {
         }
         // What a crash cut off is no change.
         fs::write(&log, format!("{sound}{{\"number\":3,\"ti")).unwrap();
-        gateway(folder.path(), Vec::new()).unwrap().admit(None, Scope::Read, "test").unwrap_err();
+        gateway(folder.path(), Vec::new())
+            .unwrap()
+            .admit(Shown::default(), Scope::Read, "test")
+            .unwrap_err();
         assert_eq!(check(&fs::read_to_string(&log).unwrap()).unwrap().0, 4);
     }
 

@@ -4,6 +4,7 @@ use crate::{
     gateway::GatewayConfig,
     signer::{Greeting, Remote},
     signstate::{self, SignState},
+    tls::TlsConfig,
 };
 use anyhow::{Context as _, ensure};
 use client::{
@@ -53,6 +54,9 @@ pub struct Config {
     /// What signs for systems without keys of their own; nothing does without it.
     #[serde(default)]
     pub gateway: Option<GatewayConfig>,
+    /// Where the API is served with TLS as well; nowhere without it.
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
 }
 
 pub(crate) const fn reserve_mib() -> u64 {

@@ -28,4 +28,5 @@ pub mod signer;
 pub mod signstate;
 pub mod snapshot;
 pub mod testnet;
+pub mod tls;
 pub mod watch;

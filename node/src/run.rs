@@ -12,7 +12,10 @@ use crate::{
     signstate::SignState,
 };
 use anyhow::Context as _;
-use axum_server::Handle;
+use axum_server::{
+    Handle,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
 use hyper_util::rt::TokioTimer;
 use ledger::{Rules, query};
 use sd_notify::NotifyState;
@@ -89,6 +92,7 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     let signatures = opened.signatures()?;
     signatures.hold()?;
     let Home { config, genesis, consensus, guard: _, transport } = opened;
+    let tls = config.tls.as_ref().map(|tls| tls.open(home)).transpose().context("in [tls]")?;
     let gateway =
         config.gateway.as_ref().map(|gateway| Gateway::open(gateway, home)).transpose()?;
     let floor = signatures.floor();
@@ -148,7 +152,7 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     let jobs = jobs_of(&config)?;
     let shared = api::Shared::new(genesis, handle.clone(), metrics, jobs, gateway, Some(transport));
     shared.jobs.resume(&shared);
-    let (serving, mut server) = serve(&config, shared.clone());
+    let (serving, mut server) = serve(&config, tls, shared.clone());
     let mut disk_failed = false;
     let code = tokio::select! {
         () = told.stop() => ExitCode::SUCCESS,
@@ -265,20 +269,36 @@ fn jobs_of(config: &Config) -> anyhow::Result<Arc<api::Jobs>> {
 
 type Server = tokio::task::JoinHandle<std::io::Result<()>>;
 
-/// Serves the API in the background.
-fn serve(config: &Config, shared: Arc<api::Shared>) -> (Handle<std::net::SocketAddr>, Server) {
+/// Serves the API in the background, with TLS too where that is configured. One that ends ends both.
+fn serve(
+    config: &Config,
+    tls: Option<RustlsConfig>,
+    shared: Arc<api::Shared>,
+) -> (Handle<std::net::SocketAddr>, Server) {
     let serving = Handle::new();
     let door = api::Door::new(api::connections_allowed());
+    let router = api::router(shared);
     // HTTP/1.1 alone: nobody asks this API for more, and a protocol that is not spoken has no holes.
-    let mut server = axum_server::bind(config.api)
+    let mut plain = axum_server::bind(config.api)
         .handle(serving.clone())
         .http1_only()
         .first_request_timeout(HEADER_TIMEOUT)
-        .acceptor(door);
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    let server = tokio::spawn(server.serve(api::router(shared).into_make_service()));
+        .acceptor(door.clone());
+    plain.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let plain = plain.serve(router.clone().into_make_service());
     drop(tokio::spawn(tell_ready(serving.clone())));
-    (serving, server)
+    let Some((tls, listen)) = tls.zip(config.tls.as_ref().map(|tls| tls.listen)) else {
+        return (serving, tokio::spawn(plain));
+    };
+    let mut secured = axum_server::bind(listen)
+        .handle(serving.clone())
+        .http1_only()
+        .first_request_timeout(HEADER_TIMEOUT)
+        .acceptor(RustlsAcceptor::new(tls).handshake_timeout(HEADER_TIMEOUT).acceptor(door));
+    secured.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let secured = secured.serve(router.into_make_service());
+    let both = async { tokio::try_join!(plain, secured).map(|((), ())| ()) };
+    (serving, tokio::spawn(both))
 }
 
 /// While the disk cannot be written to, reads and proofs are served and nothing is voted on. Ends when it can; gives an
@@ -315,7 +335,7 @@ async fn serve_until_writable(
             let metrics = Arc::new(Metrics::default());
             let genesis = genesis.clone();
             let shared = api::Shared::new(genesis, handle, metrics, jobs_of(config)?, None, None);
-            serving = Some(serve(config, shared));
+            serving = Some(serve(config, None, shared));
             Some(publish)
         }
         Err(error) => {

@@ -190,6 +190,7 @@ impl Testnet {
                     })
                     .collect(),
                 gateway: None,
+                tls: None,
             };
             fs::write(home.join(&node.name).join(CONFIG), toml::to_string_pretty(&config)?)?;
         }

@@ -21,6 +21,7 @@ mod network;
 pub mod powercut;
 pub mod program;
 mod proxy;
+pub mod schema;
 mod uses;
 pub mod vectors;
 

@@ -1,7 +1,10 @@
 //! The command line: what may be asked, and how it is explained.
 
 use crate::speech::Lang;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use std::{ffi::OsString, path::PathBuf};
 use types::{AgencyCode, PublicKey, RecordId, Subject, Text, Timestamp, operation};
 
@@ -16,7 +19,7 @@ use types::{AgencyCode, PublicKey, RecordId, Subject, Text, Timestamp, operation
 )]
 pub(crate) struct Arguments {
     /// The language to speak: zh-CN or en. The default follows the locale
-    #[arg(long, global = true, value_name = "LANG")]
+    #[arg(long, global = true, value_name = "LANG", value_parser = language())]
     pub(crate) lang: Option<Lang>,
     /// The file whose first line opens a sealed key; its mode must be 0600
     #[arg(long, global = true, value_name = "FILE", env = "MINLIAN_PASSPHRASE_FILE")]
@@ -24,8 +27,31 @@ pub(crate) struct Arguments {
     /// The open descriptor whose first line opens a sealed key
     #[arg(long, global = true, value_name = "N", conflicts_with = "passphrase_file")]
     pub(crate) passphrase_fd: Option<u32>,
+    /// Whether to colour what is printed; auto colours a terminal, unless `NO_COLOR` is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Paint,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Whether to colour what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Paint {
+    /// A terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Whatever it is
+    Always,
+    /// Nothing
+    Never,
+}
+
+/// The languages, by the names that people give them.
+fn language() -> impl TypedValueParser<Value = Lang> {
+    let names = [
+        PossibleValue::new("en").help("English"),
+        PossibleValue::new("zh-CN").alias("zh").help("中文"),
+    ];
+    PossibleValuesParser::new(names).map(|name| if name == "en" { Lang::En } else { Lang::Zh })
 }
 
 #[derive(Debug, Subcommand)]
@@ -49,16 +75,9 @@ pub(crate) enum Command {
     Trace(Trace),
     #[command(name = "prove-line")]
     ProveLine(ProveLine),
-    /// Print what a shell needs to complete this command's words
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Write the manual's pages, one a subcommand, to a directory
-    Man {
-        /// The directory; it must be there
-        directory: PathBuf,
-    },
+    Agent(crate::words::Keys),
+    Completions(crate::words::Completions),
+    Man(crate::words::Man),
 }
 
 /// The node to ask.
@@ -85,7 +104,7 @@ pub(crate) struct Submit {
     /// The node's address
     #[arg(long, value_name = "URL", env = "MINLIAN_NODE", required_unless_present = "check")]
     pub(crate) node: Option<String>,
-    /// The agency's key file; its mode must be 0600
+    /// The agency's key: a file of mode 0600, env:NAME (a variable with such a file's text), or agent:AGENCY (ssh-agent)
     #[arg(long, value_name = "KEY", env = "MINLIAN_KEY", required_unless_present = "check")]
     pub(crate) key: Option<PathBuf>,
     /// A file of digests, 64 hexadecimal digits a line: one operation commits to all of them, and each can be proven alone

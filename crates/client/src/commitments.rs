@@ -171,7 +171,7 @@ pub(crate) async fn run(
         return Err(Stop::says(Exit::Usage, "--node and --key are needed"));
     };
     let client = Client::new(node)?;
-    let signer = Arc::new(Signer::open(key).map_err(|why| Stop::key(key, why))?);
+    let signer = Arc::new(Signer::find(key).map_err(|why| Stop::key(key, why))?);
     let agency = *signer.agency();
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let outcome = submit::one(what, client, Arc::clone(&signer), name, operation.clone()).await?;

@@ -1,6 +1,6 @@
 //! What the process is given and where it speaks: the environment is read here, and everything printed passes here.
 
-use crate::speech::Lang;
+use crate::{arguments::Paint, speech::Lang};
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 /// Standard output for data, standard error for talk.
@@ -15,6 +15,17 @@ impl Console {
     pub(crate) fn open(lang: Option<Lang>) -> Self {
         let plain = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { lang: lang.unwrap_or_else(locale), colour: !plain && io::stdout().is_terminal() }
+    }
+
+    /// The same, coloured as the user wants it.
+    #[must_use]
+    pub(crate) const fn painted(self, paint: Paint) -> Self {
+        let colour = match paint {
+            Paint::Auto => self.colour,
+            Paint::Always => true,
+            Paint::Never => false,
+        };
+        Self { colour, ..self }
     }
 
     /// The language people are spoken to in.

@@ -14,42 +14,14 @@ use serde_json::{Map, Value, json};
 use std::{fs, path::Path};
 use types::{
     Digest, Subject, codec,
-    fields::{Field, FieldName, SALT_BYTES_MIN},
+    fields::{Field, SALT_BYTES_MIN},
     operation::Action,
 };
-
-/// What inspectors call the fields of a licence, beside the words of the directory.
-const NAMES: [(&str, &str); 17] = [
-    ("identifier", "证照标识"),
-    ("type", "证照类型名称"),
-    ("type code", "证照类型代码"),
-    ("number", "证照编号"),
-    ("name", "证照名称"),
-    ("version", "证照版本号"),
-    ("issue date", "证照颁发日期"),
-    ("issuer", "证照颁发机构名称"),
-    ("issuer code", "证照颁发机构代码"),
-    ("definer code", "证照定义机构代码"),
-    ("valid from", "证照有效期起始"),
-    ("valid until", "证照有效期截至"),
-    ("region", "证照所属管辖属地编码"),
-    ("holder", "持证主体名称"),
-    ("holder code", "持证主体代码"),
-    ("holder code type", "持证主体代码类型"),
-    ("item code", "关联事项代码"),
-];
+use verdict::{FIELD_NAMES, called};
 
 /// The directory's name of a field.
 fn directory(name: &str) -> &str {
-    NAMES.iter().find(|(en, _)| en.eq_ignore_ascii_case(name)).map_or(name, |(_, zh)| zh)
-}
-
-/// A field's name for people: as recorded, and in English where that has a word for it.
-pub(crate) fn called(lang: Lang, name: &FieldName) -> String {
-    match (lang, NAMES.iter().find(|(_, zh)| *zh == name.as_str())) {
-        (Lang::En, Some((en, _))) => format!("{en} ({name})"),
-        (Lang::En, None) | (Lang::Zh, _) => name.to_string(),
-    }
+    FIELD_NAMES.iter().find(|(en, _)| en.eq_ignore_ascii_case(name)).map_or(name, |(_, zh)| zh)
 }
 
 /// Gives every field of every licence in a document a salt of its own.
@@ -231,6 +203,7 @@ async fn fetch(url: &str, document: &[u8], all: &[SaltedFields]) -> Result<Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::fields::FieldName;
 
     #[test]
     fn every_field_gets_a_salt_that_no_other_has() {

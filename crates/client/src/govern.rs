@@ -45,7 +45,7 @@ pub(crate) struct Govern {
     /// The node's address
     #[arg(long, value_name = "URL", env = "MINLIAN_NODE", global = true)]
     pub(crate) node: Option<String>,
-    /// The agency's key file; its mode must be 0600
+    /// The agency's key: a file of mode 0600, env:NAME (a variable with such a file's text), or agent:AGENCY (ssh-agent)
     #[arg(long, value_name = "KEY", env = "MINLIAN_KEY", global = true)]
     pub(crate) key: Option<PathBuf>,
     /// Do it without asking
@@ -334,7 +334,7 @@ async fn perform(what: &Govern, client: &Client, console: &Console) -> Result<Ex
     let key = what.key.as_ref().ok_or_else(|| {
         Stop::says(Exit::Usage, lang.pick("--key is needed to sign", "签名需要 --key"))
     })?;
-    let signer = Signer::open(key).map_err(|why| Stop::key(key, why))?;
+    let signer = Signer::find(key).map_err(|why| Stop::key(key, why))?;
     let (act, change) = act(what, client).await?;
     let status = client.status().await?;
     let document = document(&act, *signer.agency(), status.time)?;

@@ -83,6 +83,25 @@ pub enum KeyError {
     /// The secret is not of the public key.
     #[error("the secret does not belong to the public key {0}")]
     Pair(PublicKey),
+    /// The variable is not set.
+    #[error("the environment has no variable {0}; it should hold the text of a key file")]
+    NoVariable(String),
+    /// No agent in this session.
+    #[error("no agent: SSH_AUTH_SOCK is not set; start one with `eval $(ssh-agent)`")]
+    NoAgent,
+    /// What follows `agent:` is not an agency, or its key none.
+    #[error("{0:?} is not agent:AGENCY or agent:AGENCY:PUBLIC-KEY")]
+    AgentName(String),
+    /// The agent does not hold the one key.
+    #[error("the agent holds {} Ed25519 keys{}; name one that is the agency's: agent:AGENCY:PUBLIC-KEY", found.len(), listed(found))]
+    AgentKeys {
+        /// The keys it holds.
+        found: Vec<PublicKey>,
+    },
+}
+
+fn listed(keys: &[PublicKey]) -> String {
+    keys.iter().map(|key| format!(" {key}")).collect()
 }
 
 /// A secret key, and what its file says of it.
@@ -184,11 +203,19 @@ enum Read {
 /// # Errors
 /// When the file cannot be read, can be read by others, is not whole, or the passphrase does not open it.
 pub fn open(path: &Path) -> Result<Key, KeyError> {
-    match read(path)? {
+    decrypted(&path.display().to_string(), read(path)?)
+}
+
+/// The key whose file's text came another way, under a name to ask the passphrase for.
+pub(crate) fn open_text(name: &str, text: &str) -> Result<Key, KeyError> {
+    decrypted(name, parse(text)?)
+}
+
+fn decrypted(shown: &str, file: Read) -> Result<Key, KeyError> {
+    match file {
         Read::Clear(file) => clear(file),
         Read::Sealed(sealed) => {
-            let shown = path.display().to_string();
-            crate::passphrase::try_each(&shown, |passphrase| match unseal(&sealed, passphrase) {
+            crate::passphrase::try_each(shown, |passphrase| match unseal(&sealed, passphrase) {
                 Err(KeyError::Passphrase) => None,
                 other => Some(other),
             })?

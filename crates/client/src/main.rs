@@ -1,9 +1,8 @@
 //! `minlian`, the command of applications and inspectors: submit, status, history, audit, record, prove,
-//! salt, present, verify, trust.
+//! salt, present, verify, trust; and what it says of itself.
 
 mod arguments;
 mod ask;
-mod beyond;
 mod check;
 mod commitments;
 mod console;
@@ -14,32 +13,32 @@ mod export;
 mod fixture;
 mod govern;
 mod items;
-mod layout;
 mod new;
 mod prove;
 mod qr;
-mod report;
 mod speech;
 mod submit;
 mod trace;
 mod trail;
 mod trust;
 mod verify;
+mod words;
 
 use crate::{
     arguments::{Arguments, Command},
     console::Console,
     exit::{Exit, Stop},
 };
-use clap::{CommandFactory as _, Parser as _};
+use clap::Parser as _;
 use client::passphrase::{self, Given};
 use std::process::ExitCode;
+use verdict::layout;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse_from(arguments::joined(std::env::args_os()));
-    let console = Console::open(arguments.lang);
     let file = arguments.passphrase_file.map(Given::File);
     passphrase::found_in(file.or_else(|| arguments.passphrase_fd.map(Given::Descriptor)));
+    let console = Console::open(arguments.lang).painted(arguments.color);
     let exit = run(arguments.command, &console).unwrap_or_else(|stop| {
         console.talk(&speech::stop(console.lang(), &stop));
         stop.exit
@@ -63,6 +62,9 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
             })?;
             Ok(Exit::Done)
         }
+        Command::Completions(what) => words::completions(&what, console),
+        Command::Man(what) => words::man(&what),
+        Command::Agent(what) => words::keys(&what, console),
         Command::New(what) => new::run(&what, console),
         Command::Check(what) => check::run(&what, console),
         Command::Item(what) => online(items::run(&what, console)),
@@ -81,17 +83,6 @@ fn run(command: Command, console: &Console) -> Result<Exit, Stop> {
         Command::ProveLine(what) => online(commitments::prove(&what, console)),
         Command::Trace(what) => online(trace::run(&what, console)),
         Command::Export(what) => online(export::run(&what, console)),
-        Command::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "minlian", &mut text);
-            console.data(String::from_utf8_lossy(&text).trim_end())?;
-            Ok(Exit::Done)
-        }
-        Command::Man { directory } => {
-            clap_mangen::generate_to(Arguments::command(), &directory)
-                .map_err(|why| Stop::file(&directory, why))?;
-            Ok(Exit::Done)
-        }
     }
 }
 

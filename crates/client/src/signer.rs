@@ -1,8 +1,13 @@
-//! In whose name: an agency's key, read from a file that nobody else can read, and the transactions it signs.
+//! In whose name: an agency's key, in a file that nobody else can read, a variable or an agent, and the transactions it signs.
 
-use crate::keystore::{self, Key, KeyError};
+use crate::{
+    agent::Agent,
+    keystore::{self, Key, KeyError},
+};
 use std::path::Path;
-use types::{AgencyCode, ChainId, Height, Operation, PublicKey, SecretKey, Transaction};
+use types::{
+    AgencyCode, ChainId, Domain, Height, Operation, PublicKey, SecretKey, Transaction, codec,
+};
 
 /// What a key is for that signs transactions.
 const PURPOSE: &str = "organisation";
@@ -11,10 +16,92 @@ const PURPOSE: &str = "organisation";
 #[derive(Debug)]
 pub struct Signer {
     agency: AgencyCode,
-    secret: SecretKey,
+    key: Held,
+}
+
+/// Where the secret is.
+#[derive(Debug)]
+enum Held {
+    /// Here.
+    Here(SecretKey),
+    /// With an agent, which signs when asked.
+    Agent(Agent, PublicKey),
 }
 
 impl Signer {
+    /// The signer that a person names: `env:NAME` (a variable with the text of a key file), `agent:AGENCY` or
+    /// `agent:AGENCY:PUBLIC-KEY` (a key that `ssh-agent` holds), or the path of a key file.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), client::KeyError> {
+    /// use client::{KeyError, Signer};
+    ///
+    /// assert!(matches!(Signer::find("env:NO_SUCH_KEY".as_ref()), Err(KeyError::NoVariable(_))));
+    /// assert!(matches!(Signer::find("agent:nobody".as_ref()), Err(KeyError::AgentName(_))));
+    /// assert!(matches!(Signer::find("no/such/file.json".as_ref()), Err(KeyError::Io(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such key, or it is not fit to be used.
+    pub fn find(name: &Path) -> Result<Self, KeyError> {
+        let text = name.to_str().unwrap_or_default();
+        if let Some(variable) = text.strip_prefix("env:") {
+            Self::from_environment(variable)
+        } else if let Some(named) = text.strip_prefix("agent:") {
+            let unknown = || KeyError::AgentName(text.to_owned());
+            let (agency, key) =
+                named.split_once(':').map_or((named, None), |(agency, key)| (agency, Some(key)));
+            let agency = AgencyCode::new(agency).map_err(|_bad| unknown())?;
+            let key = key.map(str::parse).transpose().map_err(|_bad| unknown())?;
+            Self::with_agent(agency, key)
+        } else {
+            Self::open(name)
+        }
+    }
+
+    /// The signer whose key file's text a variable of the environment holds, as services are given secrets.
+    ///
+    /// # Errors
+    /// When it is not set, or is not an organisation key of an agency.
+    pub fn from_environment(variable: &str) -> Result<Self, KeyError> {
+        let text = std::env::var_os(variable)
+            .ok_or_else(|| KeyError::NoVariable(variable.to_owned()))?
+            .into_string()
+            .map_err(|_bytes| KeyError::Malformed("not UTF-8".to_owned()))?;
+        Self::new(keystore::open_text(variable, &text)?)
+    }
+
+    /// The signer of an agency whose key `ssh-agent` holds: this one, or the only one it has.
+    ///
+    /// Whether it is the agency's is the ledger's question. Signing may wait for a person who has to touch a token.
+    ///
+    /// # Errors
+    /// When there is no agent in this session, or it does not hold the one key.
+    pub fn with_agent(agency: AgencyCode, key: Option<PublicKey>) -> Result<Self, KeyError> {
+        let agent = Agent::of_session()?;
+        let mut found = agent.keys()?;
+        found.retain(|held| key.is_none_or(|key| *held == key));
+        match found.as_slice() {
+            [one] => Ok(Self { agency, key: Held::Agent(agent, *one) }),
+            [] | [_, ..] => Err(KeyError::AgentKeys { found: agent.keys()? }),
+        }
+    }
+
+    /// Gives a key that is here to the agent of this session, which holds it until it ends.
+    ///
+    /// # Errors
+    /// When there is no agent, or the key is with one already.
+    pub fn lend(&self) -> Result<(), KeyError> {
+        match &self.key {
+            Held::Here(secret) => {
+                Ok(Agent::of_session()?.add(secret, &format!("minlian {}", self.agency))?)
+            }
+            Held::Agent(_, _) => Ok(()),
+        }
+    }
+
     /// The signer whose key is in a file. If it is sealed, the passphrase is asked for; see [`crate::passphrase`].
     ///
     /// # Errors
@@ -32,7 +119,7 @@ impl Signer {
         if purpose != PURPOSE {
             return Err(KeyError::Purpose { found: purpose, wanted: PURPOSE.to_owned() });
         }
-        Ok(Self { agency: agency.ok_or(KeyError::NoAgency)?, secret })
+        Ok(Self { agency: agency.ok_or(KeyError::NoAgency)?, key: Held::Here(secret) })
     }
 
     /// The agency that acts.
@@ -44,13 +131,16 @@ impl Signer {
     /// The key that signs.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        self.secret.public()
+        match &self.key {
+            Held::Here(secret) => secret.public(),
+            Held::Agent(_, key) => *key,
+        }
     }
 
     /// A transaction of `operations`, signed for one chain, to be committed at `valid_until` at the latest.
     ///
     /// # Errors
-    /// When the system gives no randomness for the nonce.
+    /// When the system gives no randomness for the nonce, or an agent does not sign.
     ///
     /// # Panics
     /// With more than 2³² operations.
@@ -61,7 +151,26 @@ impl Signer {
         operations: Vec<Operation>,
     ) -> std::io::Result<Transaction> {
         let nonce = getrandom::u64().map_err(|why| std::io::Error::other(why.to_string()))?;
-        Ok(Transaction::sign(chain, self.agency, &self.secret, nonce, valid_until, operations))
+        let (agent, key) = match &self.key {
+            Held::Here(secret) => {
+                return Ok(Transaction::sign(
+                    chain,
+                    self.agency,
+                    secret,
+                    nonce,
+                    valid_until,
+                    operations,
+                ));
+            }
+            Held::Agent(agent, key) => (agent, *key),
+        };
+        let header = Transaction::header(chain, self.agency, key, nonce, valid_until, &operations);
+        let message = Domain::Transaction.message(&chain, &codec::encode(&header));
+        let signature = agent.sign(&key, &message)?;
+        header
+            .check(&signature)
+            .map_err(|_bad| std::io::Error::other("the agent signed with another key"))?;
+        Ok(Transaction { header, signature, operations })
     }
 }
 

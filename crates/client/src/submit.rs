@@ -262,7 +262,7 @@ impl Identity {
             return Err(Stop::says(Exit::Usage, "--node and --key are needed"));
         };
         let client = Client::new(node)?;
-        let signer = Arc::new(Signer::open(key).map_err(|why| Stop::key(key, why))?);
+        let signer = Arc::new(Signer::find(key).map_err(|why| Stop::key(key, why))?);
         let status = client.status().await?;
         Ok(Self { client, signer, chain: status.chain, horizon: status.valid_until_max })
     }

@@ -42,8 +42,9 @@ impl Domain {
         }
     }
 
-    /// What is signed: the name, a zero byte, the chain, the body.
-    fn message(self, chain: &ChainId, body: &[u8]) -> Vec<u8> {
+    /// What is signed: the name, a zero byte, the chain, the body. Whoever has the secret elsewhere signs this.
+    #[must_use]
+    pub fn message(self, chain: &ChainId, body: &[u8]) -> Vec<u8> {
         let name = self.name().as_bytes();
         let mut message = Vec::with_capacity(name.len() + 33 + body.len());
         message.extend_from_slice(name);

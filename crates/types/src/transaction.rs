@@ -122,18 +122,34 @@ impl Transaction {
         valid_until: Height,
         operations: Vec<Operation>,
     ) -> Self {
-        let header = TransactionHeader {
+        let header = Self::header(chain, agency, secret.public(), nonce, valid_until, &operations);
+        let signature = secret.sign(Domain::Transaction, &chain, &codec::encode(&header));
+        Self { header, signature, operations }
+    }
+
+    /// What is signed of a transaction of `operations`, for whoever has the secret of `key` elsewhere.
+    ///
+    /// # Panics
+    /// With more than 2³² operations.
+    #[must_use]
+    pub fn header(
+        chain: ChainId,
+        agency: AgencyCode,
+        key: PublicKey,
+        nonce: u64,
+        valid_until: Height,
+        operations: &[Operation],
+    ) -> TransactionHeader {
+        TransactionHeader {
             version: VERSION,
             chain,
             agency,
-            key: secret.public(),
+            key,
             nonce,
             valid_until,
             count: operations.len().try_into().expect("operations are counted in 32 bits"),
-            operations: merkle::root::<merkle::List>(&leaves(&operations)),
-        };
-        let signature = secret.sign(Domain::Transaction, &chain, &codec::encode(&header));
-        Self { header, signature, operations }
+            operations: merkle::root::<merkle::List>(&leaves(operations)),
+        }
     }
 
     /// Its id.

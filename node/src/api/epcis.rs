@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     clock,
-    gateway::{Denied, Documents, Gateway, Scope, Token},
+    gateway::{Denied, Documents, Gateway, Scope, Shown, Token},
+    tls,
 };
 use ::records::{self, Capture, DOCUMENT_BYTES_MAX, Prepared};
 use axum::{
@@ -54,6 +55,13 @@ fn gateway(node: &Shared) -> Result<&Gateway, Failure> {
     })
 }
 
+/// What a request shows of whose it is. Any authorization but a token's is nobody's token, and not a certificate's.
+fn shown(headers: &HeaderMap) -> Shown<'_> {
+    let bearer = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let bearer = bearer.map(|value| value.strip_prefix(b"Bearer ").unwrap_or_default());
+    Shown { bearer, certificate: tls::certificate(headers) }
+}
+
 fn admit<'n>(
     node: &'n Shared,
     headers: &HeaderMap,
@@ -61,10 +69,7 @@ fn admit<'n>(
     act: &str,
 ) -> Result<(&'n Gateway, &'n Token), Failure> {
     let gateway = gateway(node)?;
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    match gateway.admit(bearer, scope, act) {
+    match gateway.admit(shown(headers), scope, act) {
         Ok(token) => Ok((gateway, token)),
         Err(denied) => {
             let (status, code) = match denied {
@@ -354,8 +359,7 @@ pub(super) async fn capture(
 /// The token again, on another thread, after it was let in and written down.
 fn find<'n>(node: &'n Shared, headers: &HeaderMap) -> Result<(&'n Gateway, &'n Token), Failure> {
     let gateway = gateway(node)?;
-    let bearer = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-    let token = gateway.token(bearer.strip_prefix(b"Bearer ").unwrap_or_default());
+    let token = gateway.account(shown(headers));
     token.map(|token| (gateway, token)).ok_or_else(|| Failure::fault(&"the token is gone"))
 }
 

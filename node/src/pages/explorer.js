@@ -2,11 +2,11 @@
 // The explorer: everything shown was asked of this node, and nothing is fetched from anywhere else. Text is set as text,
 // never as markup, so that what somebody recorded cannot act here.
 const WORDS = {
-  zh: { skip: "跳到内容", pages: "页面", network: "网络", blocks: "区块", records: "记录", agencies: "部门", docs: "接口文档", search: "查询:区块高度、记录、交易、文件摘要,或 licence:…、item:…、lot:…、agency:…", find: "查询",
+  zh: { skip: "跳到内容", pages: "页面", network: "网络", blocks: "区块", records: "记录", agencies: "部门", docs: "接口文档", verify: "核验证明", search: "查询:区块高度、记录、交易、文件摘要,或 licence:…、item:…、lot:…、agency:…", find: "查询",
     foot: "本页由节点自身提供,不访问外部网站。它说明该节点所见,不是证明;证明请用 minlian verify 离线核验。",
     height: "高度", time: "时间", block: "区块", proposer: "提议者", signatures: "签名数", more: "更多", record: "记录", agency: "部门", what: "事项", subject: "主体", history: "全部历史", status: "状态", owner: "所属", version: "版本",
     healthy: "运行正常", troubled: "有障碍", chain: "链", validators: "验证节点", seat: "席位", reach: "可达", yes: "是", no: "否", self: "本节点", quorum: "法定人数", waiting: "等待中的交易", latest: "最新区块", none: "没有找到", failed: "无法查询", name: "名称", roles: "角色", keys: "密钥", active: "有效", part: "角色", document: "文件摘要", tx: "交易", position: "日志位置", proof: "下载证明文件", graph: "批次关系图", graphText: "关系(文字)", truncated: "图已截断:只显示最近的批次。", all: "全部", item: "政务服务事项", licence: "电子证照", trace: "溯源事件", govern: "治理", details: "全部字段", committed: "已提交", from: "自", loading: "查询中…", effective: "生效时间", count: "记录数" },
-  en: { skip: "Skip to the content", pages: "Pages", network: "Network", blocks: "Blocks", records: "Records", agencies: "Agencies", docs: "API", search: "Find: a block's height, a record, a transaction, a document's digest, or licence:…, item:…, lot:…, agency:…", find: "Find",
+  en: { skip: "Skip to the content", pages: "Pages", network: "Network", blocks: "Blocks", records: "Records", agencies: "Agencies", docs: "API", verify: "Check a proof", search: "Find: a block's height, a record, a transaction, a document's digest, or licence:…, item:…, lot:…, agency:…", find: "Find",
     foot: "Served by the node itself; nothing is fetched from elsewhere. It shows what this node sees and is no proof: check proofs offline with minlian verify.",
     height: "Height", time: "Time", block: "Block", proposer: "Proposer", signatures: "Signatures", more: "More", record: "Record", agency: "Agency", what: "What", subject: "Subject", history: "Complete history", status: "Status", owner: "Owner", version: "Version",
     healthy: "All is well", troubled: "Something stands in the way", chain: "Chain", validators: "Validators", seat: "Seat", reach: "In reach", yes: "yes", no: "no", self: "this node", quorum: "Quorum", waiting: "Transactions that wait", latest: "Latest blocks", none: "Nothing found", failed: "Cannot be asked", name: "Name", roles: "Roles", keys: "Keys", active: "Active", part: "Part", document: "Document digest", tx: "Transaction", position: "Position in the log", proof: "Download the proof file", graph: "The lot's graph", graphText: "The graph in words", truncated: "Cut short: only the nearest lots are drawn.", all: "All", item: "Service items", licence: "E-licences", trace: "Traceability events", govern: "Governance", details: "All fields", committed: "Committed", from: "from", loading: "Asking…", effective: "In effect from", count: "Records" },
@@ -63,11 +63,11 @@ const BLOCK_HEADS = ["height", "time", "count", "signatures", "block"];
 async function network() {
   const [status, blocks] = await Promise.all([ask("/v1/status"), ask("/v1/blocks?limit=10")]);
   const sound = status.obstacles.length === 0;
-  const nodes = status.validators.map((one) => [`v${one.seat + 1}`, one.name, make("span", { class: one.reachable ? "good" : "bad" }, one.reachable ? `✔ ${say("yes")}` : `✘ ${say("no")}`), one.this_node ? say("self") : ""]);
+  const nodes = status.validators.map((one) => [`v${one.seat + 1}`, one.name, make("span", { class: one.reachable ? "good" : "bad" }, one.reachable ? `✔ ${say("yes")}` : `✘ ${say("no")}`), one.this_node ? `✔ ${say("yes")}` : ""]);
   return [make("h1", {}, say("network")), make("p", { class: sound ? "good" : "bad", role: "status" }, make("strong", {}, sound ? `✔ ${say("healthy")}` : `✘ ${say("troubled")}`)),
     make("ul", {}, ...status.obstacles.map((text) => make("li", { lang: "en" }, text))),
     facts([["chain", make("span", {}, `${status.name} `, mono(status.chain))], ["height", link(`block/${status.height}`, String(status.height))], ["time", when(status.time)], ["count", String(status.records)], ["waiting", String(status.pending)], ["quorum", `${status.quorum} / ${status.validators.length}`]]),
-    make("h2", {}, say("validators")), table(["seat", "name", "reach", ""], nodes), make("h2", {}, say("latest")), table(BLOCK_HEADS, blockRows(blocks.blocks))];
+    make("h2", {}, say("validators")), table(["seat", "name", "reach", "self"], nodes), make("h2", {}, say("latest")), table(BLOCK_HEADS, blockRows(blocks.blocks))];
 }
 async function blocks(cursor) {
   const page = await ask(`/v1/blocks?limit=50${cursor ? `&cursor=${cursor}` : ""}`);
@@ -158,7 +158,7 @@ async function graph(start) {
     places.set(lot, [column * (W + 60) + 10, line * (H + 18) + 10]);
   }
   const width = columns.length * (W + 60), height = Math.max(...seen.values()) * (H + 18) + 20;
-  const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `${say("graph")}: ${start}` },
+  const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": `${say("graph")}: ${start}` },
     draw("defs", {}, draw("marker", { id: "tip", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto" }, draw("path", { d: "M0 0 L8 4 L0 8" }))));
   for (const [source, target] of edges.values()) {
     const [x1, y1] = places.get(source), [x2, y2] = places.get(target);

@@ -8,12 +8,11 @@ use crate::{
     arguments,
     console::Console,
     exit::{Exit, Stop},
-    layout::{count, hang},
-    speech::{self, Lang, say},
+    speech::{self, say},
     verify as verifier,
 };
 use client::{Client, ClientError};
-use proof::{CHUNK, Claim, LINE_MAGIC, LineProof, LineVerdict, path_in_chunks, verify_line};
+use proof::{CHUNK, Claim, LINE_MAGIC, LineProof, path_in_chunks};
 use serde_json::json;
 use std::{
     fs::{self, File},
@@ -21,9 +20,10 @@ use std::{
     path::{Path, PathBuf},
 };
 use types::{
-    Digest, Hash,
+    Hash,
     merkle::{self, Rfc6962},
 };
+use verdict::{Answer, Line};
 
 /// Proves one line of a batch that was submitted from here.
 ///
@@ -156,7 +156,7 @@ pub(crate) fn verify(what: &arguments::Verify, console: &Console) -> Exit {
         let text = if what.json {
             json!({"result": "cannot-check", "code": code, "detail": why}).to_string()
         } else {
-            format!("{}  {code}\n  {why}", verdict_word(lang, "cannot-check"))
+            format!("{}  {code}\n  {why}", speech::answer(lang, Answer::CannotCheck).0)
         };
         if !what.quiet && console.data(&text).is_err() { Exit::Disk } else { Exit::Undecided }
     };
@@ -179,112 +179,22 @@ pub(crate) fn verify(what: &arguments::Verify, console: &Console) -> Exit {
         Ok(bytes) => bytes,
         Err(why) => return cannot("V-UNREADABLE", &why.to_string()),
     };
-    let document = match what.document.as_ref().map(|path| {
-        verifier::read(path, records::DOCUMENT_BYTES_MAX).map(|bytes| Digest::blake3(&bytes))
-    }) {
+    let document = match what
+        .document
+        .as_ref()
+        .map(|path| verifier::read(path, records::DOCUMENT_BYTES_MAX))
+    {
         None => None,
-        Some(Ok(digest)) => Some(digest),
+        Some(Ok(bytes)) => Some(bytes),
         Some(Err(why)) => return cannot("V-DOC-UNREADABLE", &why.to_string()),
     };
-    let checked = verify_line(&bytes, &root);
-    let found = Found { lang, checked: &checked, document };
+    let found = Line::examine(&bytes, &root, document.as_deref());
     if !what.quiet {
-        let text = if what.json { found.json() } else { found.words() };
+        let text = if what.json { found.json().to_string() } else { found.words(lang) };
         // An answer that did not arrive must not look like one that did.
         if console.data(&text).is_err() {
             return Exit::Disk;
         }
     }
-    match found.result().0 {
-        "proven" => Exit::Done,
-        "not-proven" => Exit::Negative,
-        _ => Exit::Undecided,
-    }
-}
-
-struct Found<'f> {
-    lang: Lang,
-    checked: &'f LineVerdict,
-    document: Option<Digest>,
-}
-
-impl Found<'_> {
-    /// The answer in one word, and the code of what stands in its way.
-    fn result(&self) -> (&'static str, Option<&'static str>) {
-        match &self.checked.result {
-            Ok(line) => match self.document {
-                Some(digest) if digest.bytes != line.line.0 => {
-                    ("not-proven", Some("V-DOC-MISMATCH"))
-                }
-                Some(_) | None => ("proven", None),
-            },
-            Err(why) => {
-                let inner = self.checked.inner.as_ref().and_then(|inner| inner.error());
-                let undecided =
-                    why.is_undecided() || inner.is_some_and(proof::ProofError::is_undecided);
-                (if undecided { "cannot-check" } else { "not-proven" }, Some(why.code()))
-            }
-        }
-    }
-
-    fn json(&self) -> String {
-        let (result, code) = self.result();
-        let line = self.checked.result.as_ref().ok();
-        json!({
-            "result": result,
-            "code": code,
-            "line": line.map(|line| line.line),
-            "number": line.map(|line| line.index + 1),
-            "lines": line.map(|line| line.batch.lines),
-            "series": line.map(|line| &line.batch.series),
-            "root": line.map(|line| line.batch.root),
-            "record": line.map(|line| line.entry.record),
-            "recorded": line.map(|line| json!({"height": line.entry.height, "time": line.entry.time, "position": line.entry.position})),
-            "detail": self.checked.result.as_ref().err().map(ToString::to_string),
-        })
-        .to_string()
-    }
-
-    fn words(&self) -> String {
-        let lang = self.lang;
-        let (result, code) = self.result();
-        let word = verdict_word(lang, result);
-        match (&self.checked.result, code) {
-            (Ok(line), None) => {
-                let (digest, number, lines) =
-                    (line.line, count(line.index + 1), count(line.batch.lines));
-                let (series, record) = (speech::clean(&line.batch.series), line.entry.record);
-                let (height, time) = (count(line.entry.height.0), line.entry.time.in_china());
-                let said = say!(
-                    lang,
-                    "The digest {digest} is line {number} of the {lines} lines committed to by record {record} in the series \
-                     {series}, which was recorded in block {height} ({time}) and not changed since. \
-                     What the digest is of, whoever holds the document and its salt can show.",
-                    "摘要 {digest} 是系列 {series} 中记录 {record} 所承诺的 {lines} 行中的第 {number} 行；该记录载于区块 \
-                     {height}（{time}），此后未被改动。摘要对应的内容由持有原文与盐值者出示。"
-                );
-                format!("{word}\n{}", hang("  ", &said))
-            }
-            (Ok(_), Some(code)) => {
-                let why = say!(
-                    lang,
-                    "the document is not the one behind this line",
-                    "所附文件不是该行对应的文件"
-                );
-                format!("{word}  {code}\n  {why}")
-            }
-            (Err(why), code) => format!("{word}  {}\n  {why}", code.unwrap_or_default()),
-        }
-    }
-}
-
-fn verdict_word(lang: Lang, result: &str) -> &'static str {
-    match (result, lang) {
-        ("proven", Lang::En) => "PROVEN",
-        ("proven", Lang::Zh) => "已证明",
-        ("not-proven", Lang::En) => "NOT PROVEN",
-        ("not-proven", Lang::Zh) => "未证明",
-        (_, Lang::En) => "CANNOT BE CHECKED",
-        (_, Lang::Zh) => "无法核验",
-    }
+    verifier::exit_of(found.decide().0)
 }

@@ -1,8 +1,13 @@
 //! Golden answers, in both languages, for proofs that hold and proofs that do not.
 
 use super::*;
-use crate::fixture::{Folder, HOME, Ledger, document, genesis};
-use types::Timestamp;
+use crate::{
+    fixture::{Folder, HOME, Ledger, document, genesis},
+    speech::Lang,
+};
+use proof::Claim;
+use serde_json::{Value, json};
+use types::{Digest, Timestamp, codec};
 
 /// Checks files and gives the answer, and what is said, hashes masked.
 struct Desk {
@@ -263,7 +268,7 @@ fn every_answer_for_programs_is_of_the_published_shape_and_every_page_says_the_s
         for lang in [Lang::En, Lang::Zh] {
             let answer = report.json(lang);
             assert!(fits(&schema, &answer, &schema), "{answer}");
-            let page = page::html(lang, report);
+            let page = html::html(lang, report);
             let (word, _) = speech::answer(lang, report.answer());
             assert!(page.contains(&format!(">{word}</h1>")), "{page}");
             assert!(report.code().is_none_or(|code| page.contains(code)), "{page}");

@@ -3,10 +3,10 @@
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Columns a person reads without turning their head.
-pub(crate) const WIDTH: usize = 96;
+pub const WIDTH: usize = 96;
 
 /// A number with its thousands apart: `2,119`.
-pub(crate) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -19,12 +19,12 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// `text` and as many spaces as fill `width` columns.
-pub(crate) fn pad(text: &str, width: usize) -> String {
+pub fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 
 /// `head`, then `text` beside it: wrapped at [`WIDTH`], continued under its own beginning.
-pub(crate) fn hang(head: &str, text: &str) -> String {
+pub fn hang(head: &str, text: &str) -> String {
     let indent = head.width();
     let mut out = head.to_owned();
     for (index, line) in wrap(text, WIDTH.saturating_sub(indent).max(20)).iter().enumerate() {

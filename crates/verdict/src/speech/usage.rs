@@ -96,7 +96,7 @@ fn data(lang: Lang, used: &DataUse) -> String {
 }
 
 /// Where a licence stood, in a word.
-pub(crate) fn standing(lang: Lang, standing: Standing) -> &'static str {
+pub fn standing(lang: Lang, standing: Standing) -> &'static str {
     match standing {
         Standing::Absent => lang.pick("NOT ISSUED", "尚未颁发"),
         Standing::Pending => lang.pick("NOT YET VALID", "尚未生效"),
@@ -105,7 +105,7 @@ pub(crate) fn standing(lang: Lang, standing: Standing) -> &'static str {
 }
 
 /// The same, for programs.
-pub(crate) fn word(standing: Standing) -> String {
+pub fn word(standing: Standing) -> String {
     match standing {
         Standing::Absent => "absent".into(),
         Standing::Pending => "pending".into(),
@@ -117,13 +117,13 @@ pub(crate) fn word(standing: Standing) -> String {
 }
 
 /// The same, as an answer.
-pub(crate) fn stood(lang: Lang, licence: &str, at: Timestamp, found: Standing) -> String {
+pub fn stood(lang: Lang, licence: &str, at: Timestamp, found: Standing) -> String {
     let (word, time) = (standing(lang, found), at.in_china());
     say!(lang, "{word}   e-licence {licence} at {time}", "{word}   电子证照 {licence}，{time}")
 }
 
 /// Where a subject stands at a time, by its state then: what has run out is not told to be valid.
-pub(crate) fn word_at(lang: Lang, state: &SubjectState, at: Timestamp) -> &'static str {
+pub fn word_at(lang: Lang, state: &SubjectState, at: Timestamp) -> &'static str {
     match &state.facts {
         Facts::Licence { facts, .. } => standing(lang, Standing::of(state.status, facts, at)),
         Facts::Grant(grant) if state.status == Status::Active && at >= grant.terms.expires => {

@@ -1,33 +1,60 @@
 //! What a verified file shows beyond its claims: fields that were disclosed, and where a licence stood at a time.
 
-use crate::{
-    disclose,
-    speech::{self, Lang, Mark, Step, say},
-};
+use crate::speech::{self, Lang, Mark, Step, say};
 use proof::{Disclosed, PresentationError, StoodError, Verdict, stood_at};
 use serde_json::{Value, json};
-use types::{Subject, Timestamp, standing::Standing};
+use types::{Subject, Timestamp, fields::FieldName, standing::Standing};
+
+/// What inspectors call the fields of a licence, beside the words of the directory.
+pub const FIELD_NAMES: [(&str, &str); 17] = [
+    ("identifier", "证照标识"),
+    ("type", "证照类型名称"),
+    ("type code", "证照类型代码"),
+    ("number", "证照编号"),
+    ("name", "证照名称"),
+    ("version", "证照版本号"),
+    ("issue date", "证照颁发日期"),
+    ("issuer", "证照颁发机构名称"),
+    ("issuer code", "证照颁发机构代码"),
+    ("definer code", "证照定义机构代码"),
+    ("valid from", "证照有效期起始"),
+    ("valid until", "证照有效期截至"),
+    ("region", "证照所属管辖属地编码"),
+    ("holder", "持证主体名称"),
+    ("holder code", "持证主体代码"),
+    ("holder code type", "持证主体代码类型"),
+    ("item code", "关联事项代码"),
+];
+
+/// A field's name for people: as recorded, and in English where that has a word for it.
+#[must_use]
+pub fn called(lang: Lang, name: &FieldName) -> String {
+    match (lang, FIELD_NAMES.iter().find(|(_, zh)| *zh == name.as_str())) {
+        (Lang::En, Some((en, _))) => format!("{en} ({name})"),
+        (Lang::En, None) | (Lang::Zh, _) => name.to_string(),
+    }
+}
 
 /// Where the licences of a proof stood, or why it does not say.
 type Stood = Result<Vec<(Subject, Standing)>, StoodError>;
 
 /// What was asked beyond the claims, and what came of it.
 #[derive(Debug, Default)]
-pub(crate) struct Beyond {
+pub struct Beyond {
     /// The fields of a presentation.
-    pub(crate) fields: Option<Result<Disclosed, PresentationError>>,
+    pub fields: Option<Result<Disclosed, PresentationError>>,
     /// Where licences stood; none of it while the proof does not hold.
-    pub(crate) stood: Option<(Timestamp, Option<Stood>)>,
+    pub stood: Option<(Timestamp, Option<Stood>)>,
 }
 
 impl Beyond {
     /// Asks a proof where its licences stood.
-    pub(crate) fn ask(&mut self, at: Option<Timestamp>, verdict: &Verdict) {
+    pub fn ask(&mut self, at: Option<Timestamp>, verdict: &Verdict) {
         self.stood = at.map(|at| (at, verdict.proven().map(|proven| stood_at(proven, at))));
     }
 
     /// The code of what does not hold, or cannot be told.
-    pub(crate) const fn code(&self) -> Option<(bool, &'static str)> {
+    pub const fn code(&self) -> Option<(bool, &'static str)> {
         if let Some(Err(error)) = &self.fields {
             return Some((true, error.code()));
         }
@@ -38,7 +65,7 @@ impl Beyond {
     }
 
     /// The steps beyond those of the claims.
-    pub(crate) fn steps(&self, lang: Lang, proven: bool) -> Vec<Step> {
+    pub fn steps(&self, lang: Lang, proven: bool) -> Vec<Step> {
         let mut steps = Vec::new();
         let mut push = |check, title, mark, code, text| {
             steps.push(Step { check, claim: None, mark, code, title, text });
@@ -86,15 +113,14 @@ impl Beyond {
     }
 
     /// What is shown and what is not, a sentence each; only of what is proven.
-    pub(crate) fn meaning(&self, lang: Lang) -> (Vec<String>, Vec<String>) {
+    pub fn meaning(&self, lang: Lang) -> (Vec<String>, Vec<String>) {
         let (mut yes, mut no) = (Vec::new(), Vec::new());
         if let Some(Ok(shown)) = &self.fields {
             let rows: Vec<String> = shown
                 .fields
                 .iter()
                 .map(|field| {
-                    let (name, value) =
-                        (disclose::called(lang, &field.name), speech::clean(&field.value));
+                    let (name, value) = (called(lang, &field.name), speech::clean(&field.value));
                     format!("{name}: {value}")
                 })
                 .collect();
@@ -127,7 +153,7 @@ impl Beyond {
     }
 
     /// The same for programs.
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         let fields = match &self.fields {
             Some(Ok(shown)) => json!({
                 "count": shown.count,
@@ -154,7 +180,7 @@ impl Beyond {
     }
 
     /// Why what was asked beyond the claims is not answered, with what to do.
-    pub(crate) fn reason(&self, lang: Lang) -> Option<String> {
+    pub fn reason(&self, lang: Lang) -> Option<String> {
         if let Some(Err(error)) = &self.fields {
             return Some(field_problem(lang, error));
         }

@@ -3,8 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use crate::{
+    report::{Answer, Report},
     speech::{self, Lang},
-    verify::{Answer, Report},
 };
 
 /// Black on white, one column, steps that do not break across pages.
@@ -16,7 +16,7 @@ overflow-wrap:anywhere}tr{break-inside:avoid}h2{font-size:1.1em;margin-bottom:.2
 footer{margin-top:2em;border-top:1px solid;font-size:.9em}@page{margin:2cm}";
 
 /// The page.
-pub(crate) fn html(lang: Lang, report: &Report) -> String {
+pub fn html(lang: Lang, report: &Report) -> String {
     let (word, mark) = speech::answer(lang, report.answer());
     let subject =
         report.proof().map_or_else(|| report.file.clone(), |proof| speech::headline(lang, proof));
