@@ -2,11 +2,6 @@
 //!
 //! Where the target is not installed the page is served without it and says so; `scripts/setup` installs it.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a build script is told what to do by its environment"
-)]
-
 use std::{
     env, fs,
     path::{Path, PathBuf},

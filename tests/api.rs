@@ -815,7 +815,8 @@ fn value(dice: &mut Dice, schema: &Value, known: &[String], depth: usize) -> Val
         return names[dice.roll(names.len())].clone();
     }
     if let Some(some) = schema["oneOf"].as_array().filter(|_| depth < 4) {
-        return value(dice, &some[dice.roll(some.len())], known, depth + 1);
+        let one = dice.roll(some.len());
+        return value(dice, &some[one], known, depth + 1);
     }
     if let Some(all) = schema["properties"].as_object().filter(|_| depth < 4) {
         return all
