@@ -50,7 +50,10 @@ const TABLE: &[Row] = &[
         "getrandom", "hyper-util", "jiff", "nix", "prometheus-client", "reqwest", "serde", "serde_json", "subtle",
         "thiserror", "tokio", "toml", "tower-http", "tracing", "tracing-subscriber", "utoipa", "utoipa-axum",
     ]),
-    ("tests", ALL, &["anyhow", "clap", "ed25519-dalek", "nix", "reqwest", "serde_json", "tempfile", "tokio", "toml"]),
+    ("tests", ALL, &[
+        "anyhow", "clap", "coset", "ed25519-dalek", "nix", "reqwest", "serde_json", "signed_note", "tempfile", "tlog_tiles", "tokio",
+        "toml",
+    ]),
 ];
 
 /// Tools that are confined, and where.
@@ -62,6 +65,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("arc-malachitebft-", &["consensus"]),
     ("axum", &["node"]),
     ("clap", &["node", "client", "tests"]),
+    ("coset", &["tests"]),
+    ("signed_note", &["tests"]),
+    ("tlog_tiles", &["tests"]),
     ("tokio", &["network", "node", "client", "tests"]),
 ];
 
