@@ -108,8 +108,14 @@ impl Answer {
     }
 }
 
+/// What `--json` prints, for programs.
+const SCHEMA: &str = include_str!("../verify.schema.json");
+
 /// Checks a proof and says what was found.
 pub(crate) fn run(what: &arguments::Verify, console: &Console) -> Exit {
+    if what.schema {
+        return if console.data(SCHEMA.trim_end()).is_err() { Exit::Disk } else { Exit::Done };
+    }
     let report = examine(what);
     let exit = report.answer().exit();
     let page = what.report.as_ref().map(|path| (path, page::html(console.lang(), &report).into()));
@@ -173,6 +179,9 @@ fn check(
         match proof::present(&bytes, root) {
             Ok(showing) => {
                 beyond.fields = Some(showing.fields);
+                // It was read once, or there would be no showing.
+                let read = what.explain.then(|| proof::Presentation::decode(&bytes).ok()).flatten();
+                beyond.hashes = read.map(|(shown, _)| shown.explain()).unwrap_or_default();
                 showing.verdict
             }
             Err(error) => {
