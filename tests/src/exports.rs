@@ -147,10 +147,11 @@ fn tlog_proof(file: &[u8], entry: &[u8], keys: &[[u8; 32]]) -> Result<Seen, Stri
 
 /// COSE receipts, as `coset` and `tlog_tiles` read them.
 fn receipts(file: &[u8], entry: &[u8], keys: &[[u8; 32]]) -> Result<Seen, String> {
-    let all = Value::from_slice(file).map_err(text)?.into_array().map_err(|_| "it is no array")?;
+    let all =
+        Value::from_slice(file).map_err(text)?.into_array().map_err(|_other| "it is no array")?;
     let (mut signers, mut places) = (BTreeSet::new(), BTreeSet::new());
     for receipt in all {
-        let receipt = receipt.into_bytes().map_err(|_| "a receipt is no byte string")?;
+        let receipt = receipt.into_bytes().map_err(|_other| "a receipt is no byte string")?;
         let receipt = CoseSign1::from_tagged_slice(&receipt).map_err(text)?;
         let header = &receipt.protected.header;
         if header.alg != Some(coset::Algorithm::Assigned(iana::Algorithm::EdDSA)) {
@@ -206,9 +207,9 @@ fn inclusion(receipt: &CoseSign1) -> Result<[Value; 3], &'static str> {
     let found = proofs.iter().find(|(kind, _)| *kind == Value::from(-1));
     let found = found.and_then(|(_, all)| all.as_array()).ok_or("there is no inclusion proof")?;
     let [Value::Bytes(one)] = &found[..] else { return Err("there is not one inclusion proof") };
-    let parts = Value::from_slice(one).map_err(|_| "the inclusion proof is no CBOR")?;
-    let parts = parts.into_array().map_err(|_| "the inclusion proof is no array")?;
-    parts.try_into().map_err(|_| "the inclusion proof has not three parts")
+    let parts = Value::from_slice(one).map_err(|_other| "the inclusion proof is no CBOR")?;
+    let parts = parts.into_array().map_err(|_other| "the inclusion proof is no array")?;
+    parts.try_into().map_err(|_other| "the inclusion proof has not three parts")
 }
 
 /// The root that a path leads to. `tlog_tiles` only says whether it leads to one that is named, as a receipt does not; so
