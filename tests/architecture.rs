@@ -56,7 +56,10 @@ const TABLE: &[Row] = &[
         "serde_json", "sha2", "subtle", "tar", "thiserror", "tokio", "toml", "tower-http", "tracing", "tracing-subscriber",
         "utoipa", "utoipa-axum", "zeroize",
     ]),
-    ("tests", ALL, &["anyhow", "clap", "ed25519-dalek", "nix", "reqwest", "serde_json", "tempfile", "tokio", "toml", "wasmi"]),
+    ("tests", ALL, &[
+        "anyhow", "clap", "coset", "ed25519-dalek", "nix", "reqwest", "serde_json", "signed_note", "tempfile", "tlog_tiles", "tokio",
+        "toml", "wasmi",
+    ]),
 ];
 
 /// Tools that are confined, and where.
@@ -68,6 +71,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("arc-malachitebft-", &["consensus"]),
     ("axum", &["node"]),
     ("clap", &["node", "client", "tests"]),
+    ("coset", &["tests"]),
+    ("signed_note", &["tests"]),
+    ("tlog_tiles", &["tests"]),
     ("tokio", &["network", "node", "client", "tests"]),
 ];
 

@@ -2,8 +2,15 @@
 
 #![cfg(test)]
 
+use consensus::Evidence;
+use ledger::prove::Asked;
+use proof::{Claim, ProofError, Said};
 use std::{env, fs, path::PathBuf, process::Command};
-use tests::{Network, program, program::Ran, repository, say};
+use tests::{Chain, Network, exports, program, program::Ran, publish, repository, say};
+use types::{
+    BlockId, Hash, Height, Round, codec,
+    vote::{Proposal, Step, Vote},
+};
 
 /// A Python that has `cryptography`: the one of `scripts/differential`, or the system's.
 fn python() -> Option<PathBuf> {
@@ -86,6 +93,8 @@ async fn a_proof_goes_on_paper_to_other_peoples_software_and_into_the_past() {
     assert!(torn.stdout.contains("V-MALFORMED"), "{}", torn.stdout);
 
     // To other people's software.
+    let genesis_text = fs::read_to_string(&genesis).unwrap();
+    let keys = exports::transport_keys(&genesis_text);
     let nodes: Vec<String> = (1..=4).map(|n| net.url(n)).collect();
     for (format, out) in [("tlog-proof", at("r.tlog-proof")), ("cose", at("r.cose"))] {
         let export = |nodes: &[String]| {
@@ -99,6 +108,10 @@ async fn a_proof_goes_on_paper_to_other_peoples_software_and_into_the_past() {
         let done = export(&nodes).expect(0);
         let row: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
         let leaf = row["leaf"].as_str().unwrap();
+        let entry = codec::unhex(leaf).unwrap();
+        let signers = row["keys"].as_array().unwrap().len();
+        let seen = exports::check(format, &fs::read(&out).unwrap(), &entry, &keys, signers);
+        say(&format!("{format} as others read it: {seen:?}"));
         if let Some((holds, said)) = checked(format, &out, &genesis, leaf) {
             assert!(holds, "{said}");
             say(&said);
@@ -118,7 +131,7 @@ async fn a_proof_goes_on_paper_to_other_peoples_software_and_into_the_past() {
         }
     }
     // Nothing is signed but what a quorum certified.
-    assert!(net.client(1).checkpoint(types::Height(1 << 40)).await.unwrap().is_none());
+    assert!(net.client(1).checkpoint(Height(1 << 40)).await.unwrap().is_none());
 
     // Into the past.
     let before = recorded - 1;
@@ -149,4 +162,61 @@ async fn a_proof_goes_on_paper_to_other_peoples_software_and_into_the_past() {
     let told = verify(&[at("a.proof")]).expect(0);
     assert!(told.stdout.contains("it could record"), "{}", told.stdout);
     run(&["prove", "--evidence", "--node", &url, "--out", &at("e.proof")]).expect(1);
+}
+
+/// Evidence as a node keeps it, in either order of the two sayings, is a file that convicts the seat's key.
+#[test]
+fn whatever_evidence_a_node_keeps_becomes_a_file_that_convicts() {
+    let mut chain = Chain::new("evidence", 1);
+    chain.commit(vec![chain.transaction(0, 1, vec![publish(1)])]);
+    let (id, root) = (chain.genesis().chain(), chain.trust_root());
+    let (height, round, seat) = (Height(1), Round(3), 2);
+    let (secret, block) = (chain.seat(2), |n| BlockId(Hash([n; 32])));
+    let vote = |step, block| {
+        let vote = Vote { height, round, step, block, seat };
+        (vote, vote.sign(&id, &secret))
+    };
+    let proposal = |block, valid_round| {
+        let proposal = Proposal { height, round, block, valid_round, seat };
+        (proposal, proposal.sign(&id, &secret))
+    };
+    let all = [
+        Evidence::Votes([vote(Step::Prevote, None), vote(Step::Prevote, Some(block(1)))]),
+        Evidence::Votes([
+            vote(Step::Precommit, Some(block(2))),
+            vote(Step::Precommit, Some(block(1))),
+        ]),
+        Evidence::Proposals([proposal(block(2), None), proposal(block(1), None)]),
+        // The same block twice is two sayings, when the round it stems from differs.
+        Evidence::Proposals([proposal(block(1), Some(Round(1))), proposal(block(1), None)]),
+    ];
+    for evidence in all {
+        assert!(evidence.convicts(&id, chain.rules().committee()).is_some(), "{evidence:?}");
+        let turned = match evidence.clone() {
+            Evidence::Votes([one, two]) => Evidence::Votes([two, one]),
+            Evidence::Proposals([one, two]) => Evidence::Proposals([two, one]),
+        };
+        let claim = node::evidence::claim(&evidence);
+        assert_eq!(claim, node::evidence::claim(&turned), "one spelling of {evidence:?}");
+        let ordered = match &claim.said {
+            Said::Votes { first, second, .. } => first < second,
+            Said::Proposals { first, second } => first < second,
+        };
+        assert!(ordered, "{claim:?}");
+        let proof = chain.prove(&[Asked::Votes(Box::new(claim.clone()))]);
+        let bytes = proof::encode(&proof);
+        assert_eq!(proof::verify(&bytes, &root).error(), None, "{evidence:?}");
+        // The signatures went with what they are under.
+        let mut exchanged = proof.clone();
+        let (one, two) = claim.signatures;
+        let claim = proof::VotesClaim { signatures: (two, one), ..claim };
+        exchanged.claims = vec![Claim::Votes(Box::new(claim))];
+        let why = proof::verify(&proof::encode(&exchanged), &root).error().map(ProofError::code);
+        assert_eq!(why, Some("V-SIGNATURE"), "{evidence:?}");
+    }
+    // One that says what it never said convicts nobody, whoever keeps it.
+    let forged = Evidence::Votes([vote(Step::Prevote, None), vote(Step::Precommit, None)]);
+    assert!(forged.convicts(&id, chain.rules().committee()).is_none());
+    let proof = chain.prove(&[Asked::Votes(Box::new(node::evidence::claim(&forged)))]);
+    assert!(proof::verify(&proof::encode(&proof), &root).error().is_some());
 }

@@ -267,7 +267,11 @@ pub(crate) fn key_error(path: &Path, error: KeyError) -> anyhow::Error {
         | KeyError::Version { .. }
         | KeyError::Purpose { .. }
         | KeyError::NoAgency
-        | KeyError::Pair(_) => anyhow::anyhow!("{shown}: {error}"),
+        | KeyError::Pair(_)
+        | KeyError::NoVariable(_)
+        | KeyError::NoAgent
+        | KeyError::AgentName(_)
+        | KeyError::AgentKeys { .. } => anyhow::anyhow!("{shown}: {error}"),
     }
 }
 

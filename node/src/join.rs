@@ -114,6 +114,7 @@ pub fn init(what: &Init) -> anyhow::Result<ExitCode> {
         log: None,
         peers: Vec::new(),
         gateway: None,
+        tls: None,
     };
     write_new(&home.join(CONFIG), &toml::to_string_pretty(&config)?)?;
     let seat = genesis::SeatKeys { consensus_key: public, transport_key: line };

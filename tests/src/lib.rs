@@ -3,7 +3,8 @@
 //! What it offers to the tests beside it: [`Network`] (validators as processes on this machine, which end with the test),
 //! [`Links`] and [`Namespaces`] (lines between them that can be cut), [`faults`] (disks and files that fail),
 //! [`program`] (the two commands, run as people run them), [`Chain`] (a ledger in one value, with secrets that everyone
-//! knows, for forgers and for vectors), [`vectors`] (the bytes that must never change).
+//! knows, for forgers and for vectors), [`exports`] (what others' software says of our exports), [`vectors`] (the bytes that must
+//! never change).
 //!
 //! It adds no rule of its own and is never shipped.
 
@@ -14,6 +15,7 @@
 
 pub mod catalogue;
 mod chain;
+pub mod exports;
 pub mod faults;
 mod lines;
 mod namespaces;

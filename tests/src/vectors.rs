@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use types::{
     AgencyCode, Digest, Domain, Hash, Level, Operation, RecordId, Region, Role, Subject,
     Transaction,
-    authority::{Change, Enrolment, Governance, NewSeat, Possessed, Target},
+    authority::{Change, Enrolment, Governance, NewSeat, Possessed, Suspension, Target},
     codec::{encode, hex},
     hash::{Purpose, hash},
     merkle::{self, List, Rfc6962, TreeHash},
@@ -834,6 +834,10 @@ fn authority_refusals(chain: &Chain, story: &Story) -> Vec<(&'static str, Vec<u8
             "a record under a role that had ended, as far as the file tells the time",
             without(|claim| !matches!(claim, Claim::Consistency(_))),
         ),
+        (
+            "a record by an agency while it is suspended",
+            proof::encode(&restated_agencies(chain, chain.prove_record(&story.issue))),
+        ),
         ("an agency before it was enrolled", claim(&|claim| claim.at = types::Height(4))),
         ("an agency while it is suspended", claim(&|claim| claim.at = types::Height(10))),
         (
@@ -862,6 +866,31 @@ fn authority_refusals(chain: &Chain, story: &Story) -> Vec<(&'static str, Vec<u8
             }),
         ),
     ]
+}
+
+/// The same, with agencies of which each was suspended from its first block on, in a state that the validators certify: no
+/// honest ledger takes a record by one of them.
+fn restated_agencies(chain: &Chain, mut proof: Proof) -> Proof {
+    let mut pairs = Vec::new();
+    let mut each = |change: &mut dyn FnMut(&mut proof::AgencyState)| {
+        for claim in &mut proof.claims {
+            if let Claim::Authority(claim) = claim {
+                claim.line.iter_mut().for_each(&mut *change);
+            }
+        }
+    };
+    each(&mut |place| {
+        if let Facts::Agency(facts) = &mut place.state.facts {
+            facts.suspensions = vec![Suspension { from: types::Height(1), until: None }];
+        }
+        pairs.push((place.state.subject.key(), place.state.digest()));
+    });
+    let kept = Kept::of(&pairs);
+    each(&mut |place| place.siblings = map::prove(&kept, &place.state.subject.key()).siblings);
+    proof.header.state_root = map::root(&kept);
+    let seats = [0, 1, 2].map(|seat| (seat.into(), chain.seat(seat)));
+    proof.certificate = certify(&proof.header, &proof.chain, &seats);
+    proof
 }
 
 fn refusal(bytes: &[u8], root: &TrustRoot) -> Option<ProofError> {

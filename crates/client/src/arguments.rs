@@ -478,7 +478,7 @@ pub(crate) enum TrustAct {
 )]
 pub(crate) struct Verify {
     /// The proof: binary, armoured, or the texts of its QR codes, in one file or several, in any order; `-` is standard input
-    #[arg(value_name = "PROOF", required = true)]
+    #[arg(value_name = "PROOF", required_unless_present = "schema")]
     pub(crate) proof: Vec<PathBuf>,
     /// The genesis file of the chain, had from your agency, never from whoever presents the proof; perhaps with a saved block
     #[arg(long, value_name = "GENESIS", env = "MINLIAN_TRUST_ROOT")]
@@ -504,6 +504,9 @@ pub(crate) struct Verify {
     /// Print nothing; the exit code says it
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Check nothing; print the schema of what --json prints (JSON Schema 2020-12)
+    #[arg(long, exclusive = true)]
+    pub(crate) schema: bool,
 }
 
 /// The version of this command and of the proofs it knows

@@ -33,7 +33,8 @@ pub(crate) async fn status(what: &arguments::Ask, console: &Console) -> Result<E
         console.data(&to_string(&view).map_err(std::io::Error::from)?)?;
     } else {
         console.data(&subject(console.lang(), &view))?;
-        console.talk(&speech::as_of(console.lang(), client.url(), view.height, view.time));
+        let (lang, subject) = (console.lang(), &what.subject);
+        console.talk(&speech::as_of(lang, client.url(), subject, view.height, view.time));
     }
     Ok(Exit::Done)
 }

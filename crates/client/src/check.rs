@@ -227,17 +227,19 @@ fn lines(lang: Lang, file: &str, found: &Found) -> Vec<String> {
 }
 
 fn summary(lang: Lang, records: usize, faults: usize) -> String {
+    let number = speech::records(lang, records.try_into().unwrap_or(u64::MAX));
+    let (are, s) = (if records == 1 { "is" } else { "are" }, if faults == 1 { "" } else { "s" });
     if faults == 0 {
         say!(
             lang,
-            "{records} records are in order, as far as a document alone can tell. Nothing was submitted.",
-            "{records} 条记录格式无误(权限、版本、状态须由节点判断)。未提交任何内容。"
+            "{number} {are} in order, as far as a document alone can tell. Nothing was submitted.",
+            "{number}格式无误(权限、版本、状态须由节点判断)。未提交任何内容。"
         )
     } else {
         say!(
             lang,
-            "{records} records in order, {faults} faults. Nothing was submitted; what each code means is in crates/records/README.md.",
-            "{records} 条记录无误,{faults} 处错误。未提交任何内容;错误代码见 crates/records/README.md。"
+            "{number} in order, {faults} fault{s}. Nothing was submitted; what each code means is in crates/records/README.md.",
+            "{number}无误,{faults} 处错误。未提交任何内容;错误代码见 crates/records/README.md。"
         )
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     arguments,
     console::Console,
     exit::{Exit, Stop},
-    speech::{Lang, say},
+    speech::{self, Lang, say},
     verify,
 };
 use client::Client;
@@ -54,11 +54,12 @@ pub(crate) fn salt(what: &arguments::Salt, console: &Console) -> Result<Exit, St
         console.data(&json!({ "file": file, "salted": count }).to_string())?;
         return Ok(if count == 0 { Exit::Negative } else { Exit::Done });
     }
+    let salted = speech::records(lang, count.try_into().unwrap_or(u64::MAX));
     console.talk(&say!(
         lang,
-        "{count} records salted. Submit {file}, keep it with the licence, and show it to nobody: its salts hide what is not shown. \
+        "{salted} salted. Submit {file}, keep it with the licence, and show it to nobody: its salts hide what is not shown. \
          To erase a field, destroy its salt.",
-        "已为 {count} 条记录加盐。请提交 {file} 并随证照保存，不得外传：未出示的字段由盐保护。销毁某字段的盐即为擦除该字段。"
+        "已为 {salted}加盐。请提交 {file} 并随证照保存，不得外传：未出示的字段由盐保护。销毁某字段的盐即为擦除该字段。"
     ));
     Ok(if count == 0 { Exit::Negative } else { Exit::Done })
 }
@@ -147,8 +148,8 @@ pub(crate) async fn present(what: &arguments::Present, console: &Console) -> Res
         );
         console.talk(&say!(
             lang,
-            "{file} shows {names}, and of {hidden} other fields nothing but that they are there. Check it: minlian verify {file}",
-            "{file} 出示：{names}；其余 {hidden} 个字段除存在外不披露任何内容。核验：minlian verify {file}"
+            "{file} shows {names}, and of {hidden} other fields nothing but that they are there. Check it: minlian verify {file} --trust-root GENESIS",
+            "{file} 出示：{names}；其余 {hidden} 个字段除存在外不披露任何内容。核验：minlian verify {file} --trust-root GENESIS"
         ));
     }
     Ok(Exit::Done)

@@ -6,11 +6,14 @@ use crate::{
     exit::{Exit, Stop},
     speech, verify,
 };
-use client::{Client, api::CheckpointView};
+use client::{
+    Client,
+    api::{Ask, CheckpointView, Named, ProofRequest},
+};
 use proof::{Claim, Proof, RecordClaim, TrustRoot};
 use std::{collections::BTreeMap, fs};
 use types::{
-    Committee, PublicKey,
+    Committee, Height, PublicKey, Subject,
     checkpoint::{Checkpoint, Form, base64, cbor},
     codec,
     subject::Facts,
@@ -49,7 +52,7 @@ pub(crate) async fn run(what: &arguments::Export, console: &Console) -> Result<E
     let committee = root.committee_of(&proven).ok_or_else(|| {
         usage(format!("the committee of block {height} does not follow from the trust root"))
     })?;
-    let keys = transport_keys(&root, &proven, &committee);
+    let keys = transport_keys(&root, &proven, &committee, &what.node).await?;
     let checkpoint = Checkpoint::of(&proven.header);
     let mut signed: BTreeMap<PublicKey, CheckpointView> = BTreeMap::new();
     let mut silent = Vec::new();
@@ -94,19 +97,46 @@ pub(crate) async fn run(what: &arguments::Export, console: &Console) -> Result<E
     Ok(Exit::Done)
 }
 
-/// The transport keys of those who sit in the committee of the proof's block: from genesis, or from the network's own state
-/// where the proof shows it.
-fn transport_keys(root: &TrustRoot, proof: &Proof, committee: &Committee) -> Vec<PublicKey> {
+/// The transport keys of those who sit in the committee of the proof's block: from genesis, or from the network's own state,
+/// which the proof shows or one of the nodes proves.
+async fn transport_keys(
+    root: &TrustRoot,
+    proof: &Proof,
+    committee: &Committee,
+    nodes: &[String],
+) -> Result<Vec<PublicKey>, Stop> {
     let seats =
         root.genesis().validators.iter().map(|seat| (seat.consensus_key, seat.transport_key));
-    let shown = proof.claims.iter().filter_map(|claim| {
+    let mut known: BTreeMap<PublicKey, PublicKey> = seats.chain(shown(proof)).collect();
+    for url in nodes {
+        if committee.seats().all(|(_, seat)| known.contains_key(&seat.key)) {
+            break;
+        }
+        known.extend(asked(root, &Client::new(url)?).await);
+    }
+    Ok(committee.seats().filter_map(|(_, seat)| known.get(&seat.key).copied()).collect())
+}
+
+/// The consensus and transport keys of all members that a proof shows of the network's state.
+fn shown(proof: &Proof) -> impl Iterator<Item = (PublicKey, PublicKey)> {
+    let facts = proof.claims.iter().filter_map(|claim| {
         let Claim::Status(claim) = claim else { return None };
         let Facts::Network(facts) = &claim.state.as_ref()?.facts else { return None };
-        Some(facts.members_at(proof.header.height))
+        Some(facts)
     });
-    let shown = shown.flatten().map(|member| (member.validator.key, member.transport_key));
-    let known: BTreeMap<PublicKey, PublicKey> = seats.chain(shown).collect();
-    committee.seats().filter_map(|(_, seat)| known.get(&seat.key).copied()).collect()
+    // Those who decide now, and those who will: whoever is found in the committee in question is meant.
+    let members = facts.flat_map(|facts| facts.members_from(Height::GENESIS));
+    members.map(|member| (member.validator.key, member.transport_key))
+}
+
+/// The same from a node, if what it says holds. One that says nothing, or what does not hold, is passed over: another may.
+async fn asked(root: &TrustRoot, client: &Client) -> Vec<(PublicKey, PublicKey)> {
+    let since = root.checkpoint().map_or(Height::GENESIS, |saved| saved.header().height);
+    let ask = vec![Ask::Subject(Named(Subject::network()))];
+    let request = ProofRequest { since, at: None, ask };
+    let Ok(Some(bytes)) = client.prove(&request).await else { return Vec::new() };
+    let Ok(proven) = proof::verify(&bytes, root).result else { return Vec::new() };
+    shown(&proven.into_inner()).collect()
 }
 
 /// Whether a node signed this very checkpoint, in every form, with a key of a validator.

@@ -798,7 +798,7 @@ async fn show(
         | Facts::Document { .. } => lines.push(standing(lang, state)),
     }
     console.data(&lines.join("\n"))?;
-    console.talk(&speech::as_of(lang, client.url(), view.height, view.time));
+    console.talk(&speech::as_of(lang, client.url(), &subject, view.height, view.time));
     Ok(Exit::Done)
 }
 

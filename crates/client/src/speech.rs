@@ -12,12 +12,18 @@ pub(crate) use verdict::{say, speech::*};
 // ── Answers of a node ──
 
 /// What `as of` means, under every answer that is not proven.
-pub(crate) fn as_of(lang: Lang, url: &str, height: Height, time: Timestamp) -> String {
+pub(crate) fn as_of(
+    lang: Lang,
+    url: &str,
+    subject: &Subject,
+    height: Height,
+    time: Timestamp,
+) -> String {
     let (height, time) = (count(height.0), time.in_china());
     say!(
         lang,
-        "As of block {height}, {time}. This is what {url} says; for a proof: minlian prove",
-        "截至区块 {height}，{time}。以上为 {url} 的答复；如需证明：minlian prove"
+        "As of block {height}, {time}. This is what {url} says; for a proof: minlian prove --subject {subject}",
+        "截至区块 {height}，{time}。以上为 {url} 的答复；如需证明：minlian prove --subject {subject}"
     )
 }
 
@@ -204,11 +210,12 @@ pub(crate) const fn phases(lang: Lang) -> [&'static str; 3] {
 }
 
 pub(crate) fn checked(lang: Lang, valid: u64, rejected: u64, where_to: Option<&str>) -> String {
+    let s = if valid + rejected == 1 { "" } else { "s" };
     let (all, valid, rejected) = (count(valid + rejected), count(valid), count(rejected));
     let see = where_to.map(|file| say!(lang, " (see {file})", "（见 {file}）")).unwrap_or_default();
     say!(
         lang,
-        "Checked {all} records: {valid} valid, {rejected} rejected{see}",
+        "Checked {all} record{s}: {valid} valid, {rejected} rejected{see}",
         "已检查 {all} 条：有效 {valid} 条，拒绝 {rejected} 条{see}"
     )
 }

@@ -54,8 +54,8 @@ pub(crate) async fn stood(
         let (file, time) = (out.display(), at);
         console.talk(&say!(
             lang,
-            "{file} written, {bytes} bytes; check it without a network: minlian verify {file} --at {time}",
-            "已写入 {file}，{bytes} 字节；离线核验：minlian verify {file} --at {time}"
+            "{file} written, {bytes} bytes; check it without a network: minlian verify {file} --at {time} --trust-root GENESIS",
+            "已写入 {file}，{bytes} 字节；离线核验：minlian verify {file} --at {time} --trust-root GENESIS"
         ));
     } else if !what.json {
         let url = client.url();
@@ -106,8 +106,8 @@ pub(crate) async fn audit(what: &arguments::Audit, console: &Console) -> Result<
         let file = out.display();
         console.talk(&say!(
             lang,
-            "{file} written, {bytes} bytes; it shows that this is all: minlian verify {file}",
-            "已写入 {file}，{bytes} 字节；可证明记录完整无遗漏：minlian verify {file}"
+            "{file} written, {bytes} bytes; it shows that this is all: minlian verify {file} --trust-root GENESIS",
+            "已写入 {file}，{bytes} 字节；可证明记录完整无遗漏：minlian verify {file} --trust-root GENESIS"
         ));
     }
     Ok(exit)

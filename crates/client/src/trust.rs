@@ -133,6 +133,7 @@ mod tests {
             at: None,
             report: None,
             explain: false,
+            schema: false,
             evidence: Some(evidence.clone()),
             json: false,
             quiet: true,

@@ -9,8 +9,14 @@ use std::{
 };
 use verdict::{Answer, Brought, Report, html, plain_name};
 
+/// What `--json` prints, for programs.
+const SCHEMA: &str = include_str!("../verify.schema.json");
+
 /// Checks a proof and says what was found.
 pub(crate) fn run(what: &arguments::Verify, console: &Console) -> Exit {
+    if what.schema {
+        return if console.data(SCHEMA.trim_end()).is_err() { Exit::Disk } else { Exit::Done };
+    }
     let report = examine(what);
     let exit = exit_of(report.answer());
     let page = what.report.as_ref().map(|path| (path, html::html(console.lang(), &report).into()));

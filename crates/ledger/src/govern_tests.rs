@@ -3,6 +3,7 @@
 use crate::{
     Draft, Memory, Pool, PoolLimits, Rules, Tip, commit, execute::tip, propose, query, validate,
 };
+use std::{collections::BTreeMap, sync::OnceLock};
 use types::{
     Agency, AgencyCode, Certificate, Certified, Digest, Genesis, Height, Level, Operation,
     PublicKey, RecordId, Region, Role, Round, SecretKey, Subject, Timestamp, Transaction,
@@ -39,6 +40,15 @@ fn secret(kind: u8, n: usize) -> SecretKey {
     let mut seed = [kind; 32];
     seed[1..3].copy_from_slice(&u16::try_from(n).unwrap().to_le_bytes());
     SecretKey::from_seed(seed)
+}
+
+/// The secret of a seat's consensus key, of those that the tests give away.
+fn of_seat(key: &PublicKey) -> &'static SecretKey {
+    static SEATS: OnceLock<BTreeMap<PublicKey, SecretKey>> = OnceLock::new();
+    let all = SEATS.get_or_init(|| {
+        (0..200).map(|n| secret(1, n)).map(|secret| (secret.public(), secret)).collect()
+    });
+    all.get(key).expect("it is one of ours")
 }
 
 fn province() -> Region {
@@ -155,8 +165,7 @@ impl Chain {
         let committee = self.rules.committee().clone();
         let vote = |(seat, validator): (u16, &types::Validator)| {
             let vote = Vote { height, round, step: Step::Precommit, block: Some(id), seat };
-            let key = (0..200).map(|n| secret(1, n)).find(|key| key.public() == validator.key);
-            (seat, vote.sign(self.rules.chain(), &key.unwrap()))
+            (seat, vote.sign(self.rules.chain(), of_seat(&validator.key)))
         };
         let signatures = committee.seats().take(committee.quorum()).map(vote).collect();
         let certificate = Certificate { height, round, block: id, signatures };

@@ -1,15 +1,17 @@
 //! Every hash of a check, one after the other, for whoever wants to compute them by hand.
 
 use crate::{
-    many,
+    log, many,
     map::MapPath,
+    present::Presentation,
     receipt::{
-        AgencyState, Claim, LotClaim, Proof, RecordClaim, RecordsClaim, SharedTransaction,
-        StatusClaim,
+        AgencyState, Claim, ConsistencyClaim, LotClaim, Proof, RecordClaim, RecordsClaim,
+        SharedTransaction, StatusClaim,
     },
 };
 use types::{
     Entry, Hash, Header, SubjectState,
+    fields::{FieldTree, commitment},
     merkle::{self, List, Rfc6962},
     subject::Link,
     transaction::operation_leaf,
@@ -44,7 +46,7 @@ pub fn explain(proof: &Proof) -> Vec<Hashed> {
                     links(history, &mut say);
                 }
             }
-            Claim::Consistency(claim) => say("id of the earlier block".into(), claim.header.id().0),
+            Claim::Consistency(claim) => growth(claim, &proof.header, &mut say),
             Claim::Fork(claim) => say("id of the other block".into(), claim.header.id().0),
             Claim::Authority(claim) => {
                 for AgencyState { state, siblings } in &claim.line {
@@ -145,6 +147,22 @@ fn links(history: &[Link], say: &mut Say<'_>) {
     }
 }
 
+/// The roots of both logs, a step of the path at a time.
+fn growth(claim: &ConsistencyClaim, header: &Header, say: &mut Say<'_>) {
+    let (old, path) = (&claim.header, &claim.path);
+    say("id of the earlier block".into(), old.id().0);
+    let mut step = 0;
+    let mut tell = |earlier: Hash, later: Hash| {
+        step += 1;
+        let of = path.len();
+        say(format!("root of the earlier log so far, hash {step} of {of}"), earlier);
+        say(format!("root of the log so far, hash {step} of {of}"), later);
+    };
+    let (from, to) = (old.log_size, header.log_size);
+    // Whether it leads to the roots is what the check says; here is where it leads.
+    log::grow(from, &old.log_root, to, &header.log_root, path, &mut tell).unwrap_or(());
+}
+
 fn batch(claim: &RecordsClaim, header: &Header, say: &mut Say<'_>) {
     for (number, transaction) in (0u32..).zip(&claim.transactions) {
         say(format!("id of transaction {number}"), transaction.header.id().0);
@@ -155,7 +173,10 @@ fn batch(claim: &RecordsClaim, header: &Header, say: &mut Say<'_>) {
             say(format!("leaf of its operation {index}"), *leaf);
         }
         let count = transaction.header.count.into();
-        if let Ok(root) = many::climb::<List>(&leaves, count, &transaction.operation_nodes) {
+        let mut tell =
+            |from, to, node| say(format!("node over its operations {}", range(from, to)), node);
+        let nodes = &transaction.operation_nodes;
+        if let Ok(root) = many::climb_telling::<List>(&leaves, count, nodes, &mut tell) {
             say("root of its operations".into(), root);
         }
     }
@@ -176,10 +197,40 @@ fn batch(claim: &RecordsClaim, header: &Header, say: &mut Say<'_>) {
     for (position, leaf) in &entries {
         say(format!("log leaf {position}: SHA-256(00 ‖ entry)"), *leaf);
     }
-    if let Ok(root) = many::climb::<Rfc6962>(&entries, header.log_size, &claim.log_nodes) {
+    let mut tell = |from, to, node| {
+        say(format!("log node over {}: SHA-256(01 ‖ left ‖ right)", range(from, to)), node);
+    };
+    let (size, nodes) = (header.log_size, &claim.log_nodes);
+    if let Ok(root) = many::climb_telling::<Rfc6962>(&entries, size, nodes, &mut tell) {
         say(
             format!("log root, over {} leaves and {} nodes", entries.len(), claim.log_nodes.len()),
             root,
         );
+    }
+}
+
+/// Such as `4 to 7`.
+fn range(from: u64, to: u64) -> String {
+    format!("{from} to {}", to.saturating_sub(1))
+}
+
+impl Presentation {
+    /// The hashes that lead from the fields to what the record commits to, in the order of the check.
+    #[must_use]
+    pub fn explain(&self) -> Vec<Hashed> {
+        let mut out = Vec::new();
+        let claim = usize::try_from(self.claim).ok();
+        let mut say = |what: String, hash: Hash| out.push(Hashed { claim, what, hash });
+        let leaves: Vec<(u64, Hash)> =
+            self.fields.iter().map(|(index, field)| (u64::from(*index), field.leaf())).collect();
+        for ((index, leaf), (_, field)) in leaves.iter().zip(&self.fields) {
+            say(format!("leaf of field {index}, {}", field.name), *leaf);
+        }
+        let count = u64::from(self.count);
+        let mut tell = |from, to, node| say(format!("node over fields {}", range(from, to)), node);
+        if let Ok(root) = many::climb_telling::<FieldTree>(&leaves, count, &self.nodes, &mut tell) {
+            say(format!("commitment to {count} fields"), commitment(count, &root));
+        }
+        out
     }
 }

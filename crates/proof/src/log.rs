@@ -176,6 +176,18 @@ pub fn verify_consistency(
     new_root: &Hash,
     path: &[Hash],
 ) -> Result<(), LogError> {
+    grow(old_size, old_root, new_size, new_root, path, &mut |_, _| {})
+}
+
+/// The same, and tells the roots so far, of the old log and of the new one, after every hash of the path.
+pub(crate) fn grow(
+    old_size: u64,
+    old_root: &Hash,
+    new_size: u64,
+    new_root: &Hash,
+    path: &[Hash],
+    tell: &mut dyn FnMut(Hash, Hash),
+) -> Result<(), LogError> {
     let (old, new, found) = (old_size, new_size, path.len());
     let length = LogError::Length { old, new, found };
     if old > new {
@@ -217,6 +229,7 @@ pub fn verify_consistency(
         } else {
             later = Rfc6962::node(&later, sibling);
         }
+        tell(earlier, later);
         (at, last) = (at >> 1, last >> 1);
     }
     if last != 0 {

@@ -36,6 +36,16 @@ pub fn climb<H: TreeHash>(
     count: u64,
     nodes: &[Hash],
 ) -> Result<Hash, ManyError> {
+    climb_telling::<H>(leaves, count, nodes, &mut |_, _, _| {})
+}
+
+/// The same, and tells of every node that is computed which leaves it is over: from this one on, and before that one.
+pub(crate) fn climb_telling<H: TreeHash>(
+    leaves: &[(u64, Hash)],
+    count: u64,
+    nodes: &[Hash],
+    tell: &mut dyn FnMut(u64, u64, Hash),
+) -> Result<Hash, ManyError> {
     let indexes: Vec<u64> = leaves.iter().map(|(index, _)| *index).collect();
     check(&indexes, count)?;
     let (found, wanted) = (nodes.len(), count_beside(&indexes, 0, count));
@@ -43,8 +53,12 @@ pub fn climb<H: TreeHash>(
         return Err(ManyError::Length { found, wanted });
     }
     let mut beside = nodes.iter().copied();
-    let root =
-        fold(0, count, leaves, &mut |_, _| beside.next(), &|left, right| H::node(&left, &right));
+    let mut node = |from, to, left, right| {
+        let node = H::node(&left, &right);
+        tell(from, to, node);
+        node
+    };
+    let root = fold(0, count, leaves, &mut |_, _| beside.next(), &mut node);
     // The nodes were counted, so there is one wherever one is asked for.
     root.ok_or(ManyError::Length { found, wanted })
 }
@@ -70,7 +84,8 @@ pub fn beside(log: &impl Nodes, indexes: &[u64], size: u64) -> Option<Vec<Hash>>
         nodes.push(node);
         Some(node)
     };
-    fold(0, size, &leaves, &mut take, &|left, right| Rfc6962::node(&left, &right))?;
+    let mut node = |_, _, left, right| Rfc6962::node(&left, &right);
+    fold(0, size, &leaves, &mut take, &mut node)?;
     Some(nodes)
 }
 
@@ -89,7 +104,7 @@ pub fn beside_list<H: TreeHash>(list: &[Hash], indexes: &[u64]) -> Vec<Hash> {
         nodes.push(types::merkle::root::<H>(&list[at(from)..at(to)]));
         nodes.last().copied()
     };
-    fold(0, size, &leaves, &mut take, &|left, right| H::node(&left, &right));
+    fold(0, size, &leaves, &mut take, &mut |_, _, left, right| H::node(&left, &right));
     nodes
 }
 
@@ -99,7 +114,7 @@ fn fold(
     to: u64,
     leaves: &[(u64, Hash)],
     take: &mut impl FnMut(u64, u64) -> Option<Hash>,
-    node: &impl Fn(Hash, Hash) -> Hash,
+    node: &mut impl FnMut(u64, u64, Hash, Hash) -> Hash,
 ) -> Option<Hash> {
     match leaves {
         [] => take(from, to),
@@ -108,7 +123,8 @@ fn fold(
             let middle = from + split(to - from);
             let (left, right) = leaves.split_at(leaves.partition_point(|(at, _)| *at < middle));
             let left = fold(from, middle, left, take, node)?;
-            Some(node(left, fold(middle, to, right, take, node)?))
+            let right = fold(middle, to, right, take, node)?;
+            Some(node(from, to, left, right))
         }
     }
 }

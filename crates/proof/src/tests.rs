@@ -1249,17 +1249,28 @@ fn the_costliest_files_are_soon_checked() {
         claims.push(last);
         claims
     };
+    let deep = || {
+        status(&|claim| {
+            claim.path.siblings = vec![Hash([9; 32]); 256];
+            claim.history = None;
+        })
+    };
+    let roles = || Claim::Authority(Box::new(authority::heaviest(&authority::enrolled())));
+    let everything = {
+        let mut all = with(with(claims(|_| {}), links(LINKS_MAX)), roles());
+        let size = |claims: &[Claim]| codec::encode(&claims.to_vec()).len();
+        let (room, one) = (PROOF_BYTES_MAX - 4096 - size(&all), size(&[deep()]));
+        all.extend((0..room / one).map(|_| deep()));
+        all
+    };
     let rows = [
         ("signatures alone", claims(short)),
         ("long paths", claims(|_| {})),
         ("a long history", with(claims(short), links(LINKS_MAX))),
         ("many lots", with(claims(short), lots(170_000))),
-        (
-            "deep places",
-            (0..480)
-                .map(|_| status(&|claim| claim.path.siblings = vec![Hash([9; 32]); 256]))
-                .collect(),
-        ),
+        ("deep places", (0..480).map(|_| deep()).collect()),
+        ("roles", with(claims(short), roles())),
+        ("everything at once", everything),
     ];
     // One signature more than the limit, and not one is looked at.
     let more = (90_000..90_003).map(|number| long_claim(&ledger, number).into());

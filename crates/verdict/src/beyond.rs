@@ -1,7 +1,7 @@
 //! What a verified file shows beyond its claims: fields that were disclosed, and where a licence stood at a time.
 
 use crate::speech::{self, Lang, Mark, Step, say};
-use proof::{Disclosed, PresentationError, StoodError, Verdict, stood_at};
+use proof::{Disclosed, Hashed, PresentationError, StoodError, Verdict, stood_at};
 use serde_json::{Value, json};
 use types::{Subject, Timestamp, fields::FieldName, standing::Standing};
 
@@ -43,6 +43,8 @@ type Stood = Result<Vec<(Subject, Standing)>, StoodError>;
 pub struct Beyond {
     /// The fields of a presentation.
     pub fields: Option<Result<Disclosed, PresentationError>>,
+    /// The hashes that lead from them to what was recorded.
+    pub hashes: Vec<Hashed>,
     /// Where licences stood; none of it while the proof does not hold.
     pub stood: Option<(Timestamp, Option<Stood>)>,
 }
@@ -73,9 +75,10 @@ impl Beyond {
         match &self.fields {
             Some(Ok(shown)) if proven => {
                 let (some, all) = (shown.fields.len(), shown.count);
+                let are = if some == 1 { "is" } else { "are" };
                 let text = say!(
                     lang,
-                    "{some} of the {all} fields that were committed to are shown, each under its salt",
+                    "{some} of the {all} fields that were committed to {are} shown, each under its salt",
                     "在已承诺的 {all} 个字段中出示 {some} 个，各与其盐相符"
                 );
                 push("fields", lang.pick("fields", "字段披露"), Mark::Passed, None, text);

@@ -149,6 +149,9 @@ fn check(
         match proof::present(bytes, root) {
             Ok(showing) => {
                 beyond.fields = Some(showing.fields);
+                // It was read once, or there would be no showing.
+                let read = proof::Presentation::decode(bytes);
+                beyond.hashes = read.map(|(shown, _)| shown.explain()).unwrap_or_default();
                 showing.verdict
             }
             Err(error) => {

@@ -194,7 +194,7 @@ pub fn explanation(lang: Lang, report: &Report) -> String {
     };
     let mut out =
         lang.pick("Every hash, as FORMAT.md names them", "全部哈希（名称见 FORMAT.md）").to_owned();
-    for Hashed { claim, what, hash } in proof::explain(proof) {
+    for Hashed { claim, what, hash } in proof::explain(proof).iter().chain(&report.beyond.hashes) {
         let of = claim.map_or_else(String::new, |claim| format!("claim {claim}: "));
         let line = clean(&format!("{of}{what}"));
         write!(out, "\n{hash}  {line}").expect("a String takes what it is given");
@@ -541,12 +541,13 @@ fn fact(lang: Lang, fact: &Fact, claim: Option<&Claim>, report: &Report) -> Stri
         }
         Fact::Records { records, transactions, agencies } => {
             let records = self::records(lang, (*records).try_into().unwrap_or(u64::MAX));
+            let s = if *transactions == 1 { "" } else { "s" };
             let names: Vec<String> =
                 agencies.iter().map(|code| agency(lang, code, report)).collect();
             let names = names.join(lang.pick(", ", "、"));
             say!(
                 lang,
-                "{records}, signed under {transactions} signatures by {names}",
+                "{records}, signed under {transactions} signature{s} by {names}",
                 "{records}，共 {transactions} 个签名，签名机构：{names}"
             )
         }
@@ -557,7 +558,7 @@ fn fact(lang: Lang, fact: &Fact, claim: Option<&Claim>, report: &Report) -> Stri
             let mut text = say!(
                 lang,
                 "the keys are enrolled for {names}, which have roles for these families of records\n\
-                 of {covered} of the records the role's whole scope could be checked",
+                 the role's whole scope could be checked of this many of them: {covered}",
                 "密钥登记在{names}名下，均具有相应类别的权限\n其中 {covered} 条可核验权限的全部范围"
             );
             if *by_ledger > 0 {
@@ -573,11 +574,19 @@ fn fact(lang: Lang, fact: &Fact, claim: Option<&Claim>, report: &Report) -> Stri
             let records = self::records(lang, (*records).try_into().unwrap_or(u64::MAX));
             let (size, root) = (count(*size), root.short());
             let (first, last) = (first.in_china(), last.in_china());
+            let (when, then) = if first == last {
+                (format!("at {first} (block time)"), format!("{first}（区块时间）"))
+            } else {
+                (
+                    format!("between {first} and {last} (block times)"),
+                    format!("{first} 至 {last}（区块时间）"),
+                )
+            };
             say!(
                 lang,
                 "{records} of {size} in the log ({hashes} hashes, root {root})\n\
-                 recorded between {first} and {last} (block times)",
-                "日志共 {size} 条，其中 {records}（{hashes} 个哈希，根 {root}）\n记录时间 {first} 至 {last}（区块时间）"
+                 recorded {when}",
+                "日志共 {size} 条，其中 {records}（{hashes} 个哈希，根 {root}）\n记录时间 {then}"
             )
         }
         Fact::States { lots, hashes, root } => {
@@ -1018,9 +1027,14 @@ fn batch_shown(lang: Lang, claim: &RecordsClaim, report: &Report) -> String {
     } else {
         ""
     };
+    let were = if claim.records.len() == 1 {
+        "This record was".into()
+    } else {
+        format!("These {records} were")
+    };
     say!(
         lang,
-        "These {records} were recorded, each signed by its agency, no later than {time}, and the network's validators agreed on them.{exact}",
+        "{were} recorded, each signed by its agency, no later than {time}, and the network's validators agreed on them.{exact}",
         "这 {records}均由各自机构签名，不晚于 {time} 上链，并经网络验证节点共同确认。{exact}"
     )
 }
@@ -1214,7 +1228,7 @@ fn obstacle(lang: Lang, obstacle: &Obstacle, file: &str) -> String {
 // ── Words ──
 
 /// A number of records.
-fn records(lang: Lang, number: u64) -> String {
+pub fn records(lang: Lang, number: u64) -> String {
     match (lang, number) {
         (Lang::En, 1) => "1 record".into(),
         (Lang::En, _) => format!("{} records", count(number)),

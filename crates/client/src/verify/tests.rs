@@ -34,6 +34,7 @@ impl Desk {
             at,
             report: None,
             explain: false,
+            schema: false,
             evidence: None,
             json: false,
             quiet: false,
@@ -179,6 +180,7 @@ fn what_cannot_be_checked_is_neither_proven_nor_disproven() {
             at: None,
             report: None,
             explain: false,
+            schema: false,
             evidence: None,
             json: false,
             quiet: false,
@@ -250,7 +252,7 @@ fn fits(schema: &Value, value: &Value, root: &Value) -> bool {
 
 #[test]
 fn every_answer_for_programs_is_of_the_published_shape_and_every_page_says_the_same() {
-    let schema: Value = serde_json::from_str(include_str!("../../verify.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
     let desk = Desk::new("schema");
     let (record, status) = (proof::encode(&home().record()), proof::encode(&home().status()));
     let foreign = proof::encode(&Ledger::new(&genesis(60), 60, &[0, 1, 2, 3]).record());

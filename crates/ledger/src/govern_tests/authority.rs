@@ -149,6 +149,53 @@ fn whatever_the_ledger_took_is_proven_for_ever_whatever_became_of_who_signed_it(
 }
 
 #[test]
+fn an_authority_too_many_committees_away_is_proven_from_a_block_on_the_way() {
+    let mut chain = Chain::new();
+    let (five, key) = (code(5), secret(0, 5));
+    chain.change(Change::Enrol(chain.enrolment(5, Some(3)))).unwrap();
+    let role = licence_role(&["1"], "350100");
+    chain.change(Change::Grant { agency: five, role, until: None }).unwrap();
+    let record = chain.issue(five, &key, "1A").unwrap();
+    let authority = Asked::Authority { agency: five, key: Some(key.public()), at: None };
+    let rows = [authority, Asked::Record(record)];
+    let from = |chain: &Chain, since: Height, one: &Asked| {
+        prove::asked(&chain.rules, &chain.state, since, core::slice::from_ref(one))
+    };
+    // Thirteen seats, so that nine signatures show a change; then one after the other is replaced.
+    let (mut newcomer, mut changes) = (4, 0);
+    let step = loop {
+        match from(&chain, Height::GENESIS, &rows[0]) {
+            Err(Unprovable::Far { step }) => break step,
+            other => drop(other.expect("the reason is the distance")),
+        }
+        let full = chain.rules.committee().size() == 13;
+        let leave = if full { vec![chain.leaving(0)] } else { vec![] };
+        let join = vec![chain.seat(newcomer)];
+        chain.change(Change::Committee { join, leave }).unwrap();
+        let at = chain.tip.height.plus(3);
+        while chain.rules.next() < at {
+            chain.idle();
+        }
+        (newcomer, changes) = (newcomer + 1, changes + 1);
+    };
+    assert!(changes > 40, "{changes} changes take too many signatures already");
+    let root = TrustRoot::new(chain.genesis.clone()).unwrap();
+    let block = chain.prove(Some(step), &[Asked::Block]).expect("one file reaches it");
+    let saved = root.advance(&block).unwrap();
+    for one in &rows {
+        assert_eq!(from(&chain, Height::GENESIS, one), Err(Unprovable::Far { step }));
+        let proof = from(&chain, step, one).expect("the rest of the way fits");
+        assert!(proof.claims.iter().any(|claim| matches!(claim, Claim::Authority(_))));
+        assert!(proof.signatures() <= proof::SIGNATURES_MAX);
+        let bytes = proof::encode(&proof);
+        assert_eq!(proof::verify(&bytes, &saved).error(), None, "{one:?}");
+        // To one who did not go that way it shows nothing.
+        let why = proof::verify(&bytes, &root).error().map(proof::ProofError::code);
+        assert_eq!(why, Some("V-TRUST-ROOT"), "{one:?}");
+    }
+}
+
+#[test]
 fn what_was_so_at_an_earlier_block_is_proven_for_ever() {
     let mut chain = Chain::new();
     let (three, key) = (code(3), secret(0, 3));

@@ -124,6 +124,67 @@ pub(super) fn claim(ledger: &Ledger, at: u64) -> AuthorityClaim {
     AuthorityClaim { agency: newcomer(), key: Some(key(1, 40).public()), at: Height(at), line }
 }
 
+/// Whether the agency of a claim could act, and its key sign, as the two states above have it; written a second time, and not
+/// as the verifier works it out.
+pub(super) fn could_act(claim: &AuthorityClaim, tip: Height) -> bool {
+    let at = claim.at.0;
+    let (active, keys): (bool, &[(types::PublicKey, core::ops::Range<u64>)]) =
+        if claim.agency == newcomer() {
+            (at >= 2 && at != 6, &[(key(1, 40).public(), 2..99), (key(1, 41).public(), 2..4)])
+        } else {
+            (claim.agency == code(0) && at >= 1 && at != 7, &[(key(1, 0).public(), 1..99)])
+        };
+    let mut signs = claim.key.iter();
+    active
+        && at <= tip.0 + 1
+        && signs.all(|key| keys.iter().any(|(known, term)| known == key && term.contains(&at)))
+}
+
+/// Proofs of what agencies could do and did, and of what was recorded although they could not.
+pub(super) fn proofs() -> (Vec<Proof>, Vec<Proof>) {
+    let ledger = enrolled();
+    let line = |at| Claim::Authority(Box::new(claim(&ledger, at)));
+    let above = |at, key| {
+        let line = vec![place(&ledger, &code(0))];
+        Claim::Authority(Box::new(AuthorityClaim { agency: code(0), key, at: Height(at), line }))
+    };
+    let before =
+        |height| Claim::Consistency(Box::new(kinds::consistency(&earlier(height), &ledger)));
+    let act = |act| ACTS.iter().position(|one| *one == act).unwrap();
+    let at = |height: usize, act: usize| (height - 1) * ACTS.len() + act;
+    let batch = [at(2, 0), at(3, 1), at(4, 3), at(5, 0), at(8, 0)];
+    let allowed = vec![
+        vec![line(2)],
+        vec![line(9), above(6, None)],
+        vec![above(8, Some(key(1, 0).public()))],
+        vec![done(&ledger, 2, act(Act::Publish)), line(3)],
+        vec![done(&ledger, 3, act(Act::PublishByOldKey)), line(4)],
+        vec![line(5), done(&ledger, 7, act(Act::Rotate))],
+        vec![done(&ledger, 5, act(Act::Event)), line(5), before(4)],
+        vec![Claim::Records(Box::new(kinds::batch(&ledger, &batch))), line(7)],
+    ];
+    let not_allowed = [
+        (1, Act::Publish),
+        (4, Act::PublishByOldKey),
+        (4, Act::PublishElsewhere),
+        (5, Act::Issue),
+        (6, Act::Publish),
+        (6, Act::Rotate),
+        (7, Act::Publish),
+        (7, Act::Event),
+    ];
+    let not_allowed =
+        not_allowed.map(|(height, one)| vec![done(&ledger, height, act(one)), line(3)]);
+    let root = ledger.root();
+    let holds = |proof: &Proof| proof.clone().verify(&root).error().is_none();
+    let allowed: Vec<Proof> = allowed.into_iter().map(|claims| ledger.proof(claims)).collect();
+    let not_allowed: Vec<Proof> =
+        not_allowed.into_iter().map(|claims| ledger.proof(claims)).collect();
+    assert!(allowed.iter().all(holds));
+    assert!(!not_allowed.iter().any(holds));
+    (allowed, not_allowed)
+}
+
 /// What the newcomer did in a block.
 pub(super) fn done(ledger: &Ledger, height: u64, act: usize) -> Claim {
     ledger.record_claim((usize::try_from(height).unwrap() - 1) * ACTS.len() + act)
@@ -305,12 +366,9 @@ fn heavy(claim: &mut AuthorityClaim, regions: usize) {
     }
 }
 
-#[test]
-#[expect(clippy::disallowed_methods, reason = "a test may look at the clock")]
-fn the_most_work_that_may_be_asked_for_is_soon_done() {
-    let ledger = enrolled();
-    // Regions that cover nothing of one another are all compared.
-    let mut claim = claim(&ledger, 5);
+/// As much to compare as one line may ask for: regions that cover nothing of one another are all held together.
+pub(super) fn heaviest(ledger: &Ledger) -> AuthorityClaim {
+    let mut claim = claim(ledger, 5);
     heavy(&mut claim, 720);
     for AgencyState { state, .. } in &mut claim.line[1..] {
         let Facts::Agency(facts) = &mut state.facts else { unreachable!("made so") };
@@ -318,6 +376,14 @@ fn the_most_work_that_may_be_asked_for_is_soon_done() {
         regions.push(Region::new("350101").unwrap());
         facts.grants[0].role = Role::Item { regions };
     }
+    claim
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test may look at the clock")]
+fn the_most_work_that_may_be_asked_for_is_soon_done() {
+    let ledger = enrolled();
+    let claim = heaviest(&ledger);
     let proof = ledger.proof(vec![Claim::Authority(Box::new(claim.clone()))]);
     let work = proof.authority_work();
     assert!(work <= AUTHORITY_WORK_MAX && work > AUTHORITY_WORK_MAX * 9 / 10, "{work}");

@@ -148,6 +148,21 @@ fn a_presentation_of_another_network_proves_nothing() {
 }
 
 #[test]
+fn the_hashes_of_what_is_shown_lead_to_what_was_recorded() {
+    let (ledger, made) = showing(&[NAMES[0], NAMES[3]]);
+    let said = made.explain();
+    let shown: Vec<Hash> = made.fields.iter().map(|(_, field)| field.leaf()).collect();
+    assert!(said.iter().map(|line| line.hash).take(2).eq(shown));
+    assert!(said.iter().all(|line| line.claim == Some(1)), "{said:?}");
+    let Claim::Record(record) = ledger.record_claim(ledger.entries.len() - 1) else {
+        unreachable!("made so")
+    };
+    assert_eq!(said.last().map(|line| line.hash), record.operation.commitment.fields);
+    // Two leaves of five, with every node between them and the root, and what is recorded.
+    assert!(said.len() >= 2 + 3 + 1, "{said:?}");
+}
+
+#[test]
 fn a_licence_stood_where_its_whole_history_says() {
     let ledger = ledger(1);
     let mut acts = [5, 8, 9].map(|position| ledger.record_claim(position)).to_vec();

@@ -1,6 +1,7 @@
 //! Ten thousand proofs spliced from honest ones: whatever is proven is what a model of the ledgers knows to be true.
 
-use super::{kinds::later, *};
+use super::{authority, kinds::later, *};
+use crate::AuthorityClaim;
 use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use std::collections::BTreeSet;
@@ -24,6 +25,8 @@ struct Model {
     claims: BTreeSet<(Vec<u8>, Vec<u8>)>,
     /// What validators said at one place is true whatever was certified later.
     said: BTreeSet<Vec<u8>>,
+    /// The agencies' states under each header, line by line.
+    lines: BTreeSet<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Model {
@@ -33,6 +36,9 @@ impl Model {
             self.claims.insert((header.clone(), codec::encode(claim)));
             if let Claim::Votes(_) = claim {
                 self.said.insert(codec::encode(claim));
+            }
+            if let Claim::Authority(claim) = claim {
+                self.lines.insert((header.clone(), codec::encode(&claim.line)));
             }
             // To offer less is to claim less.
             if let Claim::Status(claim) = claim {
@@ -50,8 +56,32 @@ impl Model {
         let header = codec::encode(&proof.header);
         self.headers.contains(&header)
             && proof.claims.iter().all(|claim| {
-                let claim = codec::encode(claim);
-                self.said.contains(&claim) || self.claims.contains(&(header.clone(), claim))
+                let bytes = codec::encode(claim);
+                let known =
+                    self.said.contains(&bytes) || self.claims.contains(&(header.clone(), bytes));
+                known
+                    || match claim {
+                        // Of any height and key, not of those alone that somebody asked for.
+                        Claim::Authority(claim) => {
+                            let line = (header.clone(), codec::encode(&claim.line));
+                            self.lines.contains(&line)
+                                && authority::could_act(claim, proof.header.height)
+                        }
+                        // Two ledgers of one chain were certified, by the same validators.
+                        Claim::Fork(claim) => {
+                            let other = &claim.header;
+                            self.headers.contains(&codec::encode(other))
+                                && other.height == proof.header.height
+                                && *other != proof.header
+                        }
+                        Claim::Record(_)
+                        | Claim::Status(_)
+                        | Claim::Records(_)
+                        | Claim::Upstream(_)
+                        | Claim::Consistency(_)
+                        | Claim::Votes(_)
+                        | Claim::Block => false,
+                    }
             })
     }
 }
@@ -153,7 +183,27 @@ fn splice_claims(dice: &mut Dice, into: &mut Proof, from: &Proof) {
             4 => a.round = b.round,
             _ => a.signatures.1 = b.signatures.0,
         },
+        (Claim::Authority(a), Claim::Authority(b)) => splice_authority(dice, a, *b),
         (claim, other) => *claim = other,
+    }
+}
+
+fn splice_authority(dice: &mut Dice, into: &mut AuthorityClaim, from: AuthorityClaim) {
+    match dice.below(8) {
+        0 => into.agency = from.agency,
+        1 => into.key = from.key,
+        2 => into.key = None,
+        3 => into.at = from.at,
+        4 => into.at = Height(dice.below(12) as u64),
+        5 => into.line = from.line,
+        6 => {
+            let place = dice.below(into.line.len());
+            into.line[place] = dice.pick(&from.line).clone();
+        }
+        _ => {
+            let place = dice.below(into.line.len());
+            into.line[place].siblings.clone_from(&dice.pick(&from.line).siblings);
+        }
     }
 }
 
@@ -171,13 +221,16 @@ fn ten_thousand_splices_prove_nothing_that_is_not_true() {
         let newest = longer.entries.len() - 1;
         proofs.push(longer.proof(vec![longer.record_claim(newest), Claim::Block]));
     }
+    let (allowed, not_allowed) = authority::proofs();
+    proofs.extend(allowed);
     let root = ledger(1).root();
-    let saved = root.advance(proofs.last().unwrap()).unwrap();
+    let saved = root.advance(&longer.proof(vec![Claim::Block])).unwrap();
     proofs.iter().for_each(|proof| model.learn(proof));
-    // What nobody of this chain ever certified.
-    let strangers: Vec<Proof> = later(2).into_iter().map(|(_, _, proof)| proof).collect();
+    // What nobody of this chain ever certified, and what was recorded that its agency may not.
+    let mut strangers: Vec<Proof> = later(2).into_iter().map(|(_, _, proof)| proof).collect();
+    strangers.extend(not_allowed);
     let mut dice = Dice(TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
-    let (mut proven, mut refused) = (0, BTreeMap::new());
+    let (mut proven, mut of_authority, mut refused) = (0, 0, BTreeMap::new());
     for number in 0..10_000 {
         let mut proof = dice.pick(&proofs).clone();
         for _ in 0..=dice.below(3) {
@@ -190,10 +243,17 @@ fn ten_thousand_splices_prove_nothing_that_is_not_true() {
             None => {
                 assert!(model.justifies(&proof), "splice {number} is proven: {proof:?}");
                 proven += 1;
+                let told = |claim: &Claim| matches!(claim, Claim::Authority(_));
+                of_authority += u32::from(proof.claims.iter().any(told));
             }
             Some(error) => *refused.entry(error.code()).or_insert(0) += 1,
         }
     }
-    println!("10000 splices: {proven} proven and true, refused {refused:?}");
-    assert!(proven > 100 && refused.len() >= 15, "{proven} {refused:?}");
+    println!(
+        "10000 splices: {proven} proven and true, {of_authority} of them of authority, refused {refused:?}"
+    );
+    assert!(proven > 100 && of_authority > 100 && refused.len() >= 17, "{proven} {refused:?}");
+    for code in ["V-SUBMITTER", "V-AUTHORITY"] {
+        assert!(refused.get(code).is_some_and(|count| *count >= 20), "{code}: {refused:?}");
+    }
 }
