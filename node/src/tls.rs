@@ -112,6 +112,9 @@ pub fn fingerprint(certificate: &[u8]) -> Digest {
 }
 
 /// Puts the digest of the line's certificate where [`certificate`] finds it, and nothing of what the request says itself.
+///
+/// # Panics
+/// Never: a digest in hexadecimal is a header.
 pub async fn recognise(mut request: Request, next: Next) -> Response {
     let shown = request
         .extensions()

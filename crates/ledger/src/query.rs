@@ -60,6 +60,9 @@ pub fn certificate(state: &impl State, height: Height) -> Option<Certificate> {
 }
 
 /// A block.
+///
+/// # Panics
+/// When the state holds what no commit wrote.
 #[must_use]
 pub fn block(state: &impl State, height: Height) -> Option<Block> {
     let header = header(state, height)?;

@@ -56,9 +56,11 @@ mod tests {
     use super::*;
 
     fn frames(effects: &[Effect]) -> Vec<&[u8]> {
-        let sent = effects.iter().filter_map(|effect| match effect {
-            Effect::Send(To::Everyone, Channel::Transactions, frame) => Some(frame.as_slice()),
-            _ => None,
+        let sent = effects.iter().filter_map(|effect| {
+            let Effect::Send(To::Everyone, Channel::Transactions, frame) = effect else {
+                return None;
+            };
+            Some(frame.as_slice())
         });
         sent.collect()
     }

@@ -16,8 +16,10 @@ const ANSWERS_MAX: usize = 1 << 16;
 /// map, RocksDB would search its memtables and filters for what was found, or found missing, a moment ago.
 pub struct Cached {
     store: Arc<Store>,
-    answers: RefCell<LruCache<(Column, Vec<u8>), Option<Vec<u8>>>>,
+    answers: RefCell<LruCache<Question, Option<Vec<u8>>>>,
 }
+
+type Question = (Column, Vec<u8>);
 
 impl fmt::Debug for Cached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

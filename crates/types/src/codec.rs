@@ -52,6 +52,9 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// How many bytes [`encode`] gives.
+///
+/// # Panics
+/// As [`encode`].
 #[must_use]
 pub fn length<T: Serialize>(value: &T) -> usize {
     let mut counter = bincode::enc::write::SizeWriter::default();

@@ -333,8 +333,7 @@ fn a_payload_is_of_these_transactions_in_this_order() {
     let (a, b) = (transaction(vec![operation(1)]), transaction(vec![operation(2)]));
     let of = |list: &[&Transaction]| list.iter().copied().cloned().collect::<Vec<_>>();
     let lists = [of(&[]), of(&[&a]), of(&[&b]), of(&[&a, &b]), of(&[&b, &a]), of(&[&a, &b, &b])];
-    let roots: std::collections::BTreeSet<_> =
-        lists.iter().map(|list| Block::payload(list)).collect();
+    let roots: std::collections::BTreeSet<_> = lists.iter().map(Block::payload).collect();
     assert_eq!(roots.len(), lists.len());
 }
 

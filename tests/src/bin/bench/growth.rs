@@ -72,7 +72,7 @@ impl Alone {
         let chain = *self.rules.chain();
         let before = tip(&self.rules, &self.state);
         let mut txs: Vec<Transaction> = Vec::new();
-        for first in (self.records..self.records + BLOCK).step_by(TRANSACTION as usize) {
+        for first in (self.records..self.records + BLOCK).step_by(usize::try_from(TRANSACTION)?) {
             let operations = (first..first + TRANSACTION).map(operation).collect();
             txs.push(self.signer.sign(chain, before.height.plus(100), operations)?);
         }
