@@ -24,7 +24,7 @@ const PREFIX: &str = "1.2.156.3005.2.11350000XXXX000270001.11350122XXXX0006X9";
 
 fn data(name: &str) -> Option<Vec<Value>> {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/cn").join(name);
-    let text = std::fs::read(file).ok()?;
+    let text = fs::read(file).ok()?;
     let value: Value = serde_json::from_slice(&text).unwrap();
     Some(value["operations"].as_array().unwrap().clone())
 }
@@ -267,7 +267,7 @@ fn a_licence_is_shown_granted_used_and_audited_on_real_validators() {
     let meta = document["meta"].as_object().unwrap();
     assert_eq!(document["salts"].as_object().unwrap().len(), meta.len());
     // The file itself is the document: what is shown of it is under its digest.
-    net.submit(&[PathBuf::from(&salted)]);
+    assert_eq!(net.submit(&[PathBuf::from(&salted)]).len(), 1);
     let id = meta["证照标识"].as_str().unwrap();
     let licence = format!("licence:{id}");
 

@@ -35,7 +35,7 @@ pub struct GatewayConfig {
     /// Who may come.
     #[serde(default)]
     pub tokens: Vec<Token>,
-    /// Who may come with a certificate instead, over [tls]; the digest is the certificate's SHA-256.
+    /// Who may come with a certificate instead, over TLS; the digest is the certificate's SHA-256.
     #[serde(default)]
     pub certificates: Vec<Token>,
 }

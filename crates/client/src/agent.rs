@@ -2,7 +2,7 @@
 //!
 //! What is sent is the message that every transaction's signature is made of, and what comes back is a plain Ed25519 signature,
 //! so the key may be in another process, in a token, or on a machine whose agent is forwarded. Nothing here knows a secret but
-//! [`add`], which hands one over.
+//! `add`, which hands one over.
 
 use crate::keystore::KeyError;
 use std::{

@@ -9,7 +9,7 @@ use types::{
 };
 
 /// 0: the province. 1: a city below it. 2: another province's office. 3: an agency without roles.
-const CODES: [&str; 4] =
+pub(crate) const CODES: [&str; 4] =
     ["11350000MXDEX0015L", "11350100MXDEX00587", "11350000MXDEX0031A", "11350000MXDEX004X2"];
 
 pub(crate) fn code(n: usize) -> AgencyCode {

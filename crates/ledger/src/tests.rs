@@ -2,7 +2,7 @@
 
 use crate::fixture::{self, code, item_role, licence_role, region, secret};
 use crate::{
-    Draft, Invalid, Memory, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip, commit,
+    Draft, Invalid, Memory, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip,
     execute::{Nodes, Overlay, Pages, judge},
     propose, query, tip, validate,
 };
@@ -10,8 +10,8 @@ use proof::{log, map};
 use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeMap;
 use types::{
-    Block, Digest, Genesis, Hash, Height, Level, Operation, Role, Subject, Timestamp, Transaction,
-    TxId, Verified,
+    Block, Digest, Genesis, Hash, Height, Level, Operation, Role, SecretKey, Subject, Timestamp,
+    Transaction, TxId, Verified,
     bulk::{BatchAction, SeedAction},
     codec,
     genesis::Limits,

@@ -1,13 +1,13 @@
 //! Licences, grants, data and documents: each rule with the row that breaks it, and what no history may do.
 
-use crate::fixture::{self, code, item_role, licence_role, region, secret};
+use crate::fixture::{self, CODES, code, item_role, licence_role, region, secret};
 use crate::{
     Memory, Pool, PoolLimits, Rejection, Rules, Tip, propose, prove, query, tip, validate,
 };
 use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeMap;
 use types::{
-    AgencyCode, Digest, Genesis, GrantId, Level, Operation, Role, Subject, SubjectState, Timestamp,
+    AgencyCode, Digest, Genesis, GrantId, Level, Operation, Subject, SubjectState, Timestamp,
     Transaction,
     operation::{
         Action, Commitment, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts, LicenceVerb,
