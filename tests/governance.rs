@@ -10,7 +10,7 @@ use std::{
     process::{Child, Stdio},
     time::Duration,
 };
-use tests::{Network, exports, program, program::Ran, say};
+use tests::{Desk, Network, exports, program, program::Ran, say};
 use types::{AgencyCode, Height, PublicKey, codec};
 
 /// The agency of the fourth validator, which operates the fifth as well.
@@ -32,37 +32,16 @@ impl Drop for Fifth {
     }
 }
 
-/// What governs: one record at a time, submitted as an operator would, through validator 2.
-struct Hall<'a> {
-    net: &'a Network,
-    number: u32,
-}
+/// What governs: a desk, and two who agree.
+struct Hall<'a>(Desk<'a>);
 
 impl Hall<'_> {
-    fn say(&mut self, key: &str, operation: &Value) -> (i32, Value) {
-        self.number += 1;
-        let file = self.net.scratch().join(format!("act-{}.ndjson", self.number));
-        fs::write(&file, format!("{operation}\n")).unwrap();
-        let receipts = self.net.scratch().join(format!("act-{}.receipts", self.number));
-        let rejected = self.net.scratch().join(format!("act-{}.rejected", self.number));
-        let ran = Ran::of(
-            &program::command("minlian")
-                .args(["submit", path(&file), "--wait", "committed", "--node", &self.net.url(2)])
-                .args(["--key", path(&self.net.key(key)), "--receipts", path(&receipts)])
-                .args(["--rejected", path(&rejected)])
-                .output()
-                .unwrap(),
-        );
-        let read = |file: &Path| {
-            let text = fs::read_to_string(file).unwrap_or_default();
-            text.lines().next().and_then(|line| serde_json::from_str(line).ok())
-        };
-        let row: Option<Value> = read(&receipts).or_else(|| read(&rejected));
-        (ran.code, row.unwrap_or_else(|| panic!("{}{}", ran.stdout, ran.stderr)))
+    fn say(&self, key: &str, operation: &Value) -> (i32, Value) {
+        self.0.say(key, operation)
     }
 
     /// Proposed by the first agency and approved by the second, which is enough of three. Gives the height of the approval.
-    fn change(&mut self, change: &Value, target: &Value) -> Height {
+    fn change(&self, change: &Value, target: &Value) -> Height {
         let at = "2026-06-01T08:00:00+08:00";
         let (code, row) =
             self.say("v1", &json!({ "op": "govern.propose", "at": at, "change": change }));
@@ -156,7 +135,7 @@ async fn within(what: &str, mut done: impl AsyncFnMut() -> bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fifth_validator_joins_the_first_leaves_and_a_new_agency_records() {
     let net = Network::up();
-    let mut hall = Hall { net: &net, number: 0 };
+    let hall = Hall(Desk::new(&net));
     let network = json!("network");
     let (home, consensus, transport) = fifth(&net);
     let own: PublicKey = serde_json::from_value(consensus["key"].clone()).unwrap();
@@ -370,7 +349,7 @@ fn a_delegation_narrows_a_grant_is_refused_and_the_catalogue_is_proven() {
         assert_eq!((exit, row["code"].as_str()), (1, Some(want)), "{words:?}: {row}");
     };
     // The province publishes; the uniform elements are laid down by two of three that govern.
-    let mut hall = Hall { net: &net, number: 100 };
+    let hall = Hall(Desk::new(&net));
     let province = format!("{FIRST}2350117002011");
     let (exit, row) = hall.say("v1", &item(&province, "15"));
     assert_eq!(exit, 0, "{row}");

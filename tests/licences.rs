@@ -4,8 +4,9 @@
 
 use ledger::{Memory, Rules, Tip, commit, propose, query, tip};
 use records::Capture;
-use serde_json::Value;
-use std::path::PathBuf;
+use serde_json::{Value, json};
+use std::{fs, path::PathBuf};
+use tests::{Desk, Network, program, repository};
 use types::{
     Agency, AgencyCode, Certificate, Certified, Genesis, Level, Operation, PublicKey, Region, Role,
     Round, SecretKey, Subject, Timestamp, Transaction,
@@ -23,7 +24,7 @@ const PREFIX: &str = "1.2.156.3005.2.11350000XXXX000270001.11350122XXXX0006X9";
 
 fn data(name: &str) -> Option<Vec<Value>> {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/cn").join(name);
-    let text = std::fs::read(file).ok()?;
+    let text = fs::read(file).ok()?;
     let value: Value = serde_json::from_slice(&text).unwrap();
     Some(value["operations"].as_array().unwrap().clone())
 }
@@ -239,4 +240,145 @@ fn expiry_needs_no_record() {
     });
     let late = chain.run(&suspend, true).unwrap();
     assert!(late.starts_with("E-LIC-EXPIRED"), "{late}");
+}
+
+/// One answer for programs, a line each, of a command that must end so.
+fn rows(words: &[&str], code: i32) -> Vec<Value> {
+    let ran = program::minlian(&[words, &["--json"]].concat()).expect(code);
+    ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// With the command and real validators: a licence is issued under salts, shown in part, granted, used, suspended and revoked;
+/// where it stood and who did what with it is proven, and what is not allowed is refused.
+#[test]
+fn a_licence_is_shown_granted_used_and_audited_on_real_validators() {
+    let net = Network::up();
+    let desk = Desk::new(&net);
+    let at = |name: &str| net.scratch().join(name).to_str().unwrap().to_owned();
+    let (url, root) = (net.url(2), net.genesis().to_str().unwrap().to_owned());
+    let samples = fs::read_to_string(repository().join("genesis/samples/licences.ndjson")).unwrap();
+    let mut issue: Value = serde_json::from_str(samples.lines().next().unwrap()).unwrap();
+    issue["note"] = "with salts".into();
+    let (plain, salted) = (at("plain.json"), at("salted.json"));
+    fs::write(&plain, issue.to_string()).unwrap();
+    program::minlian(&["salt", &plain, "--out", &salted]).expect(0);
+    // Of what the command wrote nothing but the salts is new, and no two are the same.
+    let document: Value = serde_json::from_str(&fs::read_to_string(&salted).unwrap()).unwrap();
+    let meta = document["meta"].as_object().unwrap();
+    assert_eq!(document["salts"].as_object().unwrap().len(), meta.len());
+    // The file itself is the document: what is shown of it is under its digest.
+    assert_eq!(net.submit(&[PathBuf::from(&salted)]).len(), 1);
+    let id = meta["证照标识"].as_str().unwrap();
+    let licence = format!("licence:{id}");
+
+    // Where it stood, as a node says and as a file proves.
+    let proof = at("status.proof");
+    let stood = |time: &str, code: i32, standing: &str| {
+        let ask = ["status", &licence, "--at", time, "--node", &url, "--proof", &proof];
+        let row = rows(&ask, code).remove(0);
+        assert_eq!(
+            (row["standing"].as_str(), row["valid"].as_bool()),
+            (Some(standing), Some(code == 0))
+        );
+        let verify = ["verify", &proof, "--trust-root", &root, "--at", time];
+        let row = rows(&verify, 0).remove(0);
+        assert_eq!(row["result"], "proven");
+        let told = &row["beyond"]["standing"];
+        assert!(told.to_string().contains(&format!("\"{standing}\"")), "{standing}: {told}");
+    };
+    stood("2026-03-01T00:00:00+08:00", 0, "active");
+    stood("2026-01-04T23:59:59+08:00", 1, "absent");
+    stood("2031-01-05T00:00:00+08:00", 1, "expired");
+
+    // "Valid until", and nothing else.
+    let shown = at("shown.proof");
+    let words = ["present", &salted, "--fields", "valid until", "--node", &url, "--out", &shown];
+    program::minlian(&words).expect(0);
+    let told = rows(&["verify", &shown, "--trust-root", &root], 0).remove(0);
+    let until = &meta["证照有效期截至"];
+    let fields = &told["beyond"]["fields"];
+    assert!(fields.to_string().contains(until.as_str().unwrap()), "{fields}");
+    let bytes = fs::read(&shown).unwrap();
+    for (name, value) in meta.iter().filter(|(name, _)| *name != "证照有效期截至") {
+        // What the operation itself says in the clear is no secret.
+        if let Some(value) =
+            value.as_str().filter(|value| value.chars().count() > 8 && !id.contains(value))
+        {
+            let found = bytes.windows(value.len()).any(|window| window == value.as_bytes());
+            assert!(!found, "{name} is in the file");
+        }
+    }
+    let ran = program::minlian(&["verify", &shown, "--trust-root", &root, "--explain"]).expect(0);
+    assert!(ran.stdout.contains("commitment to"), "{}", ran.stdout);
+    let none = ["present", &salted, "--fields", "nothing", "--node", &url, "--out", &shown];
+    assert_ne!(program::minlian(&none).code, 0);
+
+    // Nothing is used without a live grant: not before it, not for another purpose, not by another, not once more.
+    let reader = "11350000MXDEX0023F";
+    let using = |time: &str, purpose: &str| {
+        json!({
+            "op": "licence.use", "at": time, "actor": reader, "licence": id, "purpose": purpose,
+            "fields": ["证照编号"], "made_at": time,
+        })
+    };
+    let first = using("2026-03-02T08:00:00+08:00", "养殖补贴审核");
+    desk.refused("v2", &first, "E-GRANT-UNKNOWN");
+    let grant = json!({
+        "op": "licence.grant", "at": "2026-03-01T08:00:00+08:00", "licence": id, "grantee": reader,
+        "purpose": "养殖补贴审核", "fields": ["证照编号"], "expires": "2030-06-01T00:00:00+08:00",
+    });
+    desk.refused("v3", &grant, "E-AUTH-OWNER");
+    desk.done("issuer", &grant);
+    desk.refused("v2", &using("2026-03-02T08:00:00+08:00", "别的事由"), "E-GRANT-UNKNOWN");
+    let mut more = first.clone();
+    more["fields"] = json!(["持证主体名称"]);
+    desk.refused("v2", &more, "E-GRANT-FIELD");
+    desk.done("v2", &first);
+    let again = using("2026-03-03T08:00:00+08:00", "养殖补贴审核");
+    desk.refused("v2", &again, "E-GRANT-SPENT");
+    let mut person = using("2026-03-04T08:00:00+08:00", "查验13800138000");
+    desk.refused("v2", &person, "E-REC-052");
+    person["purpose"] = "查验".into();
+    desk.refused("v2", &person, "E-GRANT-UNKNOWN");
+
+    // Who did what with it, by who acted and by what it was done with; that it is all is in the file.
+    let trail = at("trail.proof");
+    for (by, name) in [("--actor", reader), ("--subject", licence.as_str())] {
+        let all = rows(&["audit", by, name, "--node", &url, "--proof", &trail], 0);
+        let acts: Vec<&Value> = all.iter().map(|row| &row["operation"]["action"]["use"]).collect();
+        assert!(
+            acts.len() == 2 && acts[0]["grant"].is_object() && acts[1]["use"].is_object(),
+            "{by}: {all:?}"
+        );
+        let told = program::minlian(&["verify", &trail, "--trust-root", &root]).expect(0).stdout;
+        assert!(told.contains("complete: 2 records"), "{told}");
+        for lang in ["en", "zh-CN"] {
+            let words = ["--lang", lang, "audit", by, name, "--node", &url];
+            let told = program::minlian(&words).expect(0).stdout;
+            assert!(told.contains("养殖补贴审核") && told.contains(id), "{told}");
+        }
+        let mut bytes = fs::read(&trail).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&trail, bytes).unwrap();
+        assert_ne!(program::minlian(&["verify", &trail, "--trust-root", &root]).code, 0);
+    }
+    let nobody = ["audit", "--actor", "11350000MXDEX0031A", "--node", &url, "--proof", &trail];
+    assert!(rows(&nobody, 1).is_empty());
+    program::minlian(&["verify", &trail, "--trust-root", &root]).expect(0);
+
+    // Its life ends, and stays ended.
+    let act =
+        |op: &str, time: &str| json!({ "op": op, "at": time, "licence": id, "reason": "示例" });
+    desk.done("issuer", &act("licence.suspend", "2026-04-01T00:00:00+08:00"));
+    stood("2026-04-02T00:00:00+08:00", 1, "suspended");
+    stood("2026-03-31T00:00:00+08:00", 0, "active");
+    desk.done("issuer", &act("licence.revoke", "2026-05-01T00:00:00+08:00"));
+    stood("2026-05-02T00:00:00+08:00", 1, "revoked");
+    for op in ["licence.resume", "licence.suspend", "licence.cancel"] {
+        desk.refused("issuer", &act(op, "2026-06-01T00:00:00+08:00"), "E-SUB-TERMINAL");
+    }
+    let ran = program::minlian(&["status", &licence, "--node", &url]).expect(0);
+    assert!(ran.stdout.starts_with("REVOKED"), "{}", ran.stdout);
+    assert!(ran.stderr.contains(&format!("minlian prove --subject {licence}")), "{}", ran.stderr);
 }

@@ -4,6 +4,7 @@
 
 use consensus::Evidence;
 use ledger::prove::Asked;
+use node::home::read_key;
 use proof::{Claim, ProofError, Said};
 use std::{env, fs, path::PathBuf, process::Command};
 use tests::{Chain, Network, exports, program, program::Ran, publish, repository, say};
@@ -162,6 +163,34 @@ async fn a_proof_goes_on_paper_to_other_peoples_software_and_into_the_past() {
     let told = verify(&[at("a.proof")]).expect(0);
     assert!(told.stdout.contains("it could record"), "{}", told.stdout);
     run(&["prove", "--evidence", "--node", &url, "--out", &at("e.proof")]).expect(1);
+
+    // Until somebody is found out: here one whose key somebody else signed a second vote with.
+    let secret = read_key(&net.network_home().join("v3/keys/consensus.json"), "consensus").unwrap();
+    let chain = net.chain();
+    let vote = |block| {
+        let (height, round, step, seat) = (Height(2), Round(7), Step::Precommit, 2);
+        let vote = Vote { height, round, step, block, seat };
+        (vote, vote.sign(&chain, &secret))
+    };
+    let evidence = Evidence::Votes([vote(Some(BlockId(Hash([9; 32])))), vote(None)]);
+    net.testnet(&["kill", "v1"]);
+    let file = net.network_home().join("v1/data/evidence.hex");
+    fs::write(&file, codec::hex(&codec::encode(&evidence)) + "\n").unwrap();
+    net.testnet(&["start", "v1"]);
+    let height = net.node_status(2).await.height;
+    net.agreed(&[1, 2], height.next()).await;
+    run(&["prove", "--evidence", "--node", &url, "--out", &at("e.proof")]).expect(0);
+    for (lang, word) in [("en", "PROVEN"), ("zh-CN", "已证明")] {
+        let told =
+            run(&["--lang", lang, "verify", &at("e.proof"), "--trust-root", &genesis]).expect(0);
+        assert!(told.stdout.starts_with(word), "{}", told.stdout);
+        assert!(told.stdout.contains("省农业农村主管部门"), "whose seat it is: {}", told.stdout);
+    }
+    let mut bytes = fs::read(at("e.proof")).unwrap();
+    let middle = bytes.len() - 40;
+    bytes[middle] ^= 1;
+    fs::write(at("e.proof"), bytes).unwrap();
+    assert_ne!(verify(&[at("e.proof")]).code, 0);
 }
 
 /// Evidence as a node keeps it, in either order of the two sayings, is a file that convicts the seat's key.

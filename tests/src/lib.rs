@@ -2,7 +2,7 @@
 //!
 //! What it offers to the tests beside it: [`Network`] (validators as processes on this machine, which end with the test),
 //! [`Links`] and [`Namespaces`] (lines between them that can be cut), [`faults`] (disks and files that fail),
-//! [`program`] (the two commands, run as people run them), [`Chain`] (a ledger in one value, with secrets that everyone
+//! [`program`] (the two commands, run as people run them), [`Desk`] (one operation at a time), [`Chain`] (a ledger in one value, with secrets that everyone
 //! knows, for forgers and for vectors), [`exports`] (what others' software says of our exports), [`vectors`] (the bytes that must
 //! never change).
 //!
@@ -15,6 +15,7 @@
 
 pub mod catalogue;
 mod chain;
+mod desk;
 pub mod exports;
 pub mod faults;
 mod lines;
@@ -28,6 +29,7 @@ mod uses;
 pub mod vectors;
 
 pub use chain::{Chain, certify, govern, lastly, licence, lots, moved, operation, publish, used};
+pub use desk::Desk;
 pub use lines::{Lines, Pairs, both, everyone};
 pub use namespaces::{Namespaces, isolated};
 pub use network::{Load, Network, Submission, say};

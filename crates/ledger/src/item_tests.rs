@@ -1,95 +1,38 @@
 //! The catalogue row by row: what may be done to items and lists, every refusal by its code, and what no sequence may do.
 
-use crate::{Memory, Pool, PoolLimits, Rules, Tip, commit, execute::tip, propose, query};
+use crate::fixture::{self, code as agency, item_role, region, secret};
+use crate::{Memory, Pool, PoolLimits, Rules, Tip, execute::tip, propose, query};
 use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeMap;
 use types::{
-    Agency, AgencyCode, Certificate, Certified, Digest, Genesis, Hash, Height, Level, Operation,
-    Region, Role, Round, SecretKey, Subject, Timestamp, Transaction,
+    AgencyCode, Digest, Genesis, Hash, Height, Level, Operation, Region, Role, Subject, Timestamp,
+    Transaction,
     authority::{Change, Governance, Target},
-    genesis::{GovernanceRules, Limits, Seat, Timing},
+    genesis::GovernanceRules,
     item::{
         Edition, Element, ListAction, ListVerb, Predecessor, Successor, elements_root, members_root,
     },
     operation::{Action, BasicCode, Commitment, Grade, ItemAction, ItemCode, ItemVerb, Provenance},
     subject::{Facts, Status},
-    vote::{Step, Vote},
 };
-
-/// 0: the province, which also governs alone. 1: a city below it. 2: another province's office. 3: below the city, no role.
-const CODES: [&str; 4] =
-    ["11350000MXDEX0015L", "11350100MXDEX00587", "11350000MXDEX0031A", "11350000MXDEX004X2"];
 
 /// Documents begin to have effect at this time, and an end is later.
 const FROM: Timestamp = Timestamp(1000);
 
-fn agency(n: usize) -> AgencyCode {
-    AgencyCode::new(CODES[n]).unwrap()
-}
-
-fn secret(kind: u8, n: usize) -> SecretKey {
-    let mut seed = [kind; 32];
-    seed[0] = u8::try_from(n).unwrap();
-    SecretKey::from_seed(seed)
-}
-
-fn region(text: &str) -> Region {
-    Region::new(text).unwrap()
-}
-
+/// The province, which also governs alone; a city below it, with items; another province's office; below the city, no role.
 fn genesis() -> Genesis {
-    let item = |place: &str| Role::Item { regions: vec![region(place)] };
-    let licence = Role::Licence {
+    let licences = Role::Licence {
         types: vec!["1".parse().unwrap(), "2".parse().unwrap()],
         regions: vec![region("350000")],
     };
-    let roles = [
-        vec![item("350000"), licence, Role::Govern {}],
-        vec![item("350100")],
-        vec![item("360000")],
-        vec![],
-    ];
-    let levels = [Level::Province, Level::City, Level::Province, Level::County];
-    let agencies = roles.into_iter().enumerate().map(|(n, roles)| Agency {
-        code: agency(n),
-        name: format!("机构{n}").parse().unwrap(),
-        region: region("350000"),
-        level: levels[n],
-        parent: match n {
-            1 => Some(agency(0)),
-            3 => Some(agency(1)),
-            _ => None,
-        },
-        keys: vec![secret(0, n).public()],
-        roles,
-    });
-    Genesis {
-        version: types::genesis::VERSION,
-        name: "catalogue".parse().unwrap(),
-        time: Timestamp(1_700_000_000_000),
-        limits: Limits {
-            block_bytes_max: 1 << 20,
-            block_operations_max: 100,
-            validity_heights_max: 1000,
-        },
-        timing: Timing {
-            propose_ms: 300,
-            vote_ms: 100,
-            round_step_ms: 100,
-            timeout_max_ms: 3000,
-            idle_ms: 400,
-            clock_ahead_ms: 500,
-        },
-        governance: GovernanceRules { approval_percent: 51, open_heights: 10, lead_heights: 3 },
-        agencies: agencies.collect(),
-        validators: (0..4)
-            .map(|n| Seat {
-                agency: agency(n),
-                consensus_key: secret(1, n).public(),
-                transport_key: secret(2, n).public(),
-            })
-            .collect(),
-    }
+    let all = fixture::agencies([
+        (Level::Province, None, vec![item_role("350000"), licences, Role::Govern {}]),
+        (Level::City, Some(0), vec![item_role("350100")]),
+        (Level::Province, None, vec![item_role("360000")]),
+        (Level::County, Some(1), vec![]),
+    ]);
+    let governance = GovernanceRules { approval_percent: 51, open_heights: 10, lead_heights: 3 };
+    Genesis { governance, ..fixture::genesis(all) }
 }
 
 /// A code of 24 characters that begins like this; `!x` is one that is not written as codes are.
@@ -262,19 +205,7 @@ impl Chain {
             propose(&self.rules, &self.state, &self.tip, now, 1, core::iter::once((&tx, bytes)));
         // What admission says is what execution says.
         assert_eq!(admitted.err(), refused.first().map(|(_, why)| why.clone()));
-        let (height, round, id) = (block.header.height, Round(0), block.id());
-        let vote = |seat: u16| {
-            let vote = Vote { height, round, step: Step::Precommit, block: Some(id), seat };
-            (seat, vote.sign(&chain, &secret(1, usize::from(seat))))
-        };
-        let certificate =
-            Certificate { height, round, block: id, signatures: (0..3).map(vote).collect() };
-        let certified =
-            Certified::verify(block, certificate, &chain, self.rules.committee()).unwrap();
-        let (next, governs) = (outcome.tip().clone(), outcome.governs());
-        self.state.write(commit(certified, outcome).writes());
-        self.tip = next;
-        (self.rules, _) = self.rules.after(&self.state, governs);
+        fixture::append((&mut self.rules, &mut self.state, &mut self.tip), block, outcome);
         refused.first().map_or("ok", |(_, why)| why.code())
     }
 

@@ -34,6 +34,8 @@ pub use rules::{Amended, Rules};
 pub use state::{Column, Commit, Memory, SharedMemory, State, Write};
 
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod govern_tests;
 #[cfg(test)]
 mod item_tests;

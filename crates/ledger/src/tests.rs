@@ -1,7 +1,8 @@
 //! The rules row by row, and what every history must keep true.
 
+use crate::fixture::{self, code, item_role, licence_role, region, secret};
 use crate::{
-    Draft, Invalid, Memory, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip, commit,
+    Draft, Invalid, Memory, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip,
     execute::{Nodes, Overlay, Pages, judge},
     propose, query, tip, validate,
 };
@@ -9,91 +10,38 @@ use proof::{log, map};
 use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeMap;
 use types::{
-    Agency, AgencyCode, Block, Certificate, Certified, Digest, Genesis, Hash, Height, Level,
-    Operation, Region, Role, Round, SecretKey, Subject, Timestamp, Transaction, TxId, Verified,
+    Block, Digest, Genesis, Hash, Height, Level, Operation, Role, SecretKey, Subject, Timestamp,
+    Transaction, TxId, Verified,
     bulk::{BatchAction, SeedAction},
     codec,
-    genesis::{GovernanceRules, Limits, Seat, Timing},
+    genesis::Limits,
     merkle::{self, Rfc6962},
     operation::{
         Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
         LicenceVerb, Provenance, TraceEvent,
     },
     subject::{Facts, Part, Status},
-    vote::{Step, Vote},
 };
 
 mod builds;
 mod documents;
 mod pool;
 
-/// 0: the province, with every role. 1: a city below it. 2: another province's office. 3: an agency without roles.
-const CODES: [&str; 4] =
-    ["11350000MXDEX0015L", "11350100MXDEX00587", "11350000MXDEX0031A", "11350000MXDEX004X2"];
-
-fn code(n: usize) -> AgencyCode {
-    AgencyCode::new(CODES[n]).unwrap()
-}
-
-fn secret(kind: u8, n: usize) -> SecretKey {
-    let mut seed = [kind; 32];
-    seed[0] = u8::try_from(n).unwrap();
-    SecretKey::from_seed(seed)
-}
-
-fn region(text: &str) -> Region {
-    Region::new(text).unwrap()
-}
-
+/// The province with every role, a city below it, another province's office, and one without roles; blocks are small.
 fn genesis() -> Genesis {
-    let licence = |kind: &str, place: &str| Role::Licence {
-        types: vec![kind.parse().unwrap()],
-        regions: vec![region(place)],
-    };
-    let item = |place: &str| Role::Item { regions: vec![region(place)] };
     let trace = |space: &str| Role::Trace { namespaces: vec![space.parse().unwrap()] };
-    let roles = [
-        vec![item("350000"), licence("T", "350000"), trace("urn:")],
-        vec![item("350100"), licence("T1", "350100"), trace("urn:b:")],
-        vec![item("360000"), licence("T", "350000"), trace("urn:c:")],
-        vec![],
-    ];
-    let agencies = roles.into_iter().enumerate().map(|(n, roles)| Agency {
-        code: code(n),
-        name: format!("机构{n}").parse().unwrap(),
-        region: region("350000"),
-        level: Level::Province,
-        parent: (n == 1).then(|| code(0)),
-        keys: vec![secret(0, n).public()],
-        roles,
-    });
-    Genesis {
-        version: types::genesis::VERSION,
-        name: "test".parse().unwrap(),
-        time: Timestamp(1_700_000_000_000),
-        limits: Limits {
-            block_bytes_max: 1 << 16,
-            block_operations_max: 6,
-            validity_heights_max: 100,
-        },
-        timing: Timing {
-            propose_ms: 300,
-            vote_ms: 100,
-            round_step_ms: 100,
-            timeout_max_ms: 3000,
-            idle_ms: 400,
-            clock_ahead_ms: 500,
-        },
-        governance: GovernanceRules { approval_percent: 67, open_heights: 100, lead_heights: 2 },
-        agencies: agencies.collect(),
-        validators: (0..4)
-            .map(|n| Seat {
-                agency: code(n),
-                consensus_key: secret(1, n).public(),
-                transport_key: secret(2, n).public(),
-            })
-            .collect(),
-    }
+    let province = vec![item_role("350000"), licence_role("T", "350000"), trace("urn:")];
+    let city = vec![item_role("350100"), licence_role("T1", "350100"), trace("urn:b:")];
+    let other = vec![item_role("360000"), licence_role("T", "350000"), trace("urn:c:")];
+    let all = fixture::agencies([
+        (Level::Province, None, province),
+        (Level::Province, Some(0), city),
+        (Level::Province, None, other),
+        (Level::Province, None, vec![]),
+    ]);
+    let limits =
+        Limits { block_bytes_max: 1 << 16, block_operations_max: 6, validity_heights_max: 100 };
+    Genesis { limits, ..fixture::genesis(all) }
 }
 
 fn operation(action: Action, n: u64) -> Operation {
@@ -236,20 +184,7 @@ impl Chain {
     }
 
     fn append(&mut self, block: Block, outcome: Outcome) {
-        let (height, round, id) = (block.header.height, Round(0), block.id());
-        let vote = |seat: u16| {
-            let vote = Vote { height, round, step: Step::Precommit, block: Some(id), seat };
-            (seat, vote.sign(self.rules.chain(), &secret(1, usize::from(seat))))
-        };
-        let certificate =
-            Certificate { height, round, block: id, signatures: (0..3).map(vote).collect() };
-        let certified =
-            Certified::verify(block, certificate, self.rules.chain(), self.rules.committee())
-                .unwrap();
-        let (next, governs) = (outcome.tip().clone(), outcome.governs());
-        self.state.write(commit(certified, outcome).writes());
-        self.tip = next;
-        (self.rules, _) = self.rules.after(&self.state, governs);
+        fixture::append((&mut self.rules, &mut self.state, &mut self.tip), block, outcome);
         assert_eq!(tip(&self.rules, &self.state), self.tip);
     }
 

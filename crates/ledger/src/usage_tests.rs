@@ -1,14 +1,14 @@
 //! Licences, grants, data and documents: each rule with the row that breaks it, and what no history may do.
 
+use crate::fixture::{self, CODES, code, item_role, licence_role, region, secret};
 use crate::{
-    Memory, Pool, PoolLimits, Rejection, Rules, Tip, commit, propose, prove, query, tip, validate,
+    Memory, Pool, PoolLimits, Rejection, Rules, Tip, propose, prove, query, tip, validate,
 };
 use proptest::{collection::vec, prelude::*};
 use std::collections::BTreeMap;
 use types::{
-    Agency, AgencyCode, Certificate, Certified, Digest, Genesis, GrantId, Level, Operation, Region,
-    Role, Round, SecretKey, Subject, SubjectState, Timestamp, Transaction,
-    genesis::{GovernanceRules, Limits, Seat, Timing},
+    AgencyCode, Digest, Genesis, GrantId, Level, Operation, Subject, SubjectState, Timestamp,
+    Transaction,
     operation::{
         Action, Commitment, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts, LicenceVerb,
         Provenance,
@@ -16,76 +16,18 @@ use types::{
     standing::{Standing, status_at},
     subject::{Facts, Part, Status},
     usage::{Basis, DataUse, Presented, Reuse, Terms, Usage, grant_id},
-    vote::{Step, Vote},
 };
 
-/// 0: the province, with every role. 1: a city below it. 2: another province's office. 3: an agency without roles.
-const CODES: [&str; 4] =
-    ["11350000MXDEX0015L", "11350100MXDEX00587", "11350000MXDEX0031A", "11350000MXDEX004X2"];
 const START: u64 = 1_700_000_000_000;
 
-fn code(n: usize) -> AgencyCode {
-    AgencyCode::new(CODES[n]).unwrap()
-}
-
-fn secret(kind: u8, n: usize) -> SecretKey {
-    let mut seed = [kind; 32];
-    seed[0] = u8::try_from(n).unwrap();
-    SecretKey::from_seed(seed)
-}
-
-fn region(text: &str) -> Region {
-    Region::new(text).unwrap()
-}
-
+/// Items and licences: the province's of all kinds, a city's of some, and another office's of licences alone.
 fn genesis() -> Genesis {
-    let licence = |kind: &str, place: &str| Role::Licence {
-        types: vec![kind.parse().unwrap()],
-        regions: vec![region(place)],
-    };
-    let item = |place: &str| Role::Item { regions: vec![region(place)] };
-    let roles = [
-        vec![item("350000"), licence("T", "350000")],
-        vec![item("350100"), licence("T1", "350100")],
-        vec![licence("T", "350000")],
-        vec![],
-    ];
-    let agencies = roles.into_iter().enumerate().map(|(n, roles)| Agency {
-        code: code(n),
-        name: format!("机构{n}").parse().unwrap(),
-        region: region("350000"),
-        level: if n == 1 { Level::City } else { Level::Province },
-        parent: (n == 1).then(|| code(0)),
-        keys: vec![secret(0, n).public()],
-        roles,
-    });
-    Genesis {
-        version: types::genesis::VERSION,
-        name: "test".parse().unwrap(),
-        time: Timestamp(START),
-        limits: Limits {
-            block_bytes_max: 1 << 20,
-            block_operations_max: 1000,
-            validity_heights_max: 1000,
-        },
-        timing: Timing {
-            propose_ms: 300,
-            vote_ms: 100,
-            round_step_ms: 100,
-            timeout_max_ms: 3000,
-            idle_ms: 400,
-            clock_ahead_ms: 500,
-        },
-        governance: GovernanceRules { approval_percent: 67, open_heights: 100, lead_heights: 2 },
-        agencies: agencies.collect(),
-        validators: (0..4)
-            .map(|n| Seat {
-                agency: code(n),
-                consensus_key: secret(1, n).public(),
-                transport_key: secret(2, n).public(),
-            })
-            .collect(),
-    }
+    fixture::genesis(fixture::agencies([
+        (Level::Province, None, vec![item_role("350000"), licence_role("T", "350000")]),
+        (Level::City, Some(0), vec![item_role("350100"), licence_role("T1", "350100")]),
+        (Level::Province, None, vec![licence_role("T", "350000")]),
+        (Level::Province, None, vec![]),
+    ]))
 }
 
 /// A ledger of its own, whose time is told to it.
@@ -125,20 +67,7 @@ impl Chain {
         let (block, outcome, refused) = propose(&self.rules, &self.state, &self.tip, now, 1, sized);
         let again = validate(&self.rules, &self.state, &self.tip, &block, |_| None).unwrap();
         assert_eq!(again.tip(), outcome.tip(), "the same block gives the same roots");
-        let (height, round, id) = (block.header.height, Round(0), block.id());
-        let vote = |seat: u16| {
-            let vote = Vote { height, round, step: Step::Precommit, block: Some(id), seat };
-            (seat, vote.sign(self.rules.chain(), &secret(1, usize::from(seat))))
-        };
-        let certificate =
-            Certificate { height, round, block: id, signatures: (0..3).map(vote).collect() };
-        let certified =
-            Certified::verify(block, certificate, self.rules.chain(), self.rules.committee())
-                .unwrap();
-        let (next, governs) = (outcome.tip().clone(), outcome.governs());
-        self.state.write(commit(certified, outcome).writes());
-        self.tip = next;
-        (self.rules, _) = self.rules.after(&self.state, governs);
+        fixture::append((&mut self.rules, &mut self.state, &mut self.tip), block, outcome);
         refused.into_iter().next().map(|(_, why)| why)
     }
 
