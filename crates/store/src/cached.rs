@@ -73,14 +73,11 @@ impl State for Cached {
 /// Whether execution looks up what admission looked up, or one block what another wrote.
 const fn is_asked_again(column: Column) -> bool {
     match column {
-        Column::Transactions
-        | Column::Records
-        | Column::Subjects
-        | Column::Map
-        | Column::Log
-        | Column::Positions => true,
-        // Read once, in passing, by those who ask about the past.
-        Column::Headers
+        Column::Transactions | Column::Records | Column::Subjects | Column::Map => true,
+        // The end of a row is read once a block, everything else by those who ask about the past.
+        Column::Log
+        | Column::Positions
+        | Column::Headers
         | Column::Bodies
         | Column::Certificates
         | Column::History
