@@ -288,7 +288,12 @@ fn a_licence_is_shown_granted_used_and_audited_on_real_validators() {
     };
     stood("2026-03-01T00:00:00+08:00", 0, "active");
     stood("2026-01-04T23:59:59+08:00", 1, "absent");
-    stood("2031-01-05T00:00:00+08:00", 1, "expired");
+    // Of a time to come a node tells what the licence itself says; a file of today says nothing.
+    let later = "2031-01-05T00:00:00+08:00";
+    let ask = ["status", &licence, "--at", later, "--node", &url, "--proof", &proof];
+    assert_eq!(rows(&ask, 1).remove(0)["standing"], "expired");
+    let verify = ["verify", &proof, "--trust-root", &root, "--at", later];
+    assert_eq!(rows(&verify, 3).remove(0)["code"], "V-AT-LATER");
 
     // "Valid until", and nothing else.
     let shown = at("shown.proof");

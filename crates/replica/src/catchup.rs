@@ -190,12 +190,18 @@ impl Standing {
         self.until = self.until.max(second.saturating_add(pause));
     }
 
-    /// It is given longer each time it was slow: it may be the only one, at the end of a thin line.
-    fn patience(&self, best: Option<u32>) -> u32 {
-        let best = best.map_or(PATIENCE, |best| best.saturating_mul(4).saturating_add(5));
-        let base = best.clamp(PATIENCE_MIN, PATIENCE);
-        base.saturating_mul(1 << self.silences.min(6)).min(PATIENCE_MAX)
+    /// It is given longer each time it was slow: it may be at the end of a thin line. Much longer, if it is the only one that
+    /// may have the block; while there is another, whoever is silent for ever must not hold up what comes next.
+    fn patience(&self, best: Option<u32>, is_alone: bool) -> u32 {
+        let times = self.silences.min(if is_alone { 6 } else { 1 });
+        usual_patience(best).saturating_mul(1 << times).min(PATIENCE_MAX)
     }
+}
+
+/// How many ticks a neighbour is given that was never slow.
+fn usual_patience(best: Option<u32>) -> u32 {
+    let best = best.map_or(PATIENCE, |best| best.saturating_mul(4).saturating_add(5));
+    best.clamp(PATIENCE_MIN, PATIENCE)
 }
 
 fn doubled(base: u64, times: u32) -> u64 {
@@ -337,7 +343,11 @@ impl<S: State> Replica<S> {
         for asked in &mut self.catchup.asked {
             asked.age = asked.age.saturating_add(1);
             let standing = self.catchup.standings.entry(asked.span.peer).or_default();
-            if !asked.is_overdue && asked.age >= standing.patience(best) {
+            let span = asked.span;
+            let may_have =
+                |(peer, claim): (&Peer, &Height)| *peer != span.peer && *claim >= span.from;
+            let is_alone = !self.peers.iter().any(may_have);
+            if !asked.is_overdue && asked.age >= standing.patience(best, is_alone) {
                 asked.is_overdue = true;
                 silent.push(asked.span.peer);
             }
@@ -661,6 +671,29 @@ impl<S: State> Replica<S> {
         if let Some(peer) = from {
             let count = u32::try_from(blocks.len()).unwrap_or(u32::MAX);
             self.check(Span { peer, from: self.deciding(), count }, blocks, effects);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_waited_for_long_while_another_could_be_asked() {
+        let patience = |silences, best, is_alone| {
+            Standing { silences, ..Standing::default() }.patience(best, is_alone)
+        };
+        for (silences, best, alone, among) in [
+            (0, None, 30, 30),
+            (1, None, 60, 60),
+            (2, None, 120, 60),
+            (9, None, PATIENCE_MAX, 60),
+            (9, Some(0), PATIENCE_MAX, 20),
+            (9, Some(100), PATIENCE_MAX, 60),
+        ] {
+            assert_eq!(patience(silences, best, true), alone, "{silences} {best:?}");
+            assert_eq!(patience(silences, best, false), among, "{silences} {best:?}");
         }
     }
 }
