@@ -230,7 +230,7 @@ fn recorded(operation: Operation) -> (Vec<u8>, String) {
 fn the_page_holds_documents_and_lines_against_proofs_as_the_command_does() {
     let mut desk = Desk::open();
     let text = "谁持有，谁出示。";
-    let (proof, root) = recorded(operation(licence("1.2.156.3005.2.1.page").action, text));
+    let (proof, root) = recorded(operation(licence("page").action, text));
     let exact = desk.ask("the document", &proof, &root, Some(text.as_bytes()));
     assert_eq!(exact["result"], "proven");
     assert_eq!(exact["steps"][0]["title"], "document");
