@@ -247,7 +247,8 @@ fn the_page_holds_documents_and_lines_against_proofs_as_the_command_does() {
     }
 
     let line = Hash(Digest::blake3(text.as_bytes()).bytes);
-    let batch = BatchAction { series: "page".parse().unwrap(), lines: 1, root: line_leaf(&line) };
+    let batch =
+        BatchAction { series: "urn:epc:page".parse().unwrap(), lines: 1, root: line_leaf(&line) };
     let (proof, root) = recorded(operation(Action::Batch(batch), "the file"));
     let proof = encode_line(&LineProof { line, index: 0, path: Vec::new(), proof });
     assert_eq!(desk.ask("a line", &proof, &root, None)["result"], "proven");
