@@ -4,6 +4,10 @@
 //! Timers serve liveness only, so each validator may have its own. What is learned from one seat lengthens the wait for
 //! that seat; what lengthens the wait for everyone is what more than f seats need, so that f of them cannot slow down the
 //! others by being slow on purpose.
+//!
+//! Who waited longest for votes enters a round last, and it may be its turn: its block then comes a wait for votes, and a
+//! way there and back, after the first of the others began to wait for it. So the wait for votes grows half as fast from round
+//! to round as that for a proposal, and to half of its height: sooner or later the difference covers the way.
 
 use consensus::{Timer, TimerKind};
 use std::collections::BTreeMap;
@@ -57,7 +61,10 @@ impl Patience {
 
     /// How long votes are waited for after a quorum has voted, but not for one thing.
     pub(crate) fn for_votes(&self, round: Round) -> u64 {
-        self.capped(widened(self.needed(&self.votes)).max(self.timing.vote_ms.into()), round)
+        let base = widened(self.needed(&self.votes)).max(self.timing.vote_ms.into());
+        let steps = u64::from(self.timing.round_step_ms).saturating_mul(round.0.into());
+        let most = u64::from(self.timing.timeout_max_ms / 2);
+        base.saturating_add(steps / 2).min(most.max(self.timing.vote_ms.into()))
     }
 
     /// How long nothing may happen before the last votes are said again.
@@ -87,7 +94,7 @@ impl Patience {
         }
     }
 
-    /// The block proposed by `seat` in `round` is here, so late.
+    /// What `seat` proposed in `round` is here, so late: its block, or its word that an earlier one is still valid.
     pub(crate) fn proposed(&mut self, now: Timestamp, round: Round, seat: u16) {
         if let Some(began) = self.began.get(&round) {
             let took = now.since(*began).min(self.timing.timeout_max_ms.into());
@@ -186,7 +193,19 @@ mod tests {
             assert_eq!(patience.for_proposal(Round(round), 0, is_heard), want, "{round}");
         }
         assert_eq!(patience.for_votes(Round(0)), 100);
-        assert_eq!(patience.for_votes(Round(u32::MAX)), 3000);
+        assert_eq!(patience.for_votes(Round(10)), 100 + 250);
+        assert_eq!(patience.for_votes(Round(u32::MAX)), 1500);
+    }
+
+    #[test]
+    fn whoever_waited_longest_for_votes_is_still_waited_for() {
+        let patience = Patience::new(TIMING, 1);
+        let slack = |round| {
+            let votes = patience.for_votes(Round(round));
+            patience.for_proposal(Round(round), 0, true).saturating_sub(votes)
+        };
+        assert!((0..50).all(|round| slack(round) < slack(round + 1)), "by more in each round");
+        assert_eq!(slack(100), 1500, "at the ceiling it is half of it");
     }
 
     #[test]

@@ -242,6 +242,10 @@ impl<S: State> Replica<S> {
                     if let Entry::Message(Message::Proposal(proposal, _)) = &entry {
                         self.bodies.name(proposal, heard);
                         named.push(proposal.block);
+                        if proposal.valid_round.is_some() {
+                            // The block is no news, so nothing else will teach how late this seat is.
+                            self.patience.proposed(now, proposal.round, proposal.seat);
+                        }
                     }
                     if let Entry::Message(Message::Vote(vote, _)) = &entry {
                         let kind = match vote.step {
