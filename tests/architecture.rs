@@ -34,7 +34,7 @@ const ALL: &[&str] = &[
 
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    ("types", &[], &["bincode", "blake3", "ed25519-dalek", "jiff", "serde", "sha2", "thiserror", "toml", "zeroize"]),
+    ("types", &[], &["bincode", "blake3", "curve25519-dalek", "ed25519-dalek", "jiff", "serde", "sha2", "thiserror", "toml", "zeroize"]),
     ("proof", &["types"], &["serde", "thiserror"]),
     ("records", &["types"], &["jiff", "serde", "serde_json", "serde_path_to_error", "sha2", "thiserror"]),
     ("verdict", &["types", "proof", "records"], &["serde_json", "unicode-width"]),

@@ -135,6 +135,17 @@ async fn a_write_that_finds_no_room_ends_the_process_and_loses_nothing() {
 
 /// What no library lies about: a file system that is full, and one that the kernel has made read-only.
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_written_stops_nobody() {
+    let network = Network::up();
+    network.testnet(&["kill", "v2"]);
+    let onto_a_full_disk = ["sh", "-c", "exec \"$0\" \"$@\" 2> /dev/full"];
+    let mut node = Node::within(&network, 2, &onto_a_full_disk);
+    all_is_well(&network, 2).await;
+    ready(&network, 2).await;
+    assert!(node.is_running());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn on_a_real_disk_that_is_full_or_read_only_it_serves_waits_and_goes_on() {
     let network = Network::up();
     let receipt = network.commit(1, vec![licence("before the disk was full")]).await;

@@ -142,6 +142,7 @@ pub(crate) type Node = State<Arc<Shared>>;
 fn described() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::with_openapi(describe::head())
         .routes(routes!(transactions::submit))
+        .routes(routes!(transactions::submit_all))
         .routes(routes!(transactions::transaction))
         .routes(routes!(jobs::submit))
         .routes(routes!(jobs::job))

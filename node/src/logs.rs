@@ -74,7 +74,9 @@ pub fn check(filter: &str) -> anyhow::Result<()> {
 pub fn start(filter: &str, format: Format) -> anyhow::Result<()> {
     STARTED.set(filter.to_owned()).unwrap_or(());
     let filter = parse(filter)?;
-    let builder = fmt().with_writer(std::io::stderr).with_ansi(false);
+    // A line that cannot be written is lost, and nothing else: to complain of it where it could not be written would end
+    // the process, and the disk that the log lies on may be full.
+    let builder = fmt().with_writer(std::io::stderr).with_ansi(false).log_internal_errors(false);
     let change: Change = match format {
         Format::Pretty => {
             let builder =

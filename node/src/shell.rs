@@ -47,6 +47,8 @@ const SLOW_TOLD_EVERY: Duration = Duration::from_secs(10);
 const FOR_GOOD: Height = Height(u64::MAX / 2);
 /// How many submissions may wait for the replica's thread.
 const SUBMISSIONS_WAITING: usize = 4096;
+/// How many transactions the replica's thread takes from one application before it looks at what is urgent.
+const SUBMISSIONS_AT_ONCE: usize = 16;
 /// How many messages of the vote, and blocks under vote, may wait for it.
 const URGENT_WAITING: usize = 8192;
 /// How many other messages may.
@@ -54,10 +56,13 @@ const PATIENT_WAITING: usize = 1024;
 /// How many bytes either may have together, as they came: what waits is bounded in memory, too.
 const WAITING_BYTES: usize = 64 << 20;
 
+/// What an application handed in, and where it waits for the answer.
+type Submission = (Verified<Transaction>, oneshot::Sender<Result<TxId, Rejection>>);
+
 /// What the thread is asked from outside.
 #[derive(Debug)]
 enum Ask {
-    Submit(Box<Verified<Transaction>>, oneshot::Sender<Result<TxId, Rejection>>),
+    Submit(Vec<Submission>),
     Watch(TxId, oneshot::Sender<Receipt>),
     IsPending(TxId, oneshot::Sender<bool>),
     Stop(oneshot::Sender<()>),
@@ -147,11 +152,30 @@ impl Handle {
     /// # Errors
     /// The ledger's refusal; or [`Rejection::Full`] when more wait for the replica than may.
     pub async fn submit(&self, tx: Verified<Transaction>) -> Result<TxId, Rejection> {
-        let (answer, wait) = oneshot::channel();
-        self.asks
-            .try_send(Ask::Submit(Box::new(tx), answer))
-            .map_err(|_full_or_stopping| Rejection::Full)?;
-        wait.await.unwrap_or(Err(Rejection::Full))
+        let answers = self.submit_all(vec![tx]).await;
+        answers.into_iter().next().unwrap_or(Err(Rejection::Full))
+    }
+
+    /// Hands transactions to the replica, in their order; the answers are in the same.
+    pub async fn submit_all(
+        &self,
+        txs: Vec<Verified<Transaction>>,
+    ) -> Vec<Result<TxId, Rejection>> {
+        let (mut waits, mut txs) = (Vec::with_capacity(txs.len()), txs.into_iter().peekable());
+        while txs.peek().is_some() {
+            let lot = txs.by_ref().take(SUBMISSIONS_AT_ONCE).map(|tx| {
+                let (answer, wait) = oneshot::channel();
+                waits.push(wait);
+                (tx, answer)
+            });
+            // Whoever finds the queue full drops the answers with the lot, and those who wait for them hear that.
+            self.asks.try_send(Ask::Submit(lot.collect())).unwrap_or(());
+        }
+        let mut answers = Vec::with_capacity(waits.len());
+        for wait in waits {
+            answers.push(wait.await.unwrap_or(Err(Rejection::Full)));
+        }
+        answers
     }
 
     /// What becomes of a transaction, once it is decided.
@@ -611,9 +635,11 @@ impl Body {
                 // Before applications are heard: theirs may build on it.
                 () = core::future::ready(()), if forward => self.put_forward()?,
                 Some(ask) = asked.recv(), if own_turn || heard.is_empty() => match ask {
-                    Ask::Submit(tx, answer) => {
+                    Ask::Submit(lot) => {
                         own_turn = false;
-                        self.submit(*tx, answer)?;
+                        for (tx, answer) in lot {
+                            self.submit(tx, answer)?;
+                        }
                     }
                     Ask::Watch(id, answer) => self.watch(id, answer),
                     Ask::IsPending(id, answer) => answer.send(self.is_waiting(&id)).unwrap_or(()),

@@ -450,6 +450,14 @@ pub struct Agencies {
     pub agencies: Vec<AgencyView>,
 }
 
+/// The answer to `POST /v1/transactions:batch`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Receipts {
+    /// What became of each transaction, in the order submitted.
+    pub receipts: Vec<Receipt>,
+}
+
 /// How a bulk submission is doing, the answer to `POST /v1/jobs` and `GET /v1/jobs/{id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

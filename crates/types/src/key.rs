@@ -1,14 +1,14 @@
 //! Sign a meaning, not bytes: keys, signatures, and the one list of purposes a signature can have.
 
 use crate::{
-    codec,
+    codec, familiar,
     hash::{ChainId, ParseError},
 };
 use core::{fmt, str::FromStr};
 use ed25519_dalek::Signer as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::sync::Arc;
-use zeroize::{Zeroize as _, ZeroizeOnDrop};
+use zeroize::Zeroize as _;
 
 /// Everything that is ever signed. The name is inside the signed bytes, so no signature can be replayed as another kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,12 +103,7 @@ impl PublicKey {
         body: &[u8],
         signature: &Signature,
     ) -> Result<(), BadSignature> {
-        ed25519_dalek::VerifyingKey::from_bytes(&self.0)
-            .and_then(|key| {
-                let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-                key.verify_strict(&domain.message(chain, body), &signature)
-            })
-            .map_err(|_reason| BadSignature)
+        self.signed(&domain.message(chain, body), signature)
     }
 
     /// Whether this key signed a message of [`Checkpoint`](crate::checkpoint::Checkpoint), whose formats are those of others.
@@ -117,11 +112,12 @@ impl PublicKey {
         message: &[u8],
         signature: &Signature,
     ) -> Result<(), BadSignature> {
-        ed25519_dalek::VerifyingKey::from_bytes(&self.0)
-            .and_then(|key| {
-                key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(&signature.0))
-            })
-            .map_err(|_reason| BadSignature)
+        self.signed(message, signature)
+    }
+
+    fn signed(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        let is_good = familiar::verify(&self.0, message, &signature.0);
+        if is_good { Ok(()) } else { Err(BadSignature) }
     }
 
     /// The first four bytes, for people.
@@ -231,12 +227,10 @@ pub struct SecretKey(Place);
 /// Where the secret is.
 #[derive(Clone)]
 enum Place {
-    Here(Seed),
+    /// With its public half, which costs as much to find as a signature does to make. It wipes itself.
+    Here(Box<ed25519_dalek::SigningKey>),
     Elsewhere(PublicKey, Arc<dyn Elsewhere>),
 }
-
-#[derive(Clone, ZeroizeOnDrop)]
-struct Seed([u8; 32]);
 
 /// What signs with a key whose secret is not in this process.
 ///
@@ -250,8 +244,10 @@ pub trait Elsewhere: Send + Sync {
 impl SecretKey {
     /// The key grown from 32 secret bytes; the caller brings the randomness.
     #[must_use]
-    pub const fn from_seed(seed: [u8; 32]) -> Self {
-        Self(Place::Here(Seed(seed)))
+    pub fn from_seed(mut seed: [u8; 32]) -> Self {
+        let key = ed25519_dalek::SigningKey::from_bytes(&seed);
+        seed.zeroize();
+        Self(Place::Here(Box::new(key)))
     }
 
     /// A key whose secret is elsewhere.
@@ -267,7 +263,7 @@ impl SecretKey {
     #[must_use]
     pub fn seed(&self) -> &[u8; 32] {
         match &self.0 {
-            Place::Here(seed) => &seed.0,
+            Place::Here(key) => key.as_bytes(),
             #[expect(
                 clippy::panic,
                 reason = "there is no such value, and the caller has mixed up its keys"
@@ -280,7 +276,7 @@ impl SecretKey {
     #[must_use]
     pub fn public(&self) -> PublicKey {
         match &self.0 {
-            Place::Here(seed) => PublicKey(seed.signing().verifying_key().to_bytes()),
+            Place::Here(key) => PublicKey(key.verifying_key().to_bytes()),
             Place::Elsewhere(public, _) => *public,
         }
     }
@@ -289,9 +285,7 @@ impl SecretKey {
     #[must_use]
     pub fn sign(&self, domain: Domain, chain: &ChainId, body: &[u8]) -> Signature {
         match &self.0 {
-            Place::Here(seed) => {
-                Signature(seed.signing().sign(&domain.message(chain, body)).to_bytes())
-            }
+            Place::Here(key) => Signature(key.sign(&domain.message(chain, body)).to_bytes()),
             Place::Elsewhere(_, signs) => signs.sign(domain, chain, body),
         }
     }
@@ -299,22 +293,13 @@ impl SecretKey {
     /// A signature over a message of [`Checkpoint`](crate::checkpoint::Checkpoint): none of them begins like a domain.
     pub(crate) fn sign_checkpoint(&self, message: &[u8]) -> Signature {
         match &self.0 {
-            Place::Here(seed) => Signature(seed.signing().sign(message).to_bytes()),
+            Place::Here(key) => Signature(key.sign(message).to_bytes()),
             #[expect(
                 clippy::panic,
                 reason = "there is no such value, and the caller has mixed up its keys"
             )]
             Place::Elsewhere(public, _) => panic!("the secret of {public} is elsewhere"),
         }
-    }
-}
-
-impl Seed {
-    fn signing(&self) -> ed25519_dalek::SigningKey {
-        let mut seed = self.0;
-        let key = ed25519_dalek::SigningKey::from_bytes(&seed);
-        seed.zeroize();
-        key
     }
 }
 

@@ -16,6 +16,7 @@ pub mod bulk;
 pub mod checkpoint;
 pub mod codec;
 pub mod committee;
+mod familiar;
 pub mod fields;
 pub mod genesis;
 pub mod hash;

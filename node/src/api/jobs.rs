@@ -418,22 +418,30 @@ fn view(id: &str, job: &Job) -> JobView {
 )]
 pub(super) async fn submit(State(node): Node, body: Body) -> Result<Response, Failure> {
     let bytes: Bytes = asked::body(body, BULK_BYTES_MAX, "submit in parts").await?;
-    if bytes.is_empty() {
-        return Err(Failure::bad("E-TX-ENCODING", &"there is no transaction in the body"));
-    }
-    let (id, shared) = (name(&bytes), node.clone());
-    let checked = tokio::task::spawn_blocking(move || {
-        let chain = *shared.rules().chain();
-        let verify = |tx: Transaction| tx.verify(&chain).map_err(Rejection::from);
-        let transactions = split(&bytes)?.into_iter().map(verify);
-        Ok::<_, Failure>(transactions.collect::<Result<Vec<_>, _>>()?)
-    });
-    let transactions = checked.await.map_err(|error| Failure::fault(&error))??;
+    let id = name(&bytes);
+    let transactions = verified(&node, bytes).await?;
     begin(&node, &id, transactions, (None, Vec::new()))?;
     let jobs = node.jobs.lock();
     let job = jobs.get(&id).ok_or_else(|| unknown(&id))?;
     let location = format!("/v1/jobs/{id}");
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(view(&id, job))).into_response())
+}
+
+/// The transactions of a body, each with its signature checked, away from those who wait for nothing of the kind.
+pub(super) async fn verified(
+    node: &Arc<Shared>,
+    bytes: Bytes,
+) -> Result<Vec<Verified<Transaction>>, Failure> {
+    if bytes.is_empty() {
+        return Err(Failure::bad("E-TX-ENCODING", &"there is no transaction in the body"));
+    }
+    let chain = *node.rules().chain();
+    let checked = tokio::task::spawn_blocking(move || {
+        let verify = |tx: Transaction| tx.verify(&chain).map_err(Rejection::from);
+        let transactions = split(&bytes)?.into_iter().map(verify);
+        Ok::<_, Failure>(transactions.collect::<Result<Vec<_>, _>>()?)
+    });
+    checked.await.map_err(|error| Failure::fault(&error))?
 }
 
 /// The name of a job: of what was submitted.

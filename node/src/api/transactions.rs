@@ -3,6 +3,7 @@
 use super::{
     BODY_BYTES_MAX, Node, Shared,
     asked::{self, Asked, Name},
+    jobs,
     problem::Failure,
 };
 use crate::shell::{committed_receipt, refused_receipt};
@@ -10,10 +11,10 @@ use axum::{
     Json,
     body::Body,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use client::api::{Fate, Receipt, Recorded};
+use client::api::{Fate, Receipt, Receipts, Recorded};
 use ledger::{Rejection, query};
 use serde::Deserialize;
 use std::time::Duration;
@@ -131,6 +132,73 @@ pub(super) fn recorded(node: &Shared, id: TxId, names: &[RecordId]) -> Receipt {
         code: None,
         detail: None,
     }
+}
+
+/// Hand in several transactions
+///
+/// One after the other, each behind its length as four bytes, little-endian, as for `/v1/jobs`; but answered when all of them
+/// are as far as asked, each by a receipt, in their order. One that is refused does not hold up the others; a code that says
+/// that there is no room means to hand that one in again, when `Retry-After` says.
+#[utoipa::path(
+    post,
+    path = "/v1/transactions:batch",
+    tag = "Submit",
+    params(WaitFor),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, description = "What became of each.", body = Receipts,
+            headers(("retry-after" = Option<u32>, description = "When some found no room: after how many seconds to come back."))),
+        (status = 400, description = "One of them is not a transaction, or is not signed; none was taken."),
+        (status = 413, description = "More bytes than at once."),
+        (status = 429, description = "There was room for none of them; come back."),
+    ),
+)]
+pub(super) async fn submit_all(
+    State(node): Node,
+    Asked(WaitFor { wait }): Asked<WaitFor>,
+    body: Body,
+) -> Result<Response, Failure> {
+    let bytes = asked::body(body, BODY_BYTES_MAX, "send fewer at once").await?;
+    let txs = jobs::verified(&node, bytes).await?;
+    let names = txs.iter().map(|tx| (tx.get().id(), tx.get().records().collect()));
+    let names: Vec<(TxId, Vec<RecordId>)> = names.collect();
+    let answers = node.handle.submit_all(txs).await;
+    let is_full = |answer: &Result<TxId, Rejection>| {
+        matches!(answer, Err(Rejection::Full | Rejection::Quota))
+    };
+    if let Some(first) = answers.first().filter(|_| answers.iter().all(is_full))
+        && let Err(rejection) = first
+    {
+        return Err(rejection.clone().into());
+    }
+    let crowded = answers.iter().any(is_full);
+    let mut receipts = Vec::with_capacity(names.len());
+    for ((id, names), answer) in names.iter().zip(answers) {
+        receipts.push(match answer {
+            Ok(_) => accepted(*id, names),
+            Err(Rejection::Committed(_)) => {
+                committed_receipt(&node.handle.store, id).unwrap_or_else(|| accepted(*id, names))
+            }
+            Err(Rejection::Recorded) => recorded(&node, *id, names),
+            Err(rejection) => refused_receipt(*id, &(&rejection).into()),
+        });
+    }
+    if matches!(wait, Wait::Committed) {
+        let waiting = async {
+            for receipt in receipts.iter_mut().filter(|receipt| receipt.status == Fate::Accepted) {
+                if let Some(outcome) = node.handle.outcome(receipt.tx).await {
+                    *receipt = outcome;
+                }
+            }
+        };
+        // Who is not decided in time is told as accepted, which it is.
+        tokio::time::timeout(COMMIT_WAIT, waiting).await.unwrap_or(());
+    }
+    let mut response = Json(Receipts { receipts }).into_response();
+    if crowded {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    Ok(response)
 }
 
 /// What became of a transaction

@@ -1,12 +1,11 @@
 //! The time between a start and the first word: listening for our own key, and waiting for room.
 
-use super::{Ask, Body, Ended, Forward, Heard, WAITING_BYTES};
+use super::{Ask, Body, Ended, Forward, Heard, Submission, WAITING_BYTES};
 use crate::clock;
-use ledger::Rejection;
 use replica::{Elsewhere, Event, Received};
 use std::{collections::VecDeque, time::Duration};
-use tokio::sync::{mpsc, oneshot};
-use types::{Height, Transaction, TxId, Verified};
+use tokio::sync::mpsc;
+use types::Height;
 
 /// How often it is looked whether the time is over.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -36,9 +35,6 @@ pub(super) struct Held {
     bytes: usize,
     submissions: VecDeque<Submission>,
 }
-
-/// What an application handed in, and where it waits for the answer.
-type Submission = (Box<Verified<Transaction>>, oneshot::Sender<Result<TxId, Rejection>>);
 
 impl Body {
     /// Says nothing until it is known that nobody else speaks with our key, and there is room to remember what we say.
@@ -88,10 +84,9 @@ impl Body {
                 Some(event) = urgent.recv() => self.overhear(event, &mut held)?,
                 Some(event) = heard.recv() => self.overhear(event, &mut held)?,
                 Some(ask) = asked.recv() => match ask {
-                    Ask::Submit(_, answer) if late || self.room.shortage().is_some() => {
-                        answer.send(Err(Rejection::Full)).unwrap_or(());
-                    }
-                    Ask::Submit(tx, answer) => held.submissions.push_back((tx, answer)),
+                    // Who waits for an answer that is dropped hears that there is no room.
+                    Ask::Submit(lot) if late || self.room.shortage().is_some() => drop(lot),
+                    Ask::Submit(lot) => held.submissions.extend(lot),
                     Ask::Watch(id, answer) => self.watch(id, answer),
                     Ask::IsPending(id, answer) => answer.send(self.is_waiting(&id)).unwrap_or(()),
                     Ask::Stop(done) => {
@@ -153,7 +148,7 @@ impl Body {
         }
         for (tx, answer) in held.submissions {
             // Behind what was accepted before, on which it may build.
-            self.forward.push_back(Forward::held(*tx, answer));
+            self.forward.push_back(Forward::held(tx, answer));
         }
         Ok(())
     }
