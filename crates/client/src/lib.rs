@@ -73,12 +73,16 @@
 
 mod agent;
 pub mod api;
+mod follow;
 pub mod graph;
 mod http;
 pub mod keystore;
 pub mod passphrase;
 mod signer;
+mod tls;
 
-pub use http::{Client, ClientError, Patience, Pause, Wait};
+pub use follow::Follower;
+pub use http::{Client, ClientError, Every, Patience, Pause, Wait};
 pub use keystore::KeyError;
 pub use signer::Signer;
+pub use tls::{Tls, TlsError, plain};
