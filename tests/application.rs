@@ -8,7 +8,7 @@ use client::{
     api::{Fate, Kind, Order, RecordView, Wanted},
 };
 use nix::sys::signal::Signal;
-use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, KeyPair};
 use std::{
     collections::BTreeSet,
     fs,
@@ -22,7 +22,7 @@ use tests::{
     repository,
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::AsyncReadExt as _,
     net::{TcpListener, TcpStream},
     time::timeout,
 };
@@ -37,9 +37,10 @@ struct Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self { certificate: params.self_signed(&key).unwrap(), key }
     }
@@ -86,18 +87,20 @@ fn with_tls(authority: &Authority) -> Network {
 
 #[test]
 fn a_line_is_believed_by_authority_name_and_time_and_says_what_to_do() {
-    let (authority, other) = (Authority::new(), Authority::new());
+    let (authority, other) = (Authority::new("authority"), Authority::new("other"));
+    let namesake = Authority::new("authority");
     let network = with_tls(&authority);
     let file = |name: &str| network.scratch().join(name);
     let ca = write(file("ca.pem"), &authority.certificate.pem(), 0o644);
     let strangers = write(file("strangers.pem"), &other.certificate.pem(), 0o644);
+    let namesake = write(file("namesake.pem"), &namesake.certificate.pem(), 0o644);
     let mine = write(file("mine.pem"), &authority.issue("agency", 2100), 0o600);
     let foreign = write(file("foreign.pem"), &other.issue("agency", 2100), 0o600);
     let open = write(file("open.pem"), &authority.issue("agency", 2100), 0o640);
     let text = write(file("text.pem"), "no certificate", 0o600);
     let text_of = |path: &Path| path.to_str().unwrap().to_owned();
-    let [ca, strangers, mine, foreign, open, text] =
-        [&ca, &strangers, &mine, &foreign, &open, &text].map(|path| text_of(path));
+    let [ca, strangers, namesake, mine, foreign, open, text] =
+        [&ca, &strangers, &namesake, &mine, &foreign, &open, &text].map(|path| text_of(path));
 
     let port = |n: u16| network.tls(n).port();
     let tls = |n: u16| format!("https://localhost:{}", port(n));
@@ -119,6 +122,7 @@ fn a_line_is_believed_by_authority_name_and_time_and_says_what_to_do() {
             "name that authority's certificate: --ca FILE",
         ),
         (tls(1), &["--ca", &strangers], &[("SSL_CERT_FILE", &ca)], 3, "not known here"),
+        (tls(1), &["--ca", &namesake], &[], 3, "not known here"),
         (tls(2), &["--ca", &ca], &[], 3, "ended at 2020-12-31"),
         (tls(3), &["--ca", &ca], &[], 3, "is for ledger.example, not for localhost"),
         (format!("https://127.0.0.1:{}", port(1)), &["--ca", &ca], &[], 3, "not for 127.0.0.1"),
@@ -152,7 +156,7 @@ fn a_line_is_believed_by_authority_name_and_time_and_says_what_to_do() {
         (tls(1), &["--ca", &ca, "--client-cert", &ca], &[], 2, "others can read"),
         // One language and the other.
         (format!("https://localhost:{plain}"), &["--ca", &ca], &[], 3, "is it an http:// address?"),
-        (format!("http://localhost:{}", port(1)), &[], &[], 4, "https://"),
+        (format!("http://localhost:{}", port(1)), &[], &[], 3, "its address begins with https://"),
         // Files that are kept in the environment do not stand in the way of a node of this machine.
         (api.clone(), &[], &[("MINLIAN_CA", &none)], 0, ""),
         (format!("ftp://localhost:{plain}"), &[], &[], 2, "http:// or https://"),
@@ -268,28 +272,28 @@ async fn a_program_lists_to_the_end_and_hands_in_many_at_once() {
     assert_eq!(of_document.records, [record.clone()]);
     assert!(client.record_proof(&record.record).await.unwrap().is_some());
 
-    let all = all(&client, Wanted { limit: Some(3), ..Wanted::default() }).await;
+    let all = listed(&client, Wanted { limit: Some(3), ..Wanted::default() }).await;
     let status = client.status().await.unwrap();
     assert_eq!(places(&all), (0..status.records).collect::<Vec<_>>());
-    let mut newest = self::all(&client, Wanted { order: Order::Newest, ..Wanted::default() }).await;
+    let mut newest = listed(&client, Wanted { order: Order::Newest, ..Wanted::default() }).await;
     newest.reverse();
     assert_eq!(newest, all);
     let wanted = |kind| Wanted { kind: Some(kind), limit: Some(7), ..Wanted::default() };
     let mut by_kind = BTreeSet::new();
     for (kind, count) in [(Kind::Licence, 20), (Kind::Trace, 20), (Kind::Item, 0)] {
-        let rows = self::all(&client, wanted(kind)).await;
+        let rows = listed(&client, wanted(kind)).await;
         assert_eq!(rows.len(), count, "{kind:?}");
         by_kind.extend(places(&rows));
     }
     assert_eq!(by_kind.len(), 40);
     let subject = Some("lot:urn:epc:id:sgtin:9521001.010017.a".parse().unwrap());
-    let of_lot = self::all(&client, Wanted { subject, limit: Some(6), ..Wanted::default() }).await;
+    let of_lot = listed(&client, Wanted { subject, limit: Some(6), ..Wanted::default() }).await;
     assert_eq!(of_lot.len(), 20);
     let agency = Some(*issuer.agency());
-    let by_agency = self::all(&client, Wanted { agency, ..Wanted::default() }).await;
+    let by_agency = listed(&client, Wanted { agency, ..Wanted::default() }).await;
     assert_eq!(by_agency.len(), 40);
     let document = Some(record.operation.commitment.document);
-    assert_eq!(self::all(&client, Wanted { document, ..Wanted::default() }).await, [record]);
+    assert_eq!(listed(&client, Wanted { document, ..Wanted::default() }).await, [record]);
     let both = Wanted { document, order: Order::Newest, ..Wanted::default() };
     assert!(client.every(both).next().await.is_err(), "the node says what it cannot do");
 
@@ -307,7 +311,7 @@ async fn a_program_lists_to_the_end_and_hands_in_many_at_once() {
     assert!(agencies.iter().any(|row| row.agency == *issuer.agency() && row.active));
 }
 
-async fn all(client: &Client, wanted: Wanted) -> Vec<RecordView> {
+async fn listed(client: &Client, wanted: Wanted) -> Vec<RecordView> {
     let (mut rows, mut list) = (Vec::new(), client.every(wanted));
     while let Some(row) = list.next().await.unwrap() {
         rows.push(row);
@@ -348,7 +352,8 @@ async fn torn(to: String) -> String {
 async fn a_program_follows_over_torn_lines_and_misses_nothing() {
     let network = Network::up();
     let torn = torn(network.url(1).trim_start_matches("http://").to_owned()).await;
-    let impatient = Patience { first: Duration::from_millis(5), ..Patience::default() };
+    let moment = Duration::from_millis(5);
+    let impatient = Patience { first: moment, longest: moment, ..Patience::default() };
     let through = Client::new(&torn).unwrap();
     let follow = |wanted| through.follow_records(wanted, 0).patient(impatient);
     let mut blocks = through.follow_blocks(Height(1)).patient(impatient);
@@ -403,10 +408,10 @@ async fn a_program_follows_over_torn_lines_and_misses_nothing() {
     let ((), (seen, of_kind, heights)) =
         timeout(PATIENCE, async { tokio::join!(writing, following) }).await.expect("events come");
     assert_eq!(heights, (1..=u64::try_from(heights.len()).unwrap()).collect::<Vec<_>>());
-    let wanted = self::all(&network.client(3), Wanted::default()).await;
+    let wanted = listed(&network.client(3), Wanted::default()).await;
     assert_eq!(seen, wanted);
     let kind = Some(Kind::Licence);
-    assert_eq!(of_kind, self::all(&network.client(3), Wanted { kind, ..Wanted::default() }).await);
+    assert_eq!(of_kind, listed(&network.client(3), Wanted { kind, ..Wanted::default() }).await);
 
     // A program that starts again goes on where it was; one that begins now asks where that is.
     let place = records.next_place();

@@ -585,7 +585,14 @@ impl Client {
         while let Some(inner) = cause.source() {
             cause = inner;
         }
-        ClientError::Unreachable { url: self.base.clone(), why: cause.to_string() }
+        let why = cause.to_string();
+        // hyper has a name for this which reqwest does not pass on; a test asks a listener with TLS and hears these words.
+        if why.contains("HTTP version") {
+            return self.strange(
+                "what it says is not HTTP; if it serves TLS, its address begins with https://",
+            );
+        }
+        ClientError::Unreachable { url: self.base.clone(), why }
     }
 
     pub(crate) fn strange(&self, why: &str) -> ClientError {

@@ -192,7 +192,8 @@ fn explain(why: &rustls::Error) -> Option<String> {
     use CertificateError as C;
     let text = match why {
         rustls::Error::InvalidCertificate(why) => match why {
-            C::UnknownIssuer => {
+            // Another authority of the same name as one that is known.
+            C::UnknownIssuer | C::BadSignature => {
                 "its certificate is of an authority that is not known here; name that authority's \
                                  certificate: --ca FILE or MINLIAN_CA"
                     .into()
