@@ -127,7 +127,7 @@ async fn p99(network: &Network, name: &str, count: usize) -> Duration {
     took[took.len() * 99 / 100 - 1]
 }
 
-/// while more is offered than can be decided the surplus is refused, and afterwards it answers as before.
+/// what is offered beyond what can be decided waits or is refused, and afterwards the node answers as before.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_more_than_it_can_decide_it_answers_as_before() {
     let seconds = number("MINLIAN_FLOOD_SECONDS", 15);
