@@ -269,7 +269,7 @@ async fn a_program_lists_to_the_end_and_hands_in_many_at_once() {
     let history = client.history(&subject, 0, 10).await.unwrap().unwrap();
     assert_eq!(history.rows[0].record, record);
     let of_document = client.records(&record.operation.commitment.document).await.unwrap();
-    assert_eq!(of_document.records, [record.clone()]);
+    assert_eq!(of_document.records, core::slice::from_ref(&record));
     assert!(client.record_proof(&record.record).await.unwrap().is_some());
 
     let all = listed(&client, Wanted { limit: Some(3), ..Wanted::default() }).await;
