@@ -34,7 +34,7 @@ async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> 
 }
 
 async fn json_of(url: &str) -> Value {
-    let answer = reqwest::get(url).await.unwrap();
+    let answer = tests::get(url).await.unwrap();
     let status = answer.status();
     let text = answer.text().await.unwrap();
     assert_eq!(status, StatusCode::OK, "{url}: {text}");
@@ -74,7 +74,7 @@ struct Events {
 
 impl Events {
     async fn follow(url: &str, last: Option<u64>) -> Self {
-        let mut request = reqwest::Client::new().get(url);
+        let mut request = client::plain().build().unwrap().get(url);
         if let Some(last) = last {
             request = request.header("last-event-id", last.to_string());
         }
@@ -179,7 +179,7 @@ async fn lists_lead_from_the_first_record_to_the_last() {
     );
 
     // What every answer carries.
-    let client = reqwest::Client::new();
+    let client = client::plain().build().unwrap();
     let ask = |id: &'static str| {
         client
             .get(format!("{base}/v1/records?limit=50"))
@@ -290,7 +290,7 @@ async fn a_job_is_carried_out_though_the_node_dies() {
     // Without a quorum nothing is decided before the crash.
     network.testnet(&["kill", "v3"]);
     network.testnet(&["kill", "v4"]);
-    let client = reqwest::Client::new();
+    let client = client::plain().build().unwrap();
     let submit =
         async || client.post(format!("{base}/v1/jobs")).body(body.clone()).send().await.unwrap();
     let answer = submit().await;
@@ -326,6 +326,41 @@ async fn a_job_is_carried_out_though_the_node_dies() {
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
 }
 
+/// Several at once: each has its own receipt, in order, and none holds up another.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_at_once_each_has_its_own_receipt() {
+    let network = Network::up();
+    let (signer, client) = (network.signer("issuer"), network.client(1));
+    let mut txs = Vec::new();
+    for n in 0..40 {
+        txs.push(network.sign(&signer, vec![licence(&format!("batch {n}"))]).await);
+    }
+    let stranger = SecretKey::from_seed([9; 32]);
+    let (agency, deadline) = (txs[0].header.agency, txs[0].header.valid_until);
+    let operations = vec![licence("by nobody")];
+    txs.insert(20, Transaction::sign(network.chain(), agency, &stranger, 1, deadline, operations));
+    for wait in [Wait::Committed, Wait::Accepted] {
+        let receipts = client.submit_batch(&txs, wait).await.unwrap();
+        assert_eq!(receipts.len(), txs.len());
+        for (index, (tx, receipt)) in txs.iter().zip(&receipts).enumerate() {
+            assert_eq!(receipt.tx, tx.id());
+            let refused = index == 20;
+            assert_eq!(receipt.status, if refused { Fate::Refused } else { Fate::Committed });
+            assert_eq!(receipt.code.is_some(), refused, "{receipt:?}");
+        }
+        // The second time nothing new is recorded, and the receipts are those of the first.
+        assert_eq!(network.node_status(1).await.records, 40);
+    }
+    // One that is none, or is signed wrongly, and none is taken.
+    let mut fresh = vec![network.sign(&signer, vec![licence("not taken")]).await; 2];
+    fresh[1].header.nonce += 1;
+    let why = client.submit_batch(&fresh, Wait::Accepted).await.unwrap_err();
+    assert!(why.to_string().contains("E-TX-SIGNATURE"), "{why}");
+    let why = client.submit_batch([], Wait::Accepted).await.unwrap_err();
+    assert!(why.to_string().contains("there is no transaction in the body"), "{why}");
+    assert!(client.transaction(&fresh[0].id()).await.unwrap().is_none());
+}
+
 /// a thousand times at once on four nodes is one commit and one receipt; what was changed under way is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_a_thousand_times_is_one_commit_and_one_receipt() {
@@ -354,7 +389,7 @@ async fn the_same_a_thousand_times_is_one_commit_and_one_receipt() {
     assert_eq!(network.node_status(1).await.records, before + 1);
 
     let url = format!("{}/v1/transactions", network.url(1));
-    let client = reqwest::Client::new();
+    let client = client::plain().build().unwrap();
     let mut swapped = tx.clone();
     swapped.operations = vec![licence("another")];
     let mut longer = tx.clone();
@@ -406,7 +441,7 @@ fn expired(text: &str) -> String {
 async fn an_epcis_system_captures_and_reads_back() {
     let network = Network::up();
     let base = network.url(1);
-    let client = reqwest::Client::new();
+    let client = client::plain().build().unwrap();
     let none = client.get(format!("{base}/epcis/events")).send().await.unwrap();
     assert_eq!(none.status(), StatusCode::NOT_IMPLEMENTED, "without a gateway");
     let tokens = with_gateway(&network).await;
@@ -645,10 +680,17 @@ async fn bodies_and_lines_that_nobody_means_are_ended_within_bounds() {
     let address = base.trim_start_matches("http://").to_owned();
     let memory = resident_kib(&network);
     // A line whose body was not read to its end is closed, and not to be used again.
-    let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+    let client = client::plain().pool_max_idle_per_host(0).build().unwrap();
     let bearer = format!("Bearer {}", tokens["erp"]);
     // A gibibyte, as promised in the header and then sent for as long as it is taken.
-    for path in ["/v1/transactions", "/v1/jobs", "/v1/proofs", "/epcis/capture", "/epcis/events"] {
+    for path in [
+        "/v1/transactions",
+        "/v1/transactions:batch",
+        "/v1/jobs",
+        "/v1/proofs",
+        "/epcis/capture",
+        "/epcis/events",
+    ] {
         let started = Instant::now();
         let mut line = TcpStream::connect(&address).await.unwrap();
         let head = format!(
@@ -882,7 +924,7 @@ async fn every_answer_is_one_that_is_described() {
         let tx = network.sign(&issuer, vec![licence(&format!("among nonsense {number}"))]).await;
         transactions.push(codec::encode(&tx));
     }
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+    let client = client::plain().timeout(Duration::from_secs(20)).build().unwrap();
     let started = Instant::now();
     let mut done = BTreeMap::<String, usize>::new();
     let (mut dice, mut asked, mut statuses) = (Dice(7), 0, BTreeMap::<u16, usize>::new());

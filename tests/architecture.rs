@@ -47,7 +47,8 @@ const TABLE: &[Row] = &[
     ("sim", &["types", "proof", "ledger", "consensus", "replica"], &["rand_chacha"]),
     ("client", &["types", "proof", "records", "verdict"], &[
         "anyhow", "argon2", "chacha20poly1305", "clap", "clap_complete", "clap_mangen", "comfy-table", "console", "fast_qr",
-        "getrandom", "indicatif", "jiff", "reqwest", "serde", "serde_json", "thiserror", "tokio", "unicode-width", "utoipa",
+        "getrandom", "indicatif", "jiff", "reqwest", "rustls", "rustls-platform-verifier", "serde", "serde_json", "thiserror",
+        "tokio", "tracing", "tracing-subscriber", "unicode-width", "utoipa",
         "zeroize",
     ]),
     ("node", NODE, &[
@@ -57,7 +58,7 @@ const TABLE: &[Row] = &[
         "utoipa", "utoipa-axum", "zeroize",
     ]),
     ("tests", ALL, &[
-        "anyhow", "clap", "coset", "ed25519-dalek", "nix", "reqwest", "serde_json", "signed_note", "tempfile", "tlog_tiles", "tokio",
+        "anyhow", "clap", "coset", "ed25519-dalek", "nix", "rcgen", "reqwest", "serde_json", "signed_note", "tempfile", "tlog_tiles", "tokio",
         "toml", "wasmi",
     ]),
 ];

@@ -222,7 +222,7 @@ async fn every_row_ends_once_or_is_explained_whoever_dies() {
     let client = network.client(2);
     let mut issued = BTreeSet::new();
     let mut cursor = Some(0);
-    let asked = reqwest::Client::new();
+    let asked = client::plain().build().unwrap();
     while let Some(from) = cursor {
         let url = format!("{}/v1/records?limit=1000&cursor={from}", network.url(2));
         let page: Value = asked.get(url).send().await.unwrap().json().await.unwrap();

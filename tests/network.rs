@@ -396,7 +396,7 @@ async fn three_go_on_when_one_is_killed_and_it_votes_again_when_it_is_back() {
 
 /// `GET /readyz`: the status, and what stands in the way.
 async fn readiness(network: &Network, validator: u16) -> (u16, String) {
-    let answer = reqwest::get(format!("{}/readyz", network.url(validator))).await.unwrap();
+    let answer = tests::get(format!("{}/readyz", network.url(validator))).await.unwrap();
     let status = answer.status().as_u16();
     let value: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
     (status, value["failed_checks"].to_string())
@@ -608,7 +608,7 @@ async fn every_refusal_has_its_own_reason_and_disturbs_nobody() {
         ("nothing", Vec::new(), 400, "E-TX-ENCODING"),
         ("JSON", b"{}".to_vec(), 400, "E-TX-ENCODING"),
     ] {
-        let answer = reqwest::Client::new().post(&url).body(body).send().await;
+        let answer = client::plain().build().unwrap().post(&url).body(body).send().await;
         let answer = answer.unwrap_or_else(|why| panic!("{name}: no answer: {why:?}"));
         assert_eq!(problem(answer).await, Ok((status, wanted.into())), "{name}");
     }
@@ -683,7 +683,7 @@ async fn every_question_that_has_no_answer_is_told_why() {
     let network = Network::up();
     let mut faults = Vec::new();
     let zeros = "0".repeat(64);
-    let http = reqwest::Client::new();
+    let http = client::plain().build().unwrap();
     for (method, question, status, wanted) in [
         ("GET", "/nothing", 404, "E-HTTP-ROUTE"),
         ("GET", "/v2/status", 404, "E-HTTP-ROUTE"),
@@ -775,7 +775,7 @@ fn a_network_that_is_not_there_is_a_network_error() {
 
 /// What a validator holds against others.
 async fn accusations(network: &Network, validator: u16) -> usize {
-    let answer = reqwest::get(format!("{}/v1/evidence", network.url(validator))).await.unwrap();
+    let answer = tests::get(format!("{}/v1/evidence", network.url(validator))).await.unwrap();
     let list: client::api::EvidenceList = answer.json().await.unwrap();
     list.evidence.len()
 }

@@ -1,9 +1,9 @@
-//! What README.md tells people to type exists.
+//! What README.md tells people to type exists, and what units and containers run does, too.
 
 #![cfg(test)]
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
-use tests::{program, repository};
+use tests::{program, repository, say};
 
 /// The lines after `$ ` in the console blocks of a document, continued ones in one piece.
 fn commands(text: &str) -> Vec<String> {
@@ -115,4 +115,132 @@ fn a_command_that_does_not_exist_is_noticed() {
     assert_eq!(commands.len(), 5, "{commands:?}");
     let found: Vec<bool> = commands.iter().map(|command| fault(command).is_some()).collect();
     assert_eq!(found, [true, false, true, true, false], "{commands:?}");
+}
+
+/// A command that something other than a person starts, with the environment it starts it in.
+#[derive(Debug)]
+struct Started {
+    words: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+fn packaged(name: &str) -> String {
+    let path = repository().join("node/packaging").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+fn pair(text: &str) -> (String, String) {
+    let (name, value) = text.split_once('=').unwrap_or_else(|| panic!("{text} sets nothing"));
+    (name.to_owned(), value.to_owned())
+}
+
+/// What a unit says of this.
+fn said<'t>(text: &'t str, key: &str) -> Vec<&'t str> {
+    text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
+}
+
+/// What a unit starts.
+fn of_unit(text: &str) -> Started {
+    let start = said(text, "ExecStart");
+    let [start] = start[..] else { panic!("one command: {start:?}") };
+    let words = start.split_whitespace().map(str::to_owned).collect();
+    Started { words, environment: said(text, "Environment").into_iter().map(pair).collect() }
+}
+
+/// What stands between brackets after a word, as `CMD ["a", "b"]`.
+fn list(text: &str, after: &str) -> Vec<String> {
+    let rest = text.split_once(after).unwrap_or_else(|| panic!("no {after} in {text}")).1;
+    let inner = rest.split_once('[').and_then(|(_, rest)| rest.split_once(']')).expect("a list").0;
+    inner.split(',').map(|word| word.trim().trim_matches('"').to_owned()).collect()
+}
+
+#[test]
+fn what_units_and_containers_start_is_complete_and_known() {
+    let image = packaged("Containerfile");
+    let environment: Vec<_> = image
+        .lines()
+        .filter_map(|line| line.strip_prefix("ENV "))
+        .flat_map(str::split_whitespace)
+        .map(pair)
+        .collect();
+    let health = list(&image, "HEALTHCHECK");
+    let start = [list(&image, "ENTRYPOINT"), list(&image, "\nCMD")].concat();
+    let mut all = vec![
+        of_unit(&packaged("minlian-node.service")),
+        of_unit(&packaged("minlian-signer.service")),
+    ];
+    // The image alone, and as each service of the compose file has it: one home for the validator and for its check.
+    let mut homes = vec![environment.clone()];
+    for line in packaged("compose.yml").lines().filter(|line| line.contains("<<: *validator")) {
+        assert!(!line.contains("command:"), "a home that the health check does not know: {line}");
+        let (_, set) = line.split_once("environment: {").expect("a home");
+        let (name, value) = set.trim_end_matches([' ', '}']).split_once(':').expect("a home");
+        let own = (name.trim().to_owned(), value.trim().to_owned());
+        let others = environment.iter().filter(|(name, _)| *name != own.0).cloned();
+        homes.push(others.chain([own.clone()]).collect());
+    }
+    assert_eq!(homes.len(), 5, "the image and four validators");
+    for environment in homes {
+        for words in [&start, &health] {
+            all.push(Started { words: words.clone(), environment: environment.clone() });
+        }
+    }
+    for Started { words, environment } in &all {
+        assert_eq!(words[0], "/usr/bin/minlian-node", "{words:?}");
+        // Somewhere else than on this machine's real places: there is nothing, which is said with another code than usage is.
+        let nowhere = tempfile::tempdir().unwrap();
+        let moved = |text: &String| match text.strip_prefix('/') {
+            Some(path) => nowhere.path().join(path).to_str().unwrap().to_owned(),
+            None => text.clone(),
+        };
+        let mut command = program::command("minlian-node");
+        command.env_clear().args(words[1..].iter().map(moved));
+        command.envs(environment.iter().map(|(name, value)| (name, moved(value))));
+        let ran = program::Ran::of(&command.output().unwrap());
+        assert!(![0, 2].contains(&ran.code), "{words:?} {environment:?}: {ran:?}");
+        assert!(ran.stderr.contains(nowhere.path().to_str().unwrap()), "{words:?}: {ran:?}");
+        assert!(fault(&words.join(" ").replace("/usr/bin/", "")).is_none(), "{words:?}");
+    }
+    // What would be noticed: a flag that is none, and a home that nobody names.
+    for words in [&["start", "--sweet"][..], &["start"], &["status"]] {
+        let mut command = program::command("minlian-node");
+        let ran = program::Ran::of(&command.env_clear().args(words).output().unwrap());
+        assert_eq!(ran.code, 2, "{words:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn the_units_are_ones_that_systemd_reads() {
+    if let Err(why) = program::tool("systemd-analyze", &["--version"]) {
+        say(&format!("NOT CHECKED: units, as systemd-analyze is not here: {why}"));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = program::path("minlian-node").to_str().unwrap().to_owned();
+    for name in ["minlian-node.service", "minlian-signer.service"] {
+        let text = packaged(name);
+        assert!(text.contains("RestartPreventExitStatus=5 74"), "{name}");
+        // It wants to find the program, which is not installed here.
+        fs::write(folder.path().join(name), text.replace("/usr/bin/minlian-node", &program))
+            .unwrap();
+    }
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let verify = |name: &str| {
+        let ran =
+            program::system("systemd-analyze").args(["verify", "--man=no", &path(name)]).output();
+        let ran = program::Ran::of(&ran.unwrap());
+        // What it does not know it says, and goes on.
+        (ran.code, ran.stderr)
+    };
+    for name in ["minlian-node.service", "minlian-signer.service"] {
+        assert_eq!(verify(name), (0, String::new()), "{name}");
+    }
+    let broken =
+        packaged("minlian-node.service").replace("Type=notify", "Type=notify\nRestrt=always");
+    fs::write(
+        folder.path().join("broken.service"),
+        broken.replace("/usr/bin/minlian-node", &program),
+    )
+    .unwrap();
+    assert!(verify("broken.service").1.contains("Restrt"));
 }

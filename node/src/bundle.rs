@@ -61,7 +61,7 @@ pub async fn write(directory: &Path, out: &Path) -> anyhow::Result<ExitCode> {
     add(&mut tar, "keys.json", &pretty(&keys(&config))?)?;
     let findings = doctor::examine(&directory).await;
     add(&mut tar, "doctor.json", &pretty(&json!({ "findings": findings }))?)?;
-    let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let http = client::plain().timeout(PATIENCE).build()?;
     for (name, path) in
         [("status.json", "/v1/status"), ("readyz.json", "/readyz"), ("metrics.txt", "/metrics")]
     {

@@ -11,7 +11,7 @@ use crate::{
     watch,
 };
 use anyhow::Context as _;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory as _, Parser, Subcommand};
 use client::passphrase::{self, Given};
 use nix::sys::signal::Signal;
 use sd_notify::NotifyState;
@@ -46,6 +46,12 @@ pub struct Cli {
         default_value = logs::DEFAULT
     )]
     log: String,
+    /// Log more than that: -v what is done, -vv everything.
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// Log less: -q what a person may want to look at, -qq only why it ends.
+    #[arg(long, short, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
+    quiet: u8,
     /// How to log.
     #[arg(long, global = true, env = "MINLIAN_LOG_FORMAT", value_enum, default_value = "pretty")]
     log_format: logs::Format,
@@ -57,6 +63,19 @@ pub struct Cli {
     passphrase_fd: Option<u32>,
     #[command(subcommand)]
     command: Command,
+}
+
+impl Cli {
+    /// What is logged: as told by name, or so much more or less.
+    fn filter(&self) -> &str {
+        match (self.verbose, self.quiet) {
+            (0, 0) => &self.log,
+            (1, _) => logs::MORE,
+            (2.., _) => "trace",
+            (0, 1) => "warn",
+            (0, 2..) => "error",
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -347,9 +366,10 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let filter = cli.filter().to_owned();
     match cli.command {
         Command::Start { home, no_listen } => {
-            logs::start(&cli.log, cli.log_format)?;
+            logs::start(&filter, cli.log_format)?;
             let listening = if no_listen { Listening::WhileVoting } else { Listening::First };
             let home = fs::canonicalize(&home)
                 .with_context(|| format!("no directory {}", home.display()))?;
@@ -379,11 +399,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Recover { home } => {
-            logs::start(&cli.log, cli.log_format)?;
+            logs::start(&filter, cli.log_format)?;
             keeping::recover(&home).await
         }
         Command::Snapshot(command) => {
-            logs::start(&cli.log, cli.log_format)?;
+            logs::start(&filter, cli.log_format)?;
             keeping::snapshot(command).await
         }
         Command::Data(command) => keeping::data(command),
@@ -396,7 +416,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             bundle::write(&home, &out).await
         }
         Command::Signer { key, genesis, listen } => {
-            logs::start(&cli.log, cli.log_format)?;
+            logs::start(&filter, cli.log_format)?;
             guard(&key, &genesis, &listen).await
         }
         Command::Config(command) => config(command),

@@ -132,7 +132,7 @@ fn descriptors() -> Finding {
 
 /// What a running node says of itself, if it answers.
 pub(crate) async fn own_status(api: SocketAddr) -> Option<NodeStatus> {
-    let http = reqwest::Client::builder().timeout(PATIENCE).build().ok()?;
+    let http = client::plain().timeout(PATIENCE).build().ok()?;
     http.get(format!("http://{api}/v1/status")).send().await.ok()?.json().await.ok()
 }
 

@@ -48,6 +48,10 @@ where
 /// What is logged when nobody says otherwise.
 pub const DEFAULT: &str = "info,arc_malachitebft_core_consensus=warn,libp2p=warn,libp2p_swarm=warn";
 
+/// What is logged with `-v`: what this node does, and not how its tools do it.
+pub(crate) const MORE: &str =
+    "debug,arc_malachitebft_core_consensus=info,hyper_util=info,libp2p=info,libp2p_swarm=info";
+
 type Change = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
 
 static CHANGE: OnceLock<Change> = OnceLock::new();

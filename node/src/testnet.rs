@@ -360,8 +360,7 @@ impl Testnet {
 
     /// Every validator as it is now.
     pub async fn view(&self) -> Vec<NodeView> {
-        let http =
-            reqwest::Client::builder().timeout(Duration::from_secs(2)).build().unwrap_or_default();
+        let http = client::plain().timeout(Duration::from_secs(2)).build().unwrap_or_default();
         let mut views = Vec::new();
         for node in &self.layout.nodes {
             let pid = self.pid(&node.name);
@@ -427,7 +426,7 @@ impl Testnet {
 
     /// The block at a height, if every validator has the same.
     async fn common_block(&self, height: u64) -> Option<Hash> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build().ok()?;
+        let http = client::plain().timeout(Duration::from_secs(2)).build().ok()?;
         let mut common = None;
         for node in &self.layout.nodes {
             let response =

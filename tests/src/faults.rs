@@ -203,7 +203,7 @@ pub fn home(network: &Network, validator: u16) -> PathBuf {
 
 /// `GET /readyz`: the status, and what stands in the way; nothing while nobody answers.
 pub async fn readiness(network: &Network, validator: u16) -> Option<(u16, String)> {
-    let answer = reqwest::get(format!("{}/readyz", network.url(validator))).await.ok()?;
+    let answer = crate::get(format!("{}/readyz", network.url(validator))).await.ok()?;
     let status = answer.status().as_u16();
     Some((status, answer.text().await.ok()?))
 }
@@ -227,7 +227,7 @@ pub async fn ready(network: &Network, validator: u16) {
 
 /// The seats that a validator holds evidence against.
 pub async fn accused(network: &Network, validator: u16) -> Vec<u16> {
-    let answer = reqwest::get(format!("{}/v1/evidence", network.url(validator))).await;
+    let answer = crate::get(format!("{}/v1/evidence", network.url(validator))).await;
     let answer = answer.expect("a validator that runs answers");
     let list: client::api::EvidenceList = answer.json().await.expect("it is a list");
     list.evidence.iter().map(|evidence| evidence.seat).collect()

@@ -37,6 +37,14 @@ pub use proxy::{Condition, Links};
 
 use std::path::PathBuf;
 
+/// What a node of this machine answers, of whatever kind.
+///
+/// # Errors
+/// When nothing answers.
+pub async fn get(url: impl reqwest::IntoUrl) -> reqwest::Result<reqwest::Response> {
+    client::plain().build()?.get(url).send().await
+}
+
 /// The top of the repository.
 #[must_use]
 pub fn repository() -> PathBuf {

@@ -80,6 +80,21 @@ impl Network {
         (network, links)
     }
 
+    /// A network whose `node.toml`s were changed before it started, each by the number of its validator.
+    #[must_use]
+    pub fn altered(alter: impl Fn(u16, &Self, String) -> String) -> Self {
+        let network = Self::planned();
+        let home = network.network_home();
+        Testnet::create(&home, 4, network.base_port).expect("the directory is empty");
+        for validator in 1..=4 {
+            let file = home.join(format!("v{validator}/node.toml"));
+            let text = fs::read_to_string(&file).expect("it was just made");
+            fs::write(file, alter(validator, &network, text)).expect("it can be written");
+        }
+        network.go_on();
+        network
+    }
+
     /// A network of which nothing is there yet.
     fn planned() -> Self {
         let turn = File::create(program::folder().join("one-network-at-a-time.lock"))
@@ -152,6 +167,12 @@ impl Network {
         format!("http://127.0.0.1:{}", self.base_port + 1000 + validator)
     }
 
+    /// Where validator 1 to 4 may serve its API with TLS.
+    #[must_use]
+    pub fn tls(&self, validator: u16) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.base_port + 2000 + validator).into()
+    }
+
     /// A client of validator 1 to 4.
     #[must_use]
     pub fn client(&self, validator: u16) -> Client {
@@ -199,7 +220,7 @@ impl Network {
     pub async fn counted(&self, validator: u16, name: &str) -> u64 {
         let url = format!("{}/metrics", self.url(validator));
         let text =
-            until("the counters", async || reqwest::get(&url).await.ok()?.text().await.ok()).await;
+            until("the counters", async || crate::get(&url).await.ok()?.text().await.ok()).await;
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0, |value| value.trim().parse().expect("a whole number"))
     }
@@ -396,7 +417,7 @@ fn free_ports() -> u16 {
     (0..900u16)
         .map(|step| 20_000 + (start + step * 10) % 9_000)
         .find(|base| {
-            let ports = (1..=4).flat_map(|n| [base + n, base + 1000 + n]);
+            let ports = (1..=4).flat_map(|n| [base + n, base + 1000 + n, base + 2000 + n]);
             ports.into_iter().all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
         })
         .expect("some ports are free")

@@ -294,7 +294,7 @@ impl Rig {
                 }
             }
             let url = format!("{}/v1/evidence", self.urls[n]);
-            let list = async { reqwest::get(url).await?.json::<EvidenceList>().await };
+            let list = async { crate::get(url).await?.json::<EvidenceList>().await };
             let list = list.await.map_err(|error| Failed::Broken(error.to_string()))?;
             if !list.evidence.is_empty() {
                 return Err(Failed::Broken(format!("v{} holds evidence: {list:?}", n + 1)));

@@ -3,9 +3,120 @@
 use proof::VotesClaim;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use types::{
-    AgencyCode, BlockId, ChainId, Hash, Height, Operation, PublicKey, RecordId, Round, Signature,
-    Subject, SubjectState, Timestamp, TxId, operation::Lot, subject::Part, vote::Step,
+    AgencyCode, BlockId, ChainId, Digest, Hash, Height, Operation, PublicKey, RecordId, Round,
+    Signature, Subject, SubjectState, Timestamp, Transaction, TxId, codec, operation::Lot,
+    subject::Part, vote::Step,
 };
+
+/// The most transactions of one bulk submission.
+pub const JOB_TRANSACTIONS_MAX: usize = 2000;
+/// The largest bulk submission, bytes.
+pub const JOB_BYTES_MAX: usize = 16 << 20;
+
+/// Transactions as `POST /v1/jobs` takes them: one after the other, each behind its length.
+///
+/// # Panics
+/// When a transaction has 4 GiB, of which none is.
+#[must_use]
+pub fn job<'t>(transactions: impl IntoIterator<Item = &'t Transaction>) -> Vec<u8> {
+    transactions.into_iter().fold(Vec::new(), |mut bytes, tx| {
+        let encoded = codec::encode(tx);
+        let length = u32::try_from(encoded.len()).expect("a transaction is short");
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(&encoded);
+        bytes
+    })
+}
+
+/// Which records are wanted: those that are all of what is said. The default is every record, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those that commit to this document.
+    pub document: Option<Digest>,
+    /// Those of this family.
+    pub kind: Option<Kind>,
+    /// Those by this agency.
+    pub agency: Option<AgencyCode>,
+    /// Those of this subject.
+    pub subject: Option<Subject>,
+    /// In which order; those of a document or a subject come oldest first.
+    pub order: Order,
+    /// What `next` of the page before says.
+    pub cursor: Option<u64>,
+    /// How many at most in a page: 1 to 1000. The node has a number of its own without it.
+    pub limit: Option<usize>,
+}
+
+impl Wanted {
+    /// The path that asks for it; with `from` as those who follow ask, who have no pages.
+    pub(crate) fn path(&self, path: &str, from: Option<u64>) -> String {
+        let Self { document, kind, agency, subject, order, cursor, limit } = self;
+        let pairs = [
+            ("document", document.map(|document| document.to_string())),
+            ("kind", kind.map(|kind| kind.name().to_owned())),
+            ("agency", agency.map(|agency| agency.to_string())),
+            ("subject", subject.as_ref().map(ToString::to_string)),
+            ("order", (*order == Order::Newest).then(|| "newest".to_owned())),
+            ("cursor", cursor.map(|cursor| cursor.to_string())),
+            ("limit", limit.map(|limit| limit.to_string())),
+            ("from", from.map(|from| from.to_string())),
+        ];
+        let said = pairs.into_iter().filter_map(|(name, value)| {
+            value.map(|value| format!("{name}={}", crate::http::escaped(&value)))
+        });
+        let query: Vec<_> = said.collect();
+        if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+    }
+}
+
+/// A family of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum Kind {
+    /// Service items 政务服务事项, and lists of them.
+    Item,
+    /// E-licences 电子证照.
+    Licence,
+    /// Traceability events 溯源.
+    Trace,
+    /// Enrolments, grants and the committee 治理.
+    Govern,
+    /// Batches of commitments 批量存证.
+    Batch,
+    /// Units of seed 种子销售单元.
+    Seed,
+    /// Grants, uses of licences and data, documents used again 用证用数.
+    Use,
+}
+
+impl Kind {
+    /// As a query has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Item => "item",
+            Self::Licence => "licence",
+            Self::Trace => "trace",
+            Self::Govern => "govern",
+            Self::Batch => "batch",
+            Self::Seed => "seed",
+            Self::Use => "use",
+        }
+    }
+}
+
+/// In which order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum Order {
+    /// Oldest first.
+    #[default]
+    Oldest,
+    /// Newest first.
+    Newest,
+}
 
 /// What is asked with `POST /v1/proofs`: one file that shows all of it, as of the node's last block
 /// or, where the log suffices, an earlier one.

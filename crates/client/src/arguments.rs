@@ -2,7 +2,7 @@
 
 use crate::speech::Lang;
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
+    ArgAction, Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 use std::{ffi::OsString, path::PathBuf};
@@ -27,6 +27,19 @@ pub(crate) struct Arguments {
     /// The open descriptor whose first line opens a sealed key
     #[arg(long, global = true, value_name = "N", conflicts_with = "passphrase_file")]
     pub(crate) passphrase_fd: Option<u32>,
+    /// The authorities that a node's certificate (https://) may follow from, PEM; the default is whom the system believes
+    #[arg(long, global = true, value_name = "FILE", env = "MINLIAN_CA")]
+    pub(crate) ca: Option<PathBuf>,
+    /// The certificate to show to nodes (https://), PEM, with those between it and its authority
+    #[arg(long, global = true, value_name = "FILE", env = "MINLIAN_CLIENT_CERT")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// That certificate's key, PEM, mode 0600; the default is that it stands in the same file
+    #[arg(long, global = true, value_name = "FILE", env = "MINLIAN_CLIENT_KEY")]
+    pub(crate) client_key: Option<PathBuf>,
+    /// Tell on standard error what is asked of which node, how it went, how long it took, under which request id, and what
+    /// is asked again; -vv tells when a question leaves, too, -vvv everything that the libraries tell
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
     /// Whether to colour what is printed; auto colours a terminal, unless `NO_COLOR` is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Paint,
@@ -684,6 +697,7 @@ mod tests {
             "minlian submit a.json b.ndjson --node u --key k --wait accepted --grade public",
             "minlian submit a.json --check",
             "minlian verify p -q --lang zh-CN",
+            "minlian -v status item:1 --node u -vv --ca f --client-cert f --client-key f",
             "minlian history item:1 --node u --from 5 --limit 10 --json",
         ] {
             assert!(parse(line).is_ok(), "{line}");

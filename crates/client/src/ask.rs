@@ -7,10 +7,7 @@ use crate::{
     layout::{count, hang, pad},
     speech::{self, Lang},
 };
-use client::{
-    Client,
-    api::{HistoryRow, RecordView, SubjectView},
-};
+use client::api::{HistoryRow, RecordView, SubjectView};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::to_string;
 use types::operation::Action;
@@ -24,7 +21,7 @@ const PAGE: u64 = 100;
 /// # Errors
 /// When there is no answer.
 pub(crate) async fn status(what: &arguments::Ask, console: &Console) -> Result<Exit, Stop> {
-    let client = Client::new(&what.node.node)?;
+    let client = console.client(&what.node.node)?;
     let Some(view) = client.subject(&what.subject).await? else {
         console.talk(&speech::unknown_subject(console.lang(), &what.subject, client.url()));
         return Ok(Exit::Negative);
@@ -73,7 +70,7 @@ fn aligned(lang: Lang, (name, value): ([&str; 2], String)) -> String {
 /// # Errors
 /// When there is no answer.
 pub(crate) async fn history(what: &arguments::History, console: &Console) -> Result<Exit, Stop> {
-    let client = Client::new(&what.node.node)?;
+    let client = console.client(&what.node.node)?;
     let lang = console.lang();
     let (mut from, mut left) = (what.from, what.limit.unwrap_or(u64::MAX));
     let mut table = Table::new();
@@ -123,7 +120,7 @@ fn cells(lang: Lang, row: &HistoryRow) -> [String; 6] {
 /// # Errors
 /// When there is no answer.
 pub(crate) async fn record(what: &arguments::AskRecord, console: &Console) -> Result<Exit, Stop> {
-    let client = Client::new(&what.node.node)?;
+    let client = console.client(&what.node.node)?;
     let lang = console.lang();
     let Some(view) = client.record(&what.record).await? else {
         console.talk(&speech::unknown_record(lang, &what.record, client.url()));

@@ -14,7 +14,7 @@ use crate::{
     speech::say,
     submit,
 };
-use client::{Client, Signer};
+use client::Signer;
 pub(crate) use line::{is_line, prove, verify};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -170,7 +170,7 @@ pub(crate) async fn run(
     let (Some(node), Some(key)) = (&what.node, &what.key) else {
         return Err(Stop::says(Exit::Usage, "--node and --key are needed"));
     };
-    let client = Client::new(node)?;
+    let client = console.client(node)?;
     let signer = Arc::new(Signer::find(key).map_err(|why| Stop::key(key, why))?);
     let agency = *signer.agency();
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -1,31 +1,108 @@
 //! What the process is given and where it speaks: the environment is read here, and everything printed passes here.
 
-use crate::{arguments::Paint, speech::Lang};
-use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use crate::{
+    arguments::Paint,
+    exit::{Exit, Stop},
+    speech::Lang,
+};
+use client::{Client, Tls};
+use std::{
+    io::{self, ErrorKind, IsTerminal as _, Write as _},
+    path::PathBuf,
+};
+use tracing_subscriber::EnvFilter;
 
 /// Standard output for data, standard error for talk.
 #[derive(Debug)]
 pub(crate) struct Console {
     lang: Lang,
     colour: bool,
+    verbose: bool,
+    lines: Lines,
+}
+
+/// Whom `https://` lines believe, and what is shown on them, as the command line has it.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    /// The authorities believed; the system's without.
+    pub(crate) authorities: Option<PathBuf>,
+    /// The certificate shown.
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its key; in the same file without.
+    pub(crate) key: Option<PathBuf>,
 }
 
 impl Console {
     /// The console as the environment has it; `lang` overrides the locale.
     pub(crate) fn open(lang: Option<Lang>) -> Self {
         let plain = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { lang: lang.unwrap_or_else(locale), colour: !plain && io::stdout().is_terminal() }
+        Self {
+            lang: lang.unwrap_or_else(locale),
+            colour: !plain && io::stdout().is_terminal(),
+            verbose: false,
+            lines: Lines::default(),
+        }
     }
 
     /// The same, coloured as the user wants it.
     #[must_use]
-    pub(crate) const fn painted(self, paint: Paint) -> Self {
+    pub(crate) fn painted(self, paint: Paint) -> Self {
         let colour = match paint {
             Paint::Auto => self.colour,
             Paint::Always => true,
             Paint::Never => false,
         };
         Self { colour, ..self }
+    }
+
+    /// The same, which tells on standard error what it asks: the more, the more often that is wanted.
+    #[must_use]
+    pub(crate) fn telling(self, times: u8) -> Self {
+        let told = match times {
+            0 => return self,
+            1 => "client=debug",
+            2 => "client=trace",
+            _ => "trace",
+        };
+        tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new(told))
+            .with_writer(io::stderr)
+            .with_ansi(self.colour && io::stderr().is_terminal())
+            .with_target(times > 2)
+            .init();
+        Self { verbose: true, ..self }
+    }
+
+    /// The same, whose `https://` lines are these.
+    #[must_use]
+    pub(crate) fn over(self, lines: Lines) -> Self {
+        Self { lines, ..self }
+    }
+
+    /// A client of a node. The files of a line are read for `https://` alone: whoever keeps them in the environment may ask a
+    /// node of this machine without them.
+    ///
+    /// # Errors
+    /// When it is not an address, or the files cannot be used.
+    pub(crate) fn client(&self, url: &str) -> Result<Client, Stop> {
+        let Lines { authorities, certificate, key } = &self.lines;
+        if certificate.is_none() && key.is_some() {
+            return Err(Stop::says(
+                Exit::Usage,
+                "--client-key is the key of --client-cert, which is not given",
+            ));
+        }
+        if !url.starts_with("https:") {
+            return Ok(Client::new(url)?);
+        }
+        let shown = certificate.as_deref().map(|shown| (shown, key.as_deref().unwrap_or(shown)));
+        let tls = Tls::open(authorities.as_deref(), shown).map_err(client::ClientError::from)?;
+        Ok(Client::with(url, &tls)?)
+    }
+
+    /// Whether standard error is full of what is asked: then nothing is drawn there.
+    pub(crate) const fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     /// The language people are spoken to in.

@@ -7,7 +7,6 @@ use crate::{
     speech::{self, Lang, say},
     verify,
 };
-use client::Client;
 use proof::Presentation;
 use records::SaltedFields;
 use serde_json::{Map, Value, json};
@@ -119,7 +118,7 @@ pub(crate) async fn present(what: &arguments::Present, console: &Console) -> Res
     let proof = match (&what.proof, &what.node) {
         (Some(path), _) => verify::read(path, proof::ARMOR_BYTES_MAX.max(proof::PROOF_BYTES_MAX))
             .map_err(|why| Stop::file(path, why))?,
-        (None, Some(url)) => fetch(url, &document, &all).await?,
+        (None, Some(url)) => fetch(console, url, &document, &all).await?,
         (None, None) => {
             return Err(Stop::says(Exit::Usage, "a presentation needs --proof or --node"));
         }
@@ -180,9 +179,14 @@ fn nothing(what: &arguments::Present, all: &[SaltedFields], wanted: &[&str]) -> 
 }
 
 /// The proof of the record that commits to the fields, and of where its licence stands, from a node.
-async fn fetch(url: &str, document: &[u8], all: &[SaltedFields]) -> Result<Vec<u8>, Stop> {
+async fn fetch(
+    console: &Console,
+    url: &str,
+    document: &[u8],
+    all: &[SaltedFields],
+) -> Result<Vec<u8>, Stop> {
     use client::api::{Ask, Named, ProofRequest};
-    let client = Client::new(url)?;
+    let client = console.client(url)?;
     let found = client.records(&Digest::blake3(document)).await?;
     let commits = |hash| all.iter().any(|salted| Some(salted.commitment) == hash);
     let record = found

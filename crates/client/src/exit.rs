@@ -74,11 +74,11 @@ impl From<std::io::Error> for Stop {
 impl From<ClientError> for Stop {
     fn from(why: ClientError) -> Self {
         let exit = match &why {
-            ClientError::Address { .. } => Exit::Usage,
+            ClientError::Address { .. } | ClientError::Tls(_) => Exit::Usage,
             ClientError::Unreachable { .. } | ClientError::Busy { .. } => Exit::Network,
             ClientError::Problem(_) if why.is_passing() => Exit::Network,
             ClientError::Problem(_) => Exit::Negative,
-            ClientError::Strange { .. } => Exit::Undecided,
+            ClientError::Untrusted { .. } | ClientError::Strange { .. } => Exit::Undecided,
         };
         Self::new(exit, why)
     }

@@ -52,12 +52,12 @@ pub(crate) async fn run(what: &arguments::Export, console: &Console) -> Result<E
     let committee = root.committee_of(&proven).ok_or_else(|| {
         usage(format!("the committee of block {height} does not follow from the trust root"))
     })?;
-    let keys = transport_keys(&root, &proven, &committee, &what.node).await?;
+    let keys = transport_keys(console, &root, &proven, &committee, &what.node).await?;
     let checkpoint = Checkpoint::of(&proven.header);
     let mut signed: BTreeMap<PublicKey, CheckpointView> = BTreeMap::new();
     let mut silent = Vec::new();
     for url in &what.node {
-        let client = Client::new(url)?;
+        let client = console.client(url)?;
         match client.checkpoint(height).await {
             Ok(Some(view)) if holds(&checkpoint, &view, &keys) => {
                 signed.insert(view.key, view);
@@ -100,6 +100,7 @@ pub(crate) async fn run(what: &arguments::Export, console: &Console) -> Result<E
 /// The transport keys of those who sit in the committee of the proof's block: from genesis, or from the network's own state,
 /// which the proof shows or one of the nodes proves.
 async fn transport_keys(
+    console: &Console,
     root: &TrustRoot,
     proof: &Proof,
     committee: &Committee,
@@ -112,7 +113,7 @@ async fn transport_keys(
         if committee.seats().all(|(_, seat)| known.contains_key(&seat.key)) {
             break;
         }
-        known.extend(asked(root, &Client::new(url)?).await);
+        known.extend(asked(root, &console.client(url)?).await);
     }
     Ok(committee.seats().filter_map(|(_, seat)| known.get(&seat.key).copied()).collect())
 }

@@ -230,7 +230,7 @@ pub(crate) async fn run(what: &Govern, console: &Console) -> Result<Exit, Stop> 
     let node = what.node.as_deref().ok_or_else(|| {
         Stop::says(Exit::Usage, console.lang().pick("--node is needed", "需要 --node"))
     })?;
-    let client = Client::new(node)?;
+    let client = console.client(node)?;
     match &what.act {
         GovernAct::List { about, open } => list(what, &client, about, *open, console).await,
         GovernAct::Show { what: named } => show(what, &client, named, console).await,

@@ -1,12 +1,17 @@
 //! A node, asked over HTTP: one method a question, errors sorted by what the caller can do about them.
 
-use crate::api::{
-    BlockView, CheckpointView, EvidenceList, Fate, History, NodeStatus, Problem, ProofRequest,
-    Receipt, RecordView, Records, SubjectView,
+use crate::{
+    api::{
+        Agencies, BlockView, Blocks, CheckpointView, EvidenceList, Fate, History, JobView,
+        NodeStatus, Problem, ProofRequest, Receipt, Receipts, RecordView, Records, SubjectView,
+        Wanted,
+    },
+    tls::{Tls, TlsError, distrust, plain},
 };
-use reqwest::{Response, StatusCode, header};
+use reqwest::{RequestBuilder, Response, StatusCode, Url, header};
 use serde::de::DeserializeOwned;
-use std::time::Duration;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::time::Instant;
 use types::{Digest, Height, RecordId, Subject, Transaction, TxId, codec};
 
 /// The longest answer that is read, bytes: a proof of a long history is the largest.
@@ -15,8 +20,14 @@ const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// The name by which a node's log has a request.
+const REQUEST_ID: &str = "x-request-id";
+
 /// How long an answer may take. A node holds a submission that waits to be committed for ten seconds.
 const ANSWER: Duration = Duration::from_secs(30);
+
+/// How long what has no end may take.
+const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// The longest pause a node can talk us into.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -37,6 +48,16 @@ pub enum Wait {
     Committed,
 }
 
+impl Wait {
+    /// As the API spells it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Committed => "committed",
+        }
+    }
+}
+
 /// Why a question has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ClientError {
@@ -47,6 +68,17 @@ pub enum ClientError {
         url: String,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// The files that say whom to believe, or who we are, cannot be used.
+    #[error(transparent)]
+    Tls(#[from] Arc<TlsError>),
+    /// The node is not whom it has to be, or does not believe us. Asking again helps nothing.
+    #[error("{url} cannot be asked safely: {why}")]
+    Untrusted {
+        /// Whom we asked.
+        url: String,
+        /// What is wrong, and what to do.
+        why: String,
     },
     /// No answer arrived. Whether the question did is not known; asking again is safe.
     #[error("no answer from {url}: {why}")]
@@ -84,8 +116,16 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } | Self::Busy { .. } => true,
             Self::Problem(problem) => problem.status >= 500,
-            Self::Address { .. } | Self::Strange { .. } => false,
+            Self::Address { .. } | Self::Tls(_) | Self::Untrusted { .. } | Self::Strange { .. } => {
+                false
+            }
         }
+    }
+}
+
+impl From<TlsError> for ClientError {
+    fn from(why: TlsError) -> Self {
+        Self::Tls(Arc::new(why))
     }
 }
 
@@ -140,6 +180,8 @@ impl Patience {
                 ClientError::Unreachable { .. }
                 | ClientError::Problem(_)
                 | ClientError::Address { .. }
+                | ClientError::Tls(_)
+                | ClientError::Untrusted { .. }
                 | ClientError::Strange { .. } => None,
             };
             // A node that says "at once" is not asked at once, or it would be asked for ever.
@@ -147,6 +189,7 @@ impl Patience {
             if !why.is_passing() || spent + length > self.total {
                 return Err(why);
             }
+            tracing::debug!(ms = whole(length), %why, "asking again after a pause");
             pausing(&Pause { length, why });
             tokio::time::sleep(length).await;
             spent += length;
@@ -156,29 +199,37 @@ impl Patience {
 }
 
 impl Client {
-    /// A client of the node at a URL such as `http://127.0.0.1:28001`. Nothing is sent yet.
+    /// A client of the node at a URL such as `http://127.0.0.1:28001` or `https://ledger.example.gov.cn`, which is believed if
+    /// the system believes its authority. Nothing is sent yet.
     ///
     /// # Errors
-    /// When it is not a URL this version can ask.
+    /// When it is not a URL that can be asked, or the system believes nobody.
     pub fn new(url: &str) -> Result<Self, ClientError> {
-        let address = |why| ClientError::Address { url: url.to_owned(), why };
-        let parsed = reqwest::Url::parse(url).map_err(|_why| address("it is not a URL"))?;
-        match parsed.scheme() {
-            "http" => {}
-            "https" => {
-                return Err(address(
-                    "this version speaks plain http; put a local TLS tunnel in between",
-                ));
-            }
-            _ => return Err(address("it has to begin with http://")),
+        if is_tls(url)? {
+            Self::with(url, &Tls::open(None, None)?)
+        } else {
+            Self::over(url, plain())
         }
-        let http = reqwest::Client::builder()
+    }
+
+    /// The same, of a node that is believed as `tls` says, and is shown what that has to show.
+    ///
+    /// # Errors
+    /// When it is not a URL that can be asked.
+    pub fn with(url: &str, tls: &Tls) -> Result<Self, ClientError> {
+        is_tls(url)?;
+        Self::over(url, tls.builder())
+    }
+
+    fn over(url: &str, builder: reqwest::ClientBuilder) -> Result<Self, ClientError> {
+        let why = "the HTTP client does not start";
+        let http = builder
             .connect_timeout(CONNECT)
             .timeout(ANSWER)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("minlian/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|_why| address("the HTTP client does not start"))?;
+            .map_err(|_why| ClientError::Address { url: url.to_owned(), why })?;
         Ok(Self { base: url.trim_end_matches('/').to_owned(), http })
     }
 
@@ -203,16 +254,90 @@ impl Client {
     /// # Errors
     /// When there is no answer, or the node refuses: [`ClientError::Problem`] has the code.
     pub async fn submit(&self, tx: &Transaction, wait: Wait) -> Result<Receipt, ClientError> {
-        let wait = match wait {
-            Wait::Accepted => "accepted",
-            Wait::Committed => "committed",
-        };
         let request = self
             .http
-            .post(format!("{}/v1/transactions?wait={wait}", self.base))
+            .post(format!("{}/v1/transactions?wait={}", self.base, wait.name()))
             .header(header::CONTENT_TYPE, "application/octet-stream")
             .body(codec::encode(tx));
         self.parse(&self.send(request).await?)
+    }
+
+    /// Hands in several transactions in one question, and gives a receipt for each, in their order. Each is its own: one that
+    /// is refused holds up no other, and one whose code says that there is no room may be handed in again.
+    ///
+    /// At most so many bytes as one transaction may have, with four for each.
+    ///
+    /// # Errors
+    /// When there is no answer, or one of them is no transaction, or there is room for none: then none was taken.
+    pub async fn submit_batch<'t>(
+        &self,
+        transactions: impl IntoIterator<Item = &'t Transaction>,
+        wait: Wait,
+    ) -> Result<Vec<Receipt>, ClientError> {
+        let request = self
+            .http
+            .post(format!("{}/v1/transactions:batch?wait={}", self.base, wait.name()))
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            .body(crate::api::job(transactions));
+        let Receipts { receipts } = self.parse(&self.send(request).await?)?;
+        Ok(receipts)
+    }
+
+    /// Hands in many transactions at once: the node takes on all of them or none, and carries them out in their order,
+    /// whatever happens to it meanwhile. Handing in the same again is the same job.
+    ///
+    /// At most [`api::JOB_TRANSACTIONS_MAX`](crate::api::JOB_TRANSACTIONS_MAX) and
+    /// [`api::JOB_BYTES_MAX`](crate::api::JOB_BYTES_MAX) go into one.
+    ///
+    /// # Errors
+    /// When there is no answer, or the node refuses one of them: then none was taken.
+    pub async fn submit_many<'t>(
+        &self,
+        transactions: impl IntoIterator<Item = &'t Transaction>,
+    ) -> Result<JobView, ClientError> {
+        let request = self
+            .http
+            .post(format!("{}/v1/jobs", self.base))
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            .body(crate::api::job(transactions));
+        self.parse(&self.send(request).await?)
+    }
+
+    /// How a job is doing; `None` when the node knows of no such job.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn job(&self, id: &str) -> Result<Option<JobView>, ClientError> {
+        found(self.get(&format!("/v1/jobs/{}", escaped(id))).await)
+    }
+
+    /// Waits until every transaction of a job is decided, looking every now and then; `None` when the node knows of no such job.
+    ///
+    /// # Errors
+    /// When there is no answer, or nothing more was decided for as long as `patience` has pauses.
+    pub async fn finished(
+        &self,
+        id: &str,
+        patience: &Patience,
+    ) -> Result<Option<JobView>, ClientError> {
+        let (mut pause, mut spent, mut decided) = (patience.first, Duration::ZERO, 0);
+        loop {
+            let job = match patience.ask(|_| {}, || self.job(id)).await? {
+                Some(job) if !job.finished => job,
+                settled => return Ok(settled),
+            };
+            if job.committed + job.refused > decided {
+                (pause, spent, decided) =
+                    (patience.first, Duration::ZERO, job.committed + job.refused);
+            }
+            if spent > patience.total {
+                let why = format!("job {id}: {decided} of {} decided, and no more", job.total);
+                return Err(ClientError::Unreachable { url: self.base.clone(), why });
+            }
+            tokio::time::sleep(pause).await;
+            spent += pause;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
     }
 
     /// Waits until a transaction that was accepted is committed or refused, looking every now and then.
@@ -263,7 +388,21 @@ impl Client {
         found(self.get(&format!("/v1/records/{id}")).await)
     }
 
-    /// The records that commit to a document.
+    /// A page of the records that are wanted; its `next` is the `cursor` of the next page.
+    ///
+    /// # Errors
+    /// When there is no answer, or the node cannot list in this way.
+    pub async fn list(&self, wanted: &Wanted) -> Result<Records, ClientError> {
+        self.get(&wanted.path("/v1/records", None)).await
+    }
+
+    /// Every record that is wanted, fetched page by page as they are taken.
+    #[must_use]
+    pub fn every(&self, wanted: Wanted) -> Every {
+        Every { client: self.clone(), wanted: Some(wanted), page: VecDeque::new() }
+    }
+
+    /// The records that commit to a document: the first page of them.
     ///
     /// # Errors
     /// When there is no answer.
@@ -299,6 +438,23 @@ impl Client {
     /// When there is no answer.
     pub async fn block(&self, height: Height) -> Result<Option<BlockView>, ClientError> {
         found(self.get(&format!("/v1/blocks/{height}")).await)
+    }
+
+    /// A page of blocks, newest first, from the height `cursor` down; its `next` is the `cursor` of the next page.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn blocks(&self, cursor: Option<Height>, limit: u64) -> Result<Blocks, ClientError> {
+        let cursor = cursor.map(|height| format!("&cursor={height}")).unwrap_or_default();
+        self.get(&format!("/v1/blocks?limit={limit}{cursor}")).await
+    }
+
+    /// The agencies, with their keys and roles.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn agencies(&self) -> Result<Agencies, ClientError> {
+        self.get("/v1/agencies").await
     }
 
     /// The last block; `None` on a chain that has none.
@@ -367,8 +523,47 @@ impl Client {
         self.send(self.http.get(format!("{}{path}", self.base))).await
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, ClientError> {
-        let answer = request.send().await.map_err(|why| self.unreachable(&why))?;
+    /// A request for what has no end: nothing but its connection is timed.
+    pub(crate) fn following(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.base)).timeout(FOREVER)
+    }
+
+    /// Sends a request, and tells the log how it went. The body is still to be read.
+    async fn exchange(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let request = request.build().map_err(|why| self.strange(&why.to_string()))?;
+        let (method, asked) = (request.method().clone(), told(request.url()));
+        let node = &self.base;
+        tracing::trace!(%node, %method, path = asked, "asking");
+        let since = Instant::now();
+        let answer = self.http.execute(request).await.map_err(|why| self.unreachable(&why));
+        let ms = whole(since.elapsed());
+        match &answer {
+            Ok(answer) => {
+                let name = answer.headers().get(REQUEST_ID).and_then(|name| name.to_str().ok());
+                let (status, request) = (answer.status().as_u16(), name.unwrap_or("-"));
+                tracing::debug!(%node, %method, path = asked, status, ms, request, "answer");
+            }
+            Err(why) => tracing::debug!(%node, %method, path = asked, ms, %why, "no answer"),
+        }
+        answer
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, ClientError> {
+        self.whole(self.exchange(request).await?).await
+    }
+
+    /// Opens what has no end.
+    pub(crate) async fn open(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let answer = self.exchange(request).await?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let why = self.whole(answer).await.err();
+        Err(why.unwrap_or_else(|| self.strange("it refuses and says nothing")))
+    }
+
+    /// The whole of an answer, if it is not a refusal.
+    async fn whole(&self, answer: Response) -> Result<Vec<u8>, ClientError> {
         let status = answer.status();
         let retry_after = answer
             .headers()
@@ -409,18 +604,81 @@ impl Client {
         serde_json::from_slice(bytes).map_err(|why| self.strange(&why.to_string()))
     }
 
-    fn unreachable(&self, why: &reqwest::Error) -> ClientError {
+    pub(crate) fn unreachable(&self, why: &reqwest::Error) -> ClientError {
+        if let Some(why) = distrust(why) {
+            return ClientError::Untrusted { url: self.base.clone(), why };
+        }
         // The innermost cause is the one that names the reason; those around it say that there is one.
         let mut cause: &dyn std::error::Error = why;
         while let Some(inner) = cause.source() {
             cause = inner;
         }
-        ClientError::Unreachable { url: self.base.clone(), why: cause.to_string() }
+        let why = cause.to_string();
+        // hyper has a name for this which reqwest does not pass on; a test asks a listener with TLS and hears these words.
+        if why.contains("HTTP version") {
+            return self.strange(
+                "what it says is not HTTP; if it serves TLS, its address begins with https://",
+            );
+        }
+        ClientError::Unreachable { url: self.base.clone(), why }
     }
 
-    fn strange(&self, why: &str) -> ClientError {
+    pub(crate) fn strange(&self, why: &str) -> ClientError {
         ClientError::Strange { url: self.base.clone(), why: why.to_owned() }
     }
+}
+
+/// Records that were asked for, one after the other.
+#[derive(Debug)]
+pub struct Every {
+    client: Client,
+    /// What the next page is asked by; none after the last.
+    wanted: Option<Wanted>,
+    page: VecDeque<RecordView>,
+}
+
+impl Every {
+    /// The next record; `None` at the end. After an error it may be asked again, and nothing is left out.
+    ///
+    /// # Errors
+    /// When there is no answer, or the node cannot list in this way.
+    pub async fn next(&mut self) -> Result<Option<RecordView>, ClientError> {
+        loop {
+            if let Some(record) = self.page.pop_front() {
+                return Ok(Some(record));
+            }
+            let Some(wanted) = &self.wanted else { return Ok(None) };
+            let Records { records, next } = self.client.list(wanted).await?;
+            if next.is_some() && next == wanted.cursor {
+                return Err(self.client.strange("a page of its list leads to itself"));
+            }
+            self.wanted = self.wanted.take().filter(|_| next.is_some());
+            if let Some(wanted) = &mut self.wanted {
+                wanted.cursor = next;
+            }
+            self.page = records.into();
+        }
+    }
+}
+
+/// Whether an address is asked over TLS.
+fn is_tls(url: &str) -> Result<bool, ClientError> {
+    let address = |why| ClientError::Address { url: url.to_owned(), why };
+    match Url::parse(url).map_err(|_why| address("it is not a URL"))?.scheme() {
+        "http" => Ok(false),
+        "https" => Ok(true),
+        _ => Err(address("it has to begin with http:// or https://")),
+    }
+}
+
+/// What is asked, as a log may have it: without the node, and without what is no path.
+fn told(url: &Url) -> String {
+    url.query().map_or_else(|| url.path().into(), |query| format!("{}?{query}", url.path()))
+}
+
+/// Whole milliseconds.
+fn whole(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 /// A problem that came without words.
@@ -444,10 +702,15 @@ fn found<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
     }
 }
 
-/// A subject as one segment of a path: every byte outside the unreserved set of RFC 3986 section 2.3 escaped.
+/// A subject as one segment of a path.
 fn percent(subject: &Subject) -> String {
+    escaped(&subject.to_string())
+}
+
+/// Text as one segment of a path: every byte outside the unreserved set of RFC 3986 section 2.3 escaped.
+pub(crate) fn escaped(text: &str) -> String {
     use core::fmt::Write as _;
-    subject.to_string().bytes().fold(String::new(), |mut out, byte| {
+    text.bytes().fold(String::new(), |mut out, byte| {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 out.push(byte.into());
@@ -476,7 +739,9 @@ mod tests {
     #[test]
     fn only_addresses_that_can_be_asked_are_taken() {
         assert_eq!(Client::new("http://[::1]:28001/").unwrap().url(), "http://[::1]:28001");
-        for bad in ["", "node", "ftp://node", "https://node:1"] {
+        let tls = Tls::open(None, None).unwrap();
+        assert_eq!(Client::with("https://node:1/", &tls).unwrap().url(), "https://node:1");
+        for bad in ["", "node", "ftp://node"] {
             assert!(matches!(Client::new(bad), Err(ClientError::Address { .. })), "{bad}");
         }
     }

@@ -498,7 +498,7 @@ async fn basis(
             let limit = proof::ARMOR_BYTES_MAX.max(proof::PROOF_BYTES_MAX);
             verify::read(path, limit).map_err(|why| Stop::file(path, why))?
         }
-        (None, Some(node)) => fetch(node, subject, also, wanted).await?,
+        (None, Some(node)) => fetch(&console.client(node)?, subject, also, wanted).await?,
         (None, None) => {
             let why = say!(lang, "--node or --proof is needed", "需要 --node 或 --proof");
             return Err(Stop::says(Exit::Usage, why));
@@ -535,14 +535,13 @@ fn checked(bytes: &[u8], root: &TrustRoot, console: &Console) -> Option<Basis> {
 
 /// Fetches the proof of a subject with its records. What is recorded meanwhile makes it incomplete: then it is fetched again.
 async fn fetch(
-    node: &str,
+    client: &Client,
     subject: &Subject,
     also: &[Subject],
     wanted: Wanted,
 ) -> Result<Vec<u8>, Stop> {
     const TRIES: usize = 5;
     const PAGE: u64 = 100;
-    let client = Client::new(node)?;
     let mut last = None;
     for _ in 0..TRIES {
         let (mut records, mut from) = (Vec::new(), 0);

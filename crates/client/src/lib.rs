@@ -1,7 +1,7 @@
 //! Ask: the Rust SDK over HTTP, and the command of applications and inspectors.
 //!
-//! What it offers: [`Client`] (a node, asked over HTTP), [`Signer`] (an agency's key in a file,
-//! the environment or an agent, and the transactions it signs),
+//! What it offers: [`Client`] (a node, asked over HTTP or, as [`Tls`] says, HTTPS), [`Signer`] (an agency's key in a file,
+//! the environment or an agent, and the transactions it signs), [`Follower`] (blocks and records as they come),
 //! [`api`] (what nodes answer, as types). The command `minlian` is made of these.
 //!
 //! Invariants: whatever [`Client`] sends may be sent again, because records are named by their content; nothing here believes
@@ -69,16 +69,80 @@
 //! # }
 //! ```
 //!
+//! Many at once, as a job that the node carries out whatever happens to it:
+//!
+//! ```no_run
+//! # async fn example(node: client::Client, many: Vec<types::Transaction>) -> Result<(), Box<dyn std::error::Error>> {
+//! use client::{Patience, api::{Fate, JOB_TRANSACTIONS_MAX}};
+//!
+//! for some in many.chunks(JOB_TRANSACTIONS_MAX) {
+//!     // Sending the same again is the same job.
+//!     let job = node.submit_many(some).await?;
+//!     let done = node.finished(&job.job, &Patience::default()).await?.ok_or("the job is forgotten")?;
+//!     for refused in done.transactions.iter().filter(|receipt| receipt.status == Fate::Refused) {
+//!         println!("{}: {}", refused.tx, refused.detail.as_deref().unwrap_or_default());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Lists, page by page behind the scenes; and everything that comes, from where a program left off, each once and in order,
+//! however often the line breaks:
+//!
+//! ```no_run
+//! # async fn example(node: client::Client, left_off: u64) -> Result<(), Box<dyn std::error::Error>> {
+//! use client::api::{Kind, Wanted};
+//!
+//! let licences = Wanted { kind: Some(Kind::Licence), ..Wanted::default() };
+//! let mut all = node.every(licences.clone());
+//! while let Some(record) = all.next().await? {
+//!     println!("{} {}", record.position, record.record);
+//! }
+//! // A program keeps `next_place`, and gives it when it starts again.
+//! let mut coming = node.follow_records(licences, left_off);
+//! loop {
+//!     let record = coming.next().await?;
+//!     println!("{} in block {}; go on from {}", record.record, record.height, coming.next_place());
+//! }
+//! # }
+//! ```
+//!
+//! A node elsewhere, over TLS: it is believed if its certificate follows from an authority in the file (without a file, from one
+//! that the system believes), and is shown a certificate if it asks for one. Nothing is sent yet:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use client::{Client, ClientError, Tls, TlsError};
+//!
+//! let wrong = Tls::open(Some("no-such-file.pem".as_ref()), None);
+//! assert!(matches!(wrong, Err(TlsError::Read { .. })));
+//! # if let Ok(tls) = Tls::open(None, None) {
+//! let node = Client::with("https://ledger.example.gov.cn", &tls)?;
+//! assert_eq!(node.url(), "https://ledger.example.gov.cn");
+//! # }
+//! assert!(matches!(Client::new("ldap://x"), Err(ClientError::Address { .. })));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What is asked and how it went is told as events of `tracing`, at `debug`: node, method, path, status, milliseconds, and the
+//! request id by which the node's own log has it.
+//!
 //! This crate never learns that there is a disk with a ledger on it, or that validators speak to one another.
 
 mod agent;
 pub mod api;
+mod follow;
 pub mod graph;
 mod http;
 pub mod keystore;
 pub mod passphrase;
 mod signer;
+mod tls;
 
-pub use http::{Client, ClientError, Patience, Pause, Wait};
+pub use follow::Follower;
+pub use http::{Client, ClientError, Every, Patience, Pause, Wait};
 pub use keystore::KeyError;
 pub use signer::Signer;
+pub use tls::{Tls, TlsError, plain};

@@ -26,7 +26,7 @@ mod words;
 
 use crate::{
     arguments::{Arguments, Command},
-    console::Console,
+    console::{Console, Lines},
     exit::{Exit, Stop},
 };
 use clap::Parser as _;
@@ -38,7 +38,15 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse_from(arguments::joined(std::env::args_os()));
     let file = arguments.passphrase_file.map(Given::File);
     passphrase::found_in(file.or_else(|| arguments.passphrase_fd.map(Given::Descriptor)));
-    let console = Console::open(arguments.lang).painted(arguments.color);
+    let lines = Lines {
+        authorities: arguments.ca,
+        certificate: arguments.client_cert,
+        key: arguments.client_key,
+    };
+    let console = Console::open(arguments.lang)
+        .painted(arguments.color)
+        .telling(arguments.verbose)
+        .over(lines);
     let exit = run(arguments.command, &console).unwrap_or_else(|stop| {
         console.talk(&speech::stop(console.lang(), &stop));
         stop.exit

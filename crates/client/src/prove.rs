@@ -21,7 +21,7 @@ use types::{AgencyCode, Height, Round};
 /// # Errors
 /// When there is no answer, it is no proof of what was asked, or the file cannot be written.
 pub(crate) async fn run(what: &arguments::Prove, console: &Console) -> Result<Exit, Stop> {
-    let client = Client::new(&what.node.node)?;
+    let client = console.client(&what.node.node)?;
     let lang = console.lang();
     let mut ask = ask(what);
     if what.what.evidence {

@@ -16,7 +16,7 @@ use crate::{
 };
 use books::{Books, Receipts, Rejections, Run, Settled};
 use client::{Client, Patience, Signer};
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use records::Capture;
 use sender::{Part, Pausing, Sender};
 use source::{Found, Item, Source};
@@ -54,7 +54,7 @@ pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Ex
     }
     let time = Stopwatch::start();
     let Outputs { mut receipts, mut rejections } = Outputs::plan(&what)?;
-    let identity = if what.check { None } else { Some(Identity::establish(&what).await?) };
+    let identity = if what.check { None } else { Some(Identity::establish(&what, console).await?) };
     let agency = identity.as_ref().map(|identity| *identity.signer.agency());
     let mut sources = Vec::new();
     for path in &what.files {
@@ -91,7 +91,7 @@ pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Ex
             (Shared::Each, None) => continue,
         };
         let before = list.count();
-        let bars = Bars::new(console.lang());
+        let bars = Bars::new(console);
         let (valid, doubts) = check(&source, list, &bars).await?;
         let faulty = list.count() - before;
         console.talk(&speech::checked(console.lang(), valid, faulty, list.file().as_deref()));
@@ -257,11 +257,11 @@ struct Identity {
 }
 
 impl Identity {
-    async fn establish(what: &arguments::Submit) -> Result<Self, Stop> {
+    async fn establish(what: &arguments::Submit, console: &Console) -> Result<Self, Stop> {
         let (Some(node), Some(key)) = (&what.node, &what.key) else {
             return Err(Stop::says(Exit::Usage, "--node and --key are needed"));
         };
-        let client = Client::new(node)?;
+        let client = console.client(node)?;
         let signer = Arc::new(Signer::find(key).map_err(|why| Stop::key(key, why))?);
         let status = client.status().await?;
         Ok(Self { client, signer, chain: status.chain, horizon: status.valid_until_max })
@@ -468,8 +468,11 @@ struct Bars {
 }
 
 impl Bars {
-    fn new(lang: Lang) -> Self {
-        let all = MultiProgress::new();
+    fn new(console: &Console) -> Self {
+        let (lang, all) = (console.lang(), MultiProgress::new());
+        if console.is_verbose() {
+            all.set_draw_target(ProgressDrawTarget::hidden());
+        }
         let spinner = ProgressStyle::with_template("{prefix}  {spinner} {human_pos}")
             .unwrap_or_else(|_template| ProgressStyle::default_spinner());
         let [check, submit, commit] = speech::phases(lang)

@@ -34,7 +34,7 @@ const PROOFS_MAX: usize = 64;
 /// When there is no answer, a document cannot be read, or the proof cannot be written.
 pub(crate) async fn run(what: &arguments::Trace, console: &Console) -> Result<Exit, Stop> {
     let lang = console.lang();
-    let client = Arc::new(Client::new(&what.node.node)?);
+    let client = Arc::new(console.client(&what.node.node)?);
     let mut documents = Documents::open(&what.documents)?;
     let as_of = client.status().await?.height;
     let start = lot(&what.lot);

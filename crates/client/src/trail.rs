@@ -32,7 +32,7 @@ pub(crate) async fn stood(
     at: Timestamp,
     console: &Console,
 ) -> Result<Exit, Stop> {
-    let (client, lang) = (Client::new(&what.node.node)?, console.lang());
+    let (client, lang) = (console.client(&what.node.node)?, console.lang());
     if what.subject.kind != Kind::Licence {
         return Err(Stop::says(Exit::Usage, "--at is of licences: name it licence:ID"));
     }
@@ -79,7 +79,7 @@ pub(crate) async fn audit(what: &arguments::Audit, console: &Console) -> Result<
         (None, Some(subject)) => trail_of(subject)?,
         (None, None) => return Err(Stop::says(Exit::Usage, "give --actor or --subject")),
     };
-    let client = Client::new(&what.node.node)?;
+    let client = console.client(&what.node.node)?;
     let written = match &what.proof {
         Some(out) => Some((prove(&client, &subject, out).await?, out)),
         None => None,

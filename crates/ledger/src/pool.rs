@@ -16,26 +16,20 @@ use types::{
 };
 
 /// How much may wait. Local to a node: no two need agree.
+///
+/// Of one key as much may wait as there is room left. One that floods thus has half of the pool, two a third each, and n of
+/// them leave an n-plus-first part to those who do not; nothing that was admitted is ever taken out to make room.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolLimits {
     /// Transactions in all.
     pub transactions_max: usize,
     /// Their bytes in all.
     pub bytes_max: usize,
-    /// Transactions of one key.
-    pub per_key_max: usize,
-    /// Bytes of one key's transactions.
-    pub bytes_per_key_max: usize,
 }
 
 impl Default for PoolLimits {
     fn default() -> Self {
-        Self {
-            transactions_max: 20_000,
-            bytes_max: 64 << 20,
-            per_key_max: 10_000,
-            bytes_per_key_max: 32 << 20,
-        }
+        Self { transactions_max: 20_000, bytes_max: 64 << 20 }
     }
 }
 
@@ -142,8 +136,8 @@ impl Pool {
         }
         let (waiting, waiting_bytes) =
             self.by_key.get(&tx.get().header.key).copied().unwrap_or_default();
-        if waiting >= self.limits.per_key_max
-            || waiting_bytes + bytes > self.limits.bytes_per_key_max
+        if waiting >= self.limits.transactions_max - self.pending.len()
+            || waiting_bytes + bytes > self.limits.bytes_max - self.bytes
         {
             return Err(Rejection::Quota);
         }

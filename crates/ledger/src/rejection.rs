@@ -223,7 +223,7 @@ pub enum Rejection {
     Full,
     /// One key may not fill the pool.
     #[error(
-        "this key has as many unconfirmed transactions as it may; wait for some to be committed"
+        "this key has as many unconfirmed transactions as there is room left for; wait for some to be committed"
     )]
     Quota,
     /// The catalogue of service items does not work like this.

@@ -411,12 +411,7 @@ fn what_concerns_the_whole_transaction_has_its_own_codes() {
             .verify(chain.rules.chain())
             .unwrap()
     };
-    let small = PoolLimits {
-        transactions_max: 1,
-        bytes_max: 1 << 20,
-        per_key_max: 1,
-        bytes_per_key_max: 1 << 20,
-    };
+    let small = PoolLimits { transactions_max: 1, bytes_max: 1 << 20 };
     let one = vec![issue("M")];
     let many = (0..7).map(|n| issue(&format!("M{n}"))).collect();
     let large = (0..6).map(|n| {
@@ -433,16 +428,6 @@ fn what_concerns_the_whole_transaction_has_its_own_codes() {
         (by(1, &secret(0, 2), 9, one.clone()), PoolLimits::default(), "E-AUTH-AGENCY"),
         (by(1, &secret(0, 1), 9, many), PoolLimits::default(), "E-TX-SIZE"),
         (by(0, &secret(0, 0), 9, large.collect()), PoolLimits::default(), "E-TX-SIZE"),
-        (
-            by(1, &secret(0, 1), 9, one.clone()),
-            PoolLimits { per_key_max: 0, ..small },
-            "E-POOL-QUOTA",
-        ),
-        (
-            by(1, &secret(0, 1), 9, one.clone()),
-            PoolLimits { bytes_per_key_max: 9, ..small },
-            "E-POOL-QUOTA",
-        ),
         (
             by(1, &secret(0, 1), 9, one.clone()),
             PoolLimits { transactions_max: 0, ..small },
@@ -586,6 +571,56 @@ fn keys_take_turns() {
         propose(&chain.rules, &chain.state, &chain.tip, chain.now(), 0, pool.turns());
     assert_eq!(refused, vec![]);
     assert!(block.transactions.iter().any(|tx| tx.id() == late));
+}
+
+/// keys that flood share the room, and leave as much as each of them has to who does not.
+#[test]
+fn keys_that_flood_leave_room_for_others() {
+    // Agencies in the order in which they bring a transaction each, over and over, until each is refused; how many of each are
+    // then waiting, and how many one who comes after them can bring.
+    let check = |limits: PoolLimits, flood: &[usize], late: usize, want: (&[usize], usize)| {
+        let mut chain = Chain::new();
+        let mut pool = Pool::new(limits);
+        let mut number = 0;
+        let mut bring = |agency: usize| {
+            number += 1;
+            let act =
+                operation(action(&format!("trace urn:{}:{number:06}", ["a", "b", "c"][agency])), 1);
+            let tx = chain.sign(agency, vec![act]);
+            let said = pool.admit(&chain.rules, &chain.state, &chain.tip, tx);
+            said.map(drop).map_err(|why| why.code())
+        };
+        let mut waiting = vec![0; flood.len()];
+        let mut tell = vec![None; flood.len()];
+        while tell.iter().any(Option::is_none) {
+            for (place, agency) in flood.iter().enumerate() {
+                match bring(*agency) {
+                    Ok(()) => waiting[place] += 1,
+                    Err(code) => tell[place] = Some(code),
+                }
+            }
+        }
+        assert!(tell.iter().all(|code| *code == Some("E-POOL-QUOTA")), "{tell:?}");
+        let brought = (0..limits.transactions_max).take_while(|_| bring(late).is_ok()).count();
+        assert_eq!((waiting.as_slice(), brought), want, "{flood:?}");
+        // And what it brought is proposed in turn with theirs, not after all of it.
+        let newcomer = secret(0, late).public();
+        let order: Vec<_> = pool.turns().map(|(tx, _)| tx.get().header.key).collect();
+        let first = order.iter().position(|key| *key == newcomer).unwrap();
+        assert!(first <= flood.len(), "{flood:?}: {first}");
+        assert_sound(&chain, &pool);
+    };
+    let by_count = PoolLimits { transactions_max: 120, ..PoolLimits::default() };
+    check(by_count, &[0], 1, (&[60], 30));
+    check(by_count, &[0, 1], 2, (&[40, 40], 20));
+    // The same where it is the bytes that are short; each transaction here has as many.
+    let one = {
+        let mut chain = Chain::new();
+        codec::length(chain.sign(0, vec![operation(action("trace urn:a:000001"), 1)]).get())
+    };
+    let by_bytes = PoolLimits { bytes_max: 120 * one, ..PoolLimits::default() };
+    check(by_bytes, &[0], 1, (&[60], 30));
+    check(by_bytes, &[0, 1], 2, (&[40, 40], 20));
 }
 
 /// What the pool thinks its transactions will do is what they would do, one after the other, from nothing.

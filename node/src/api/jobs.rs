@@ -17,7 +17,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use client::api::{Fate, JobView, Receipt};
+use client::api::{self, Fate, JOB_BYTES_MAX, JOB_TRANSACTIONS_MAX, JobView, Receipt};
 use ledger::Rejection;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -34,10 +34,6 @@ use types::{
     transaction::TRANSACTION_BYTES_MAX,
 };
 
-/// The largest bulk submission, bytes.
-pub(crate) const BULK_BYTES_MAX: usize = 16 << 20;
-/// The most transactions of one.
-pub(crate) const BULK_TRANSACTIONS_MAX: usize = 2000;
 /// How many jobs may be under way.
 const RUNNING_MAX: usize = 32;
 /// How many finished jobs are remembered.
@@ -246,7 +242,7 @@ pub(crate) fn begin(
         }
         all.insert(id.to_owned(), job.clone());
     }
-    let bytes = join(transactions.iter().map(Verified::get));
+    let bytes = api::job(transactions.iter().map(Verified::get));
     if let Err(error) = jobs.write(id, "txs", &bytes).and_then(|()| jobs.save(id, &job)) {
         jobs.lock().remove(id);
         let detail = format!("the job could not be written down, and is not taken on: {error}");
@@ -337,17 +333,6 @@ fn settle(node: &Shared, id: &str, index: usize, receipt: &Receipt) {
     }
 }
 
-/// Transactions one after the other, each behind its length.
-fn join<'t>(transactions: impl Iterator<Item = &'t Transaction>) -> Vec<u8> {
-    transactions.fold(Vec::new(), |mut bytes, tx| {
-        let encoded = codec::encode(tx);
-        let length = u32::try_from(encoded.len()).expect("a transaction is short");
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&encoded);
-        bytes
-    })
-}
-
 fn split(mut bytes: &[u8]) -> Result<Vec<Transaction>, Failure> {
     let mut transactions = Vec::new();
     while !bytes.is_empty() {
@@ -355,8 +340,8 @@ fn split(mut bytes: &[u8]) -> Result<Vec<Transaction>, Failure> {
         let bad = |why: &dyn core::fmt::Display| {
             Failure::bad("E-TX-ENCODING", &format_args!("transaction {number}: {why}"))
         };
-        if number > BULK_TRANSACTIONS_MAX {
-            return Err(bad(&format_args!("at most {BULK_TRANSACTIONS_MAX} at once")));
+        if number > JOB_TRANSACTIONS_MAX {
+            return Err(bad(&format_args!("at most {JOB_TRANSACTIONS_MAX} at once")));
         }
         let (length, rest) = bytes
             .split_first_chunk::<4>()
@@ -417,7 +402,7 @@ fn view(id: &str, job: &Job) -> JobView {
     ),
 )]
 pub(super) async fn submit(State(node): Node, body: Body) -> Result<Response, Failure> {
-    let bytes: Bytes = asked::body(body, BULK_BYTES_MAX, "submit in parts").await?;
+    let bytes: Bytes = asked::body(body, JOB_BYTES_MAX, "submit in parts").await?;
     let id = name(&bytes);
     let transactions = verified(&node, bytes).await?;
     begin(&node, &id, transactions, (None, Vec::new()))?;

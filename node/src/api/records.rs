@@ -6,12 +6,12 @@ use super::{
     problem::Failure,
 };
 use axum::{Json, extract::State};
-use client::api::{RecordView, Records};
+use client::api::{Kind, Order, RecordView, Records};
 use ledger::{State as Ledger, query};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use types::{AgencyCode, Digest, Entry, Height, Operation, RecordId, Subject, operation::Action};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 /// How many records one answer may look at to find those that were asked for.
 const LOOKED_AT_MAX: usize = 20_000;
@@ -61,37 +61,15 @@ pub(super) async fn record(State(node): Node, Name(id): Name) -> Result<Json<Rec
     Ok(Json(found_view(&node, &found)))
 }
 
-/// A family of records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
-    /// Service items 政务服务事项, and lists of them.
-    Item,
-    /// E-licences 电子证照.
-    Licence,
-    /// Traceability events 溯源.
-    Trace,
-    /// Enrolments, grants and the committee 治理.
-    Govern,
-    /// Batches of commitments 批量存证.
-    Batch,
-    /// Units of seed 种子销售单元.
-    Seed,
-    /// Grants, uses of licences and data, documents used again 用证用数.
-    Use,
-}
-
-impl Kind {
-    const fn of(action: &Action) -> Self {
-        match action {
-            Action::Item(_) | Action::List(_) => Self::Item,
-            Action::Licence(_) => Self::Licence,
-            Action::Trace(_) => Self::Trace,
-            Action::Govern(_) => Self::Govern,
-            Action::Batch(_) => Self::Batch,
-            Action::Seed(_) => Self::Seed,
-            Action::Use(_) => Self::Use,
-        }
+const fn kind_of(action: &Action) -> Kind {
+    match action {
+        Action::Item(_) | Action::List(_) => Kind::Item,
+        Action::Licence(_) => Kind::Licence,
+        Action::Trace(_) => Kind::Trace,
+        Action::Govern(_) => Kind::Govern,
+        Action::Batch(_) => Kind::Batch,
+        Action::Seed(_) => Kind::Seed,
+        Action::Use(_) => Kind::Use,
     }
 }
 
@@ -124,7 +102,7 @@ impl Filter {
     }
 
     fn takes(&self, agency: &AgencyCode, operation: &Operation) -> bool {
-        self.kind.is_none_or(|kind| kind == Kind::of(&operation.action))
+        self.kind.is_none_or(|kind| kind == kind_of(&operation.action))
             && self.agency.is_none_or(|wanted| wanted == *agency)
             && self.subject.as_ref().is_none_or(|wanted| {
                 operation.subjects(agency).iter().any(|(subject, _)| subject == wanted)
@@ -167,17 +145,6 @@ pub(super) fn of_block(
     }
     rows.sort_by_key(|row| row.position);
     (rows, seen.len())
-}
-
-/// In which order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Order {
-    /// Oldest first.
-    #[default]
-    Oldest,
-    /// Newest first.
-    Newest,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -8,7 +8,7 @@ use super::{
     asked::Asked,
     blocks::row,
     problem::Failure,
-    records::{Filter, Kind, of_block},
+    records::{Filter, of_block},
 };
 use axum::{
     extract::State,
@@ -18,6 +18,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
+use client::api::Kind;
 use futures::stream::{Stream, unfold};
 use ledger::query;
 use serde::{Deserialize, Serialize};

@@ -11,7 +11,7 @@ use crate::{
     speech::{self, say},
     verify as verifier,
 };
-use client::{Client, ClientError};
+use client::ClientError;
 use proof::{CHUNK, Claim, LINE_MAGIC, LineProof, path_in_chunks};
 use serde_json::json;
 use std::{
@@ -51,7 +51,7 @@ pub(crate) async fn prove(what: &arguments::ProveLine, console: &Console) -> Res
     }
     let index = what.number - 1;
     let (line, path) = way(&what.file, &book, index)?;
-    let proof = batch_proof(what, recorded).await?;
+    let proof = batch_proof(what, recorded, console).await?;
     let bytes = proof::encode_line(&LineProof { line, index, path, proof });
     fs::write(&what.out, &bytes).map_err(|why| Stop::file(&what.out, why))?;
     let (file, size) = (what.out.display().to_string(), bytes.len());
@@ -102,7 +102,11 @@ fn way(file: &Path, book: &Book, index: u64) -> Result<(Hash, Vec<Hash>), Stop> 
 }
 
 /// The proof of the batch itself: kept beside the file once it was had, so that further lines need no node.
-async fn batch_proof(what: &arguments::ProveLine, recorded: &Recorded) -> Result<Vec<u8>, Stop> {
+async fn batch_proof(
+    what: &arguments::ProveLine,
+    recorded: &Recorded,
+    console: &Console,
+) -> Result<Vec<u8>, Stop> {
     let kept = kept(&what.file);
     let shows = |bytes: &[u8]| {
         proof::decode(bytes).is_ok_and(|proof| {
@@ -121,7 +125,7 @@ async fn batch_proof(what: &arguments::ProveLine, recorded: &Recorded) -> Result
             format!("--node is needed once: the batch's own proof is not in {kept} yet"),
         ));
     };
-    let client = Client::new(node)?;
+    let client = console.client(node)?;
     let Some(bytes) = client.record_proof(&recorded.record).await? else {
         let (url, record) = (client.url(), recorded.record);
         return Err(Stop::says(Exit::Negative, format!("{url} has no record {record}")));
