@@ -225,7 +225,11 @@ impl Open {
     pub(crate) fn finality(&self, from: u64, to: u64) -> Spread {
         let samples = locked(&self.course.samples);
         Spread::of(
-            samples.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, took)| *took).collect(),
+            samples
+                .iter()
+                .filter(|(at, _)| (from..to).contains(at))
+                .map(|(_, took)| *took)
+                .collect(),
         )
     }
 
@@ -269,6 +273,7 @@ pub(crate) async fn offer(
     for tx in txs {
         filling.try_send(tx)?;
     }
+    drop(filling);
     let mut open = Open::start(net, per_second, operations, stock).await?;
     open.until(Duration::from_secs(warm_up)).await?;
     let (from, before, cpu) = (open.elapsed(), net.records().await?, net.cpu_ms());

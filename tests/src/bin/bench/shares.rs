@@ -22,7 +22,7 @@ pub(crate) struct Pace {
     pub(crate) halvings: u32,
 }
 
-/// The most that the validators keep up with, singly signed transactions a second. It begins at half of the hint, and
+/// The most that the validators keep up with, singly signed transactions a second. It begins below the hint, and
 /// offers half as much again for as long as they keep up; then it halves what is between.
 pub(crate) async fn saturation(
     net: &Net,
@@ -39,7 +39,7 @@ pub(crate) async fn saturation(
         steps.push(seen.json());
         Ok(kept)
     };
-    let mut low = hint.map_or(FIRST, |hint| (hint / 2).max(1));
+    let mut low = hint.map_or(FIRST, |hint| (hint * 3 / 4).max(FIRST / 5));
     while !tried(low).await? {
         anyhow::ensure!(low > 1, "not even one transaction a second is kept up with");
         low /= 2;
@@ -58,7 +58,9 @@ pub(crate) async fn saturation(
 
 /// Latency at a tenth, a half and nine tenths of saturation; then twice as much as that; then a half again.
 pub(crate) async fn shares(net: &Net, saturation: u64, pace: Pace) -> anyhow::Result<Value> {
-    println!("\nshares        of {saturation} transactions/s; latency from the planned moment to the commit");
+    println!(
+        "\nshares        of {saturation} transactions/s; latency from the planned moment to the commit"
+    );
     println!("{HEAD}");
     let at = async |percent: u64, name: &str| -> anyhow::Result<Seen> {
         let per_second = (saturation * percent / 100).max(1);
