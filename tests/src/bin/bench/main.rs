@@ -18,6 +18,7 @@ mod parts;
 mod proofs;
 mod shares;
 mod soak;
+mod stages;
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
@@ -43,7 +44,7 @@ const VALIDATORS: u64 = 4;
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
 struct Arguments {
-    /// Less of everything: under two minutes in all on a quiet machine, without `parts` and `soak`.
+    /// Less of everything: under two minutes in all on a quiet machine, without `stages`, `parts` and `soak`.
     #[arg(long)]
     quick: bool,
     /// Write everything measured to this file, as JSON.
@@ -88,6 +89,8 @@ enum Part {
     Growth,
     /// Bytes of proofs, how many are checked, how many are served.
     Proofs,
+    /// Where one validator's time goes under load, stage by stage, by `perf`.
+    Stages,
     /// The parts by themselves, with the spread of each: codec, map, verification, blocks, commits.
     Parts,
     /// A load that goes on for an hour, or `--seconds`; only when it is asked for.
@@ -108,6 +111,8 @@ impl Part {
             | Self::Ledger
             | Self::Growth
             | Self::Proofs => true,
+            // What is not there cannot be usual.
+            Self::Stages => !quick && stages::has_perf(),
             Self::Parts => !quick,
             Self::Soak => false,
         }
@@ -205,7 +210,15 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
     });
     laps.end("limits");
 
-    let here = [Part::Idle, Part::Single, Part::Shares, Part::Hundred, Part::Kill, Part::Leader];
+    let here = [
+        Part::Idle,
+        Part::Single,
+        Part::Shares,
+        Part::Hundred,
+        Part::Stages,
+        Part::Kill,
+        Part::Leader,
+    ];
     if here.into_iter().any(wanted) {
         let net = Net::up(&directory.path().join("net"), arguments.base_port).await?;
         let disk_before = net.disk_bytes();
@@ -215,15 +228,7 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
         laps.end("idle");
         let mut hint = None;
         if wanted(Part::Single) {
-            let load = Load {
-                name: "single",
-                operations: 1,
-                seconds,
-                window: 2000,
-                pace: None,
-                per_second: 9000,
-            };
-            let (found, rate) = load.run(&net, &limits).await?;
+            let (found, rate) = single.run(&net, &limits).await?;
             report["single"] = found;
             hint = Some(rate);
             laps.end("single");
@@ -235,16 +240,15 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
             laps.end("shares");
         }
         if wanted(Part::Hundred) {
-            let load = Load {
-                name: "hundred",
-                operations: 100,
-                seconds,
-                window: 80,
-                pace: None,
-                per_second: 400,
-            };
-            report["hundred"] = load.run(&net, &limits).await?.0;
+            report["hundred"] = hundred.run(&net, &limits).await?.0;
             laps.end("hundred");
+        }
+        if wanted(Part::Stages) {
+            report["stages"] = json!({
+                "single": stages::stages(&net, &limits, single).await?,
+                "hundred": stages::stages(&net, &limits, hundred).await?,
+            });
+            laps.end("stages");
         }
         report["nodes"] = net.resources();
         if wanted(Part::Kill) {
