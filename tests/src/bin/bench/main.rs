@@ -210,6 +210,9 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
     });
     laps.end("limits");
 
+    let single =
+        Load { name: "single", operations: 1, seconds, window: 2000, pace: None, per_second: 9000 };
+    let hundred = Load { name: "hundred", operations: 100, window: 80, per_second: 400, ..single };
     let here = [
         Part::Idle,
         Part::Single,

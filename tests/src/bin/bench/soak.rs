@@ -92,7 +92,11 @@ pub(crate) async fn soak(net: &Net, per_second: u64, seconds: u64) -> anyhow::Re
     // The caches fill at first; what still grows in the second half goes on growing.
     let settled = &looks[last / 2..];
     let slope = (0..net.names.len())
-        .map(|node| slope(settled.iter().map(|look| (look.second, look.nodes[node].rss_kib))))
+        .map(|node| {
+            let rss: Vec<_> =
+                settled.iter().map(|look| (look.second, look.nodes[node].rss_kib)).collect();
+            slope(&rss)
+        })
         .max()
         .unwrap_or_default();
     let (early, late) = (&looks[last / 4], &looks[last - last / 4]);
@@ -160,10 +164,10 @@ fn line(from: &Look, to: &Look, open: &Open) -> Value {
 }
 
 /// What is added an hour, by the straight line that lies closest to these moments (seconds) and values.
-fn slope(points: impl Iterator<Item = (u64, u64)> + Clone) -> i64 {
-    let count = points.clone().fold(0i128, |count, _| count + 1);
+fn slope(points: &[(u64, u64)]) -> i64 {
+    let count: i128 = points.iter().map(|_| 1).sum();
     let sum = |of: fn(i128, i128) -> i128| -> i128 {
-        points.clone().map(|(x, y)| of(i128::from(x), i128::from(y))).sum()
+        points.iter().map(|(x, y)| of(i128::from(*x), i128::from(*y))).sum()
     };
     let (x, y) = (sum(|x, _| x), sum(|_, y| y));
     let spread = count * sum(|x, _| x * x) - x * x;
@@ -174,4 +178,21 @@ fn slope(points: impl Iterator<Item = (u64, u64)> + Clone) -> i64 {
 fn in_mebibytes(kib: i64) -> String {
     let sign = if kib < 0 { "-" } else { "" };
     format!("{sign}{}", thousandths(kib.unsigned_abs() * 1000 / 1024))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slope;
+
+    #[test]
+    fn a_slope_is_what_an_hour_adds() {
+        for (points, hour) in [
+            (&[(0, 100), (10, 101), (20, 102)][..], 360),
+            (&[(0, 7), (10, 7), (20, 7)][..], 0),
+            (&[(0, 50), (10, 40)][..], -3600),
+            (&[(5, 1)][..], 0),
+        ] {
+            assert_eq!(slope(points), hour, "{points:?}");
+        }
+    }
 }
