@@ -192,7 +192,7 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let seconds = arguments.seconds.unwrap_or(if quick { 3 } else { 20 });
     let pace = if quick {
-        Pace { warm_up: 1, search: 3, seconds, halvings: 1 }
+        Pace { warm_up: 1, search: 2, seconds, halvings: 1 }
     } else {
         Pace { warm_up: 2, search: 6, seconds, halvings: 4 }
     };

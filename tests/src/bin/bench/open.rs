@@ -67,7 +67,8 @@ impl Course {
             let due = self.queue.lock().await.recv().await;
             let Some((_, tx)) = due else { return Ok(()) };
             if self.stopped.load(Relaxed) {
-                self.note("never sent: no connection was free in time");
+                // Nobody refused it; that it is not committed is seen in the rate.
+                count(&mut locked(&self.errors), "never sent, for want of a free connection");
                 continue;
             }
             self.sent.fetch_add(1, Relaxed);

@@ -30,7 +30,8 @@ pub(crate) fn parts() -> anyhow::Result<Value> {
     for bench in BENCHES {
         command.args(["--bench", bench]);
     }
-    command.args(["--", "--noplot"]).current_dir(&repository);
+    command.args(["--", "--noplot", "--warm-up-time", "1", "--measurement-time", "3"]);
+    command.current_dir(&repository);
     command.env("CARGO_TARGET_DIR", target).env("CRITERION_HOME", &found);
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
     let status = status.context("cannot run cargo, which the parts are measured with")?;

@@ -10,6 +10,13 @@ use serde_json::{Value, json};
 /// Where the search begins if nothing is known, transactions a second.
 const FIRST: u64 = 500;
 
+/// Transactions to offer beyond saturation until a pool, which holds ten thousand of one key, is full and has been for a while:
+/// some are committed meanwhile.
+const FILLS: u64 = 15_000;
+
+/// The longest overload that is offered of itself, seconds.
+const OVERLOAD_MAX: u64 = 60;
+
 /// How long loads are looked at, and how finely saturation is searched for.
 #[derive(Clone, Copy)]
 pub(crate) struct Pace {
@@ -62,17 +69,24 @@ pub(crate) async fn shares(net: &Net, saturation: u64, pace: Pace) -> anyhow::Re
         "\nshares        of {saturation} transactions/s; latency from the planned moment to the commit"
     );
     println!("{HEAD}");
-    let at = async |percent: u64, name: &str| -> anyhow::Result<Seen> {
+    let at = async |percent: u64, seconds: u64, name: &str| -> anyhow::Result<Seen> {
         let per_second = (saturation * percent / 100).max(1);
-        let seen = offer(net, per_second, 1, (pace.warm_up, pace.seconds)).await?;
+        let seen = offer(net, per_second, 1, (pace.warm_up, seconds)).await?;
         seen.print(name);
         Ok(seen)
     };
-    let tenth = at(10, "10 % of saturation").await?;
-    let half = at(50, "50 %").await?;
-    let most = at(90, "90 %").await?;
-    let double = at(200, "200 %: overload").await?;
-    let again = at(50, "50 % after the overload").await?;
+    let tenth = at(10, pace.seconds, "10 % of saturation").await?;
+    let half = at(50, pace.seconds, "50 %").await?;
+    let most = at(90, pace.seconds, "90 %").await?;
+    // Nothing is refused before the pools are full.
+    let filled = (FILLS / saturation.max(1) + 2).min(OVERLOAD_MAX);
+    let double = at(200, pace.seconds.max(filled), "200 %: overload").await?;
+    let again = at(50, pace.seconds, "50 % after overload").await?;
+    if double.ended.refused == 0 {
+        println!(
+            "              nothing was refused: the pools did not fill in time; more --seconds fill them"
+        );
+    }
     let ratio = again.finality.p99 * 1000 / half.finality.p99.max(1);
     println!(
         "              overload: {} of the requests refused, {} of saturation committed all the while; p99 at 50 % afterwards: {} of before",

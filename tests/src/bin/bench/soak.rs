@@ -93,8 +93,10 @@ pub(crate) async fn soak(net: &Net, per_second: u64, seconds: u64) -> anyhow::Re
     let settled = &looks[last / 2..];
     let slope = (0..net.names.len())
         .map(|node| {
-            let rss: Vec<_> =
-                settled.iter().map(|look| (look.second, look.nodes[node].rss_kib)).collect();
+            let rss = settled
+                .iter()
+                .filter_map(|look| Some((look.second, look.nodes.get(node)?.rss_kib)));
+            let rss: Vec<_> = rss.collect();
             slope(&rss)
         })
         .max()
