@@ -43,7 +43,8 @@ fn map_of(criterion: &mut Criterion, leaves: u64) {
     group.throughput(Throughput::Elements(CHANGED)).sampling_mode(SamplingMode::Flat);
     group.sample_size(30);
     group.bench_function(format!("update of {CHANGED}/{leaves} leaves"), |b| {
-        b.iter(|| update(&*map, black_box(&writes)));
+        let map = &*map;
+        b.iter(|| update(map, black_box(&writes)));
     });
     group.finish();
 }

@@ -21,7 +21,7 @@ pub(crate) fn parts() -> anyhow::Result<Value> {
     let target = program.ancestors().nth(2).context("the command lies in a target directory")?;
     let found = target.join("criterion");
     println!(
-        "\nparts         each by itself, on one thread; more in {} (criterion)",
+        "\nparts         each by itself, on one thread, in some three minutes; more in {} (criterion)",
         found.display()
     );
     let before = newest(&found);
@@ -33,11 +33,16 @@ pub(crate) fn parts() -> anyhow::Result<Value> {
     command.args(["--", "--noplot", "--warm-up-time", "1", "--measurement-time", "3"]);
     command.current_dir(&repository);
     command.env("CARGO_TARGET_DIR", target).env("CRITERION_HOME", &found);
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
-    let status = status.context("cannot run cargo, which the parts are measured with")?;
-    ensure!(status.success(), "`cargo bench` failed; run it in {}", repository.display());
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.context("cannot run cargo, which the parts are measured with")?;
+    ensure!(
+        output.status.success(),
+        "`cargo bench` failed in {}: {}",
+        repository.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
 
-    println!("              {:<62}{:>14}{:>9}", "", "mean µs", "± µs");
+    println!("              {:<62}{:>14}{:>12}", "", "mean µs", "± µs");
     let mut report = Vec::new();
     for directory in estimates(&found)? {
         // Those of benches that are no more lie there too.
@@ -52,7 +57,7 @@ pub(crate) fn parts() -> anyhow::Result<Value> {
         let interval = &estimates["mean"]["confidence_interval"];
         let low = nanoseconds(&interval["lower_bound"]);
         let half = nanoseconds(&interval["upper_bound"]).saturating_sub(low) / 2;
-        println!("              {name:<62}{:>14}{:>9}", thousandths(mean), thousandths(half));
+        println!("              {name:<62}{:>14}{:>12}", thousandths(mean), thousandths(half));
         report.push(json!({
             "name": name, "mean_ns": mean, "confidence_ns": half, "throughput": bench["throughput"],
         }));
