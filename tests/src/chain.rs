@@ -1,7 +1,7 @@
 //! A chain in one value: secrets that everyone knows, a state in memory, and no votes but those of the certificate.
 
 use ledger::{
-    Memory, Pool, PoolLimits, Rejection, Rules, commit, propose, prove, prove::Asked, tip,
+    Commit, Memory, Pool, PoolLimits, Rejection, Rules, commit, propose, prove, prove::Asked, tip,
 };
 use proof::{Hop, Proof, TrustRoot};
 use types::{
@@ -126,6 +126,11 @@ impl Chain {
 
     /// A block of these transactions, agreed on by the first three seats.
     pub fn commit(&mut self, transactions: Vec<Transaction>) -> Certified {
+        self.append(transactions).certified().clone()
+    }
+
+    /// The same, with all that it changes.
+    pub fn append(&mut self, transactions: Vec<Transaction>) -> Commit {
         let chain = self.genesis.chain();
         let checked: Vec<Verified<Transaction>> =
             transactions.into_iter().map(|tx| tx.verify(&chain).expect("it is sound")).collect();
@@ -139,9 +144,10 @@ impl Chain {
         let certificate = certify(&block.header, &chain, &secrets);
         let certified = Certified::verify(block, certificate, &chain, self.rules.committee())
             .expect("a quorum signed it");
-        self.state.write(commit(certified.clone(), outcome).writes());
+        let commit = commit(certified, outcome);
+        self.state.write(commit.writes());
         self.rules = self.rules.after(&self.state, governs).0;
-        certified
+        commit
     }
 
     /// The proof that a record is on it.

@@ -16,12 +16,16 @@ use std::{
     time::{Duration, Instant},
 };
 use tests::certify;
-use types::{Certified, Genesis, Height, SecretKey, Timestamp};
+use types::{Certified, Genesis, Height, SecretKey, Timestamp, codec};
 
 /// Blocks that are written to disk together while the ledger is built.
 const BATCH: u64 = 500;
-/// Every so many blocks, one carries a record.
+/// Writes that are gathered at most.
+const WRITES: usize = 100_000;
+/// Every so many blocks of a long ledger, one carries a record.
 const RECORD_EVERY: u64 = 4;
+/// Transactions of a full block, and records of each: together the most that a development network lets in.
+const FULL: (u64, u64) = (50, 100);
 /// How long any one thing here may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -30,17 +34,11 @@ pub(crate) async fn long(home: &Path, base_port: u16, blocks: u64) -> anyhow::Re
     let (testnet, _) = Testnet::create(home, 4, base_port)?;
     let names: Vec<_> = testnet.names().map(str::to_owned).collect();
     let started = clock::instant();
-    let records = build(home, blocks)?;
+    let sparse = |number: u64| (u64::from(number.is_multiple_of(RECORD_EVERY)), 1);
+    let records = build(home, blocks, sparse)?;
     let built = micros(started.elapsed());
     let bytes = disk_bytes(&home.join("v1/data"));
-    for name in &names[1..] {
-        let copied = Command::new("cp")
-            .arg("-r")
-            .arg(home.join("v1/data"))
-            .arg(home.join(name).join("data"))
-            .status()?;
-        ensure!(copied.success(), "cannot copy the ledger");
-    }
+    copy(home, &names[1..])?;
     println!(
         "\nledger        {blocks} certified blocks, {records} records, {} MiB; built in {} s",
         bytes >> 20,
@@ -48,16 +46,7 @@ pub(crate) async fn long(home: &Path, base_port: u16, blocks: u64) -> anyhow::Re
     );
 
     let running = Running::of(home)?;
-    for name in &names {
-        // The blocks were signed here, with their keys; whose record does not know that would take it for another's doing.
-        let key = home.join(name).join("keys/consensus.json");
-        let raised = Command::new(&running.command)
-            .args(["key", "sign-state", "--voted-until", &blocks.to_string(), "--key"])
-            .arg(&key)
-            .stdout(Stdio::null())
-            .status()?;
-        ensure!(raised.success(), "cannot raise the record of {}", key.display());
-    }
+    tell_keys(&running, &names, blocks)?;
     let clients = Net::clients(home).await?;
     let started = clock::instant();
     let starting = spawn(&running, &["up", "--detach"])?;
@@ -115,8 +104,78 @@ pub(crate) async fn long(home: &Path, base_port: u16, blocks: u64) -> anyhow::Re
     }))
 }
 
-/// Writes so many blocks to the first validator's ledger, certified by the first three, and says how many records.
-fn build(home: &Path, blocks: u64) -> anyhow::Result<u64> {
+/// Lets one of four fetch full blocks from three that have them.
+pub(crate) async fn full(home: &Path, base_port: u16, blocks: u64) -> anyhow::Result<Value> {
+    let (testnet, _) = Testnet::create(home, 4, base_port)?;
+    let names: Vec<_> = testnet.names().map(str::to_owned).collect();
+    let started = clock::instant();
+    let records = build(home, blocks, |_| FULL)?;
+    println!(
+        "\nfull blocks   {blocks} blocks of {} transactions of {} records, {} MiB; built in {} s",
+        FULL.0,
+        FULL.1,
+        disk_bytes(&home.join("v1/data")) >> 20,
+        thousandths(micros(started.elapsed()) / 1000)
+    );
+    copy(home, &names[1..3])?;
+    let running = Running::of(home)?;
+    tell_keys(&running, &names, blocks)?;
+    let clients = Net::clients(home).await?;
+    let starting = spawn(&running, &["up", "--detach"])?;
+    let started = clock::instant();
+    serves_after(&clients[3], started).await?;
+    // Counted from its first answer, because what a start takes is another figure.
+    let (before, from) = (clients[3].status().await?.records, clock::instant());
+    let (mut after, mut took) = (before, 1);
+    while after < records && started.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        after = clients[3].status().await.map_or(after, |status| status.records);
+        took = micros(from.elapsed());
+    }
+    ensure!(starting.wait_with_output()?.status.success(), "the four do not start");
+    let fetched = after.min(records).saturating_sub(before);
+    let rate = fetched * 1_000_000 / took.max(1);
+    println!(
+        "catch-up      {fetched} of {records} records in {} s from three neighbours, every one verified and executed: {rate} records/s",
+        thousandths(took / 1000),
+    );
+    running.down()?;
+    Ok(json!({
+        "blocks": blocks, "records": records, "transactions_a_block": FULL.0, "records_a_transaction": FULL.1,
+        "catch_up": { "records": fetched, "us": took, "records_per_second": rate },
+    }))
+}
+
+/// Gives these validators the ledger of the first.
+fn copy(home: &Path, names: &[String]) -> anyhow::Result<()> {
+    for name in names {
+        let copied = Command::new("cp")
+            .arg("-r")
+            .arg(home.join("v1/data"))
+            .arg(home.join(name).join("data"))
+            .status()?;
+        ensure!(copied.success(), "cannot copy the ledger");
+    }
+    Ok(())
+}
+
+/// The blocks were signed here, with the validators' keys; whose record does not know that would take it for another's doing.
+fn tell_keys(running: &Running, names: &[String], blocks: u64) -> anyhow::Result<()> {
+    for name in names {
+        let key = running.home.join(name).join("keys/consensus.json");
+        let raised = Command::new(&running.command)
+            .args(["key", "sign-state", "--voted-until", &blocks.to_string(), "--key"])
+            .arg(&key)
+            .stdout(Stdio::null())
+            .status()?;
+        ensure!(raised.success(), "cannot raise the record of {}", key.display());
+    }
+    Ok(())
+}
+
+/// Writes so many blocks to the first validator's ledger, certified by the first three, and says how many records. What a
+/// block of this number carries is transactions, and operations of each.
+fn build(home: &Path, blocks: u64, carries: impl Fn(u64) -> (u64, u64)) -> anyhow::Result<u64> {
     let genesis: Genesis = home::read_genesis(&home.join("genesis.toml"))?;
     let (rules, chain) = (Rules::new(&genesis), genesis.chain());
     let store = store::open(&home.join("v1/data"), &chain, end)?;
@@ -131,24 +190,26 @@ fn build(home: &Path, blocks: u64) -> anyhow::Result<u64> {
     let start = Timestamp(clock::now().0.saturating_sub(10 * blocks + 60_000));
     for number in 1..=blocks {
         let tip = tip(&rules, &state);
-        let tx = if number % RECORD_EVERY == 0 {
-            records += 1;
-            let tx = signer.sign(chain, Height(number + 1000), vec![operation(number)])?;
-            Some(tx.verify(&chain)?)
-        } else {
-            None
-        };
+        let (transactions, operations) = carries(number);
+        let mut txs = Vec::new();
+        for _ in 0..transactions {
+            let serials = records..records + operations;
+            records += operations;
+            let tx = signer.sign(chain, Height(number + 1000), serials.map(operation).collect())?;
+            txs.push(tx.verify(&chain)?);
+        }
         let time = start.plus(10 * number);
         let proposer = u16::try_from(number % 4)?;
-        let candidates = tx.iter().map(|tx| (tx, 1000));
+        let candidates = txs.iter().map(|tx| (tx, codec::length(tx.get())));
         let (block, outcome, refused) = propose(&rules, &state, &tip, time, proposer, candidates);
         ensure!(refused.is_empty(), "{refused:?}");
+        ensure!(block.transactions.len() == txs.len(), "a block holds what it is to carry");
         let certificate = certify(&block.header, &chain, &secrets);
         let certified = Certified::verify(block, certificate, &chain, rules.committee())?;
         let commit = commit(certified, outcome);
         state.write(commit.writes());
         writes.extend_from_slice(commit.writes());
-        if number % BATCH == 0 || number == blocks {
+        if number.is_multiple_of(BATCH) || writes.len() > WRITES || number == blocks {
             store.write(&writes)?;
             writes.clear();
         }

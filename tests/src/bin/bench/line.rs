@@ -2,8 +2,12 @@
 
 use anyhow::{Context as _, bail, ensure};
 use client::{Client, Wait, api::Fate};
+use node::clock;
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
@@ -16,7 +20,11 @@ pub(crate) struct Line {
     pub(crate) host: String,
     pub(crate) text: String,
     pub(crate) body: Vec<u8>,
+    used: Instant,
 }
+
+/// A node hangs up after ten seconds in which nothing was asked. Whoever was idle for so long connects again.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// A node's no.
 pub(crate) struct Refused {
@@ -27,10 +35,8 @@ pub(crate) struct Refused {
 impl Line {
     pub(crate) async fn to(client: &Client) -> anyhow::Result<Self> {
         let host = client.url().trim_start_matches("http://").to_owned();
-        let address: SocketAddr = host.parse()?;
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream), host, text: String::new(), body: Vec::new() })
+        let (stream, used) = (connected(&host).await?, clock::instant());
+        Ok(Self { stream, host, text: String::new(), body: Vec::new(), used })
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<String> {
@@ -71,6 +77,9 @@ impl Line {
 
     /// Sends a request, reads the answer's body, and returns its status.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<u16> {
+        if self.used.elapsed() > IDLE {
+            self.stream = connected(&self.host).await?;
+        }
         self.stream.get_mut().write_all(request).await?;
         let (mut status, mut length) = (None, 0);
         loop {
@@ -90,8 +99,16 @@ impl Line {
         }
         self.body.resize(length, 0);
         self.stream.read_exact(&mut self.body).await?;
+        self.used = clock::instant();
         status.with_context(|| format!("{} does not speak HTTP", self.host))
     }
+}
+
+async fn connected(host: &str) -> anyhow::Result<BufReader<TcpStream>> {
+    let address: SocketAddr = host.parse()?;
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(BufReader::new(stream))
 }
 
 /// Submits until it is committed.

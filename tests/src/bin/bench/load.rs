@@ -76,6 +76,7 @@ pub(crate) async fn idle(net: &Net, samples: u64) -> anyhow::Result<Value> {
 }
 
 /// Transactions, signed beforehand, as fast as they are taken or as wanted.
+#[derive(Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) name: &'static str,
     pub(crate) operations: u64,

@@ -157,17 +157,17 @@ impl Net {
         (self.pids().into_iter().map(cpu_ms).sum(), cpu_ms(own))
     }
 
+    /// What each validator has of the machine now.
+    pub(crate) fn look(&self) -> Vec<Resources> {
+        self.pids().into_iter().map(Resources::of).collect()
+    }
+
     pub(crate) fn resources(&self) -> Value {
         println!();
         let mut rows = Vec::new();
-        for (name, pid) in self.names.iter().zip(self.pids()) {
-            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-            let field = |key: &str| {
-                number(status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default())
-            };
-            let (rss, peak, threads) =
-                (field("VmRSS:") / 1024, field("VmHWM:") / 1024, field("Threads:"));
-            let files = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+        for (name, found) in self.names.iter().zip(self.look()) {
+            let Resources { rss_kib, rss_highest_kib, threads, files } = found;
+            let (rss, peak) = (rss_kib / 1024, rss_highest_kib / 1024);
             println!(
                 "{name:<13} RSS {rss} MiB (highest {peak} MiB), {threads} threads, {files} descriptors"
             );
@@ -180,8 +180,7 @@ impl Net {
 
     /// What the first validator counts: syncs of its journal and of its blocks, and their microseconds.
     pub(crate) async fn counted(&self) -> anyhow::Result<[u64; 4]> {
-        let mut line = Line::to(self.first()).await?;
-        let text = line.get("/metrics").await?;
+        let text = self.metrics().await?;
         let value = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
             millionths(line.unwrap_or_default())
@@ -192,6 +191,68 @@ impl Net {
             value("minlian_commit_seconds_count") / 1_000_000,
             value("minlian_commit_seconds_sum"),
         ])
+    }
+
+    /// How often the first validator wrote a block, by how long that took.
+    pub(crate) async fn commits(&self) -> anyhow::Result<Buckets> {
+        let text = self.metrics().await?;
+        let bucket = |line: &str| {
+            let (bound, times) =
+                line.strip_prefix("minlian_commit_seconds_bucket{le=\"")?.split_once("\"} ")?;
+            let bound = if bound == "+Inf" { u64::MAX } else { millionths(bound) };
+            Some((bound, number(times)))
+        };
+        Ok(Buckets(text.lines().filter_map(bucket).collect()))
+    }
+
+    async fn metrics(&self) -> anyhow::Result<String> {
+        Line::to(self.first()).await?.get("/metrics").await
+    }
+}
+
+/// What a process has of the machine.
+pub(crate) struct Resources {
+    pub(crate) rss_kib: u64,
+    pub(crate) rss_highest_kib: u64,
+    pub(crate) threads: u64,
+    pub(crate) files: u64,
+}
+
+impl Resources {
+    fn of(pid: i32) -> Self {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let field = |key: &str| {
+            number(status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default())
+        };
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
+        Self {
+            rss_kib: field("VmRSS:"),
+            rss_highest_kib: field("VmHWM:"),
+            threads: field("Threads:"),
+            files: files.count() as u64,
+        }
+    }
+}
+
+/// A histogram: under each bound, microseconds, how often it took at most so long.
+#[derive(Default)]
+pub(crate) struct Buckets(Vec<(u64, u64)>);
+
+impl Buckets {
+    /// What came after an earlier look.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let before = |bound| earlier.0.iter().find(|(under, _)| *under == bound);
+        let since = |(bound, times): &(u64, u64)| {
+            (*bound, times.saturating_sub(before(*bound).map_or(0, |(_, times)| *times)))
+        };
+        Self(self.0.iter().map(since).collect())
+    }
+
+    /// What 99 of 100 took at most, as exactly as the bounds tell.
+    pub(crate) fn p99_us(&self) -> u64 {
+        let all = self.0.last().map_or(0, |(_, times)| *times);
+        let found = self.0.iter().find(|(_, times)| times * 100 >= all * 99);
+        found.map_or(0, |(bound, _)| *bound)
     }
 }
 

@@ -17,8 +17,8 @@ use std::{
 use tests::{Lines as _, Network, Pairs, both};
 use types::Height;
 
-/// One validator gone without a word, under a small load, and back.
-pub(crate) async fn kill(net: &Net) -> anyhow::Result<Value> {
+/// One validator gone without a word, under a small load, and back; `absence` is how long it is gone at most.
+pub(crate) async fn kill(net: &Net, absence: Duration) -> anyhow::Result<Value> {
     let victim = net.names.len() - 1;
     let name = net.names[victim].clone();
     let txs = net.sign(400, 1).await?;
@@ -33,6 +33,9 @@ pub(crate) async fn kill(net: &Net) -> anyhow::Result<Value> {
     // Its turn to propose comes every fourth height; then the others wait for it in vain.
     let mut gaps = Vec::new();
     for tx in &txs[21..41] {
+        if killed.elapsed() > absence {
+            break;
+        }
         let started = clock::instant();
         submitted(&mut line, tx).await?;
         gaps.push(micros(started.elapsed()));
@@ -40,7 +43,7 @@ pub(crate) async fn kill(net: &Net) -> anyhow::Result<Value> {
     let gaps = Spread::of(gaps);
     // Something to catch up with.
     for tx in &txs[41..] {
-        if killed.elapsed() > Duration::from_secs(25) {
+        if killed.elapsed() > absence {
             break;
         }
         submitted(&mut line, tx).await?;

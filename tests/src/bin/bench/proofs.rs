@@ -75,7 +75,7 @@ fn grown(proof: &Proof, records: u64) -> usize {
 }
 
 /// Sizes, and checks a second on one core.
-pub(crate) fn sizes(seconds: u64) -> anyhow::Result<Value> {
+pub(crate) fn sizes(each: Duration) -> anyhow::Result<Value> {
     let (chain, records) = thousand();
     let (root, agency) = (chain.trust_root(), chain.genesis().agencies[0].code);
     let subject = |text: &str| -> anyhow::Result<Subject> { Ok(text.parse()?) };
@@ -97,7 +97,7 @@ pub(crate) fn sizes(seconds: u64) -> anyhow::Result<Value> {
     for (name, asked) in rows {
         let proof = chain.prove(&asked);
         let sizes = [1_000, 1_000_000, 1_000_000_000].map(|count| grown(&proof, count));
-        let rate = checks(&proof::encode(&proof), &root, seconds)?;
+        let rate = checks(&proof::encode(&proof), &root, each)?;
         let [thousand, million, billion] = sizes;
         println!("              {name:<20}{thousand:>8}{million:>8}{billion:>8}   {rate} a second");
         report.push(json!({ "kind": name, "bytes": sizes, "checks_per_second": rate }));
@@ -111,10 +111,10 @@ pub(crate) fn sizes(seconds: u64) -> anyhow::Result<Value> {
     Ok(json!({ "kinds": report, "block_of_100_bytes": block }))
 }
 
-/// How often a proof is checked in so many seconds, a second.
-fn checks(bytes: &[u8], root: &TrustRoot, seconds: u64) -> anyhow::Result<u64> {
+/// How often a proof is checked in so long, a second.
+fn checks(bytes: &[u8], root: &TrustRoot, time: Duration) -> anyhow::Result<u64> {
     let (started, mut done) = (clock::instant(), 0u64);
-    while started.elapsed() < Duration::from_secs(seconds) {
+    while started.elapsed() < time {
         let verdict = proof::verify(bytes, root);
         anyhow::ensure!(verdict.error().is_none(), "an honest proof holds: {:?}", verdict.error());
         done += 1;
