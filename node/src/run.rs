@@ -157,6 +157,10 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     let code = tokio::select! {
         () = told.stop() => ExitCode::SUCCESS,
         () = caught_up(handle.clone()), if until == Until::CaughtUp => ExitCode::SUCCESS,
+        why = out_of_reach(handle.clone()), if until == Until::CaughtUp => {
+            tracing::error!("{why}");
+            ExitCode::from(4)
+        }
         ended = ended => match ended {
             Ok(why) => {
                 disk_failed = why.is_disk();
