@@ -57,7 +57,7 @@ const TABLE: &[Row] = &[
         "utoipa", "utoipa-axum", "zeroize",
     ]),
     ("tests", ALL, &[
-        "anyhow", "clap", "coset", "ed25519-dalek", "nix", "reqwest", "serde_json", "signed_note", "tempfile", "tlog_tiles", "tokio",
+        "anyhow", "clap", "coset", "ed25519-dalek", "nix", "rcgen", "reqwest", "serde_json", "signed_note", "tempfile", "tlog_tiles", "tokio",
         "toml", "wasmi",
     ]),
 ];

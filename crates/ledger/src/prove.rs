@@ -73,8 +73,8 @@ pub enum Unprovable {
     Later(u64),
     /// A record whose body this ledger no longer has.
     #[error(
-        "record {position} of the log is in block {height}, whose body was dropped here by retention (blocks from {kept} on are \
-         kept): ask another validator, or whoever keeps the archive"
+        "record {position} of the log is in block {height}, whose body was dropped here by retention (kept are blocks from \
+         {kept} on, with the records from position {first} on): ask another validator, or whoever keeps the archive"
     )]
     Dropped {
         /// Its position in the log.
@@ -83,6 +83,8 @@ pub enum Unprovable {
         height: Height,
         /// The first block whose body is here.
         kept: Height,
+        /// The first position whose record is here.
+        first: u64,
     },
     /// A lot that is not on the ledger.
     #[error("{0} is not on the ledger")]
@@ -114,7 +116,9 @@ impl Unprovable {
     /// Why the record at a position cannot be shown, if it is because its body was dropped here.
     pub fn dropped(state: &impl State, position: u64) -> Option<Self> {
         let height = query::dropped(state, position)?;
-        Some(Self::Dropped { position, height, kept: kept_from(state) })
+        let kept = kept_from(state);
+        let first = kept.previous().and_then(|before| query::header(state, before))?.log_size;
+        Some(Self::Dropped { position, height, kept, first })
     }
 }
 

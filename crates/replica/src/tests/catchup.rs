@@ -624,7 +624,7 @@ fn a_question_for_what_was_dropped_is_answered_by_where_the_blocks_begin() {
     let (replica, _) = Replica::restore(
         &genesis(),
         Voter::new(secret(1, PUPIL)),
-        library.disk.clone(),
+        library.disk,
         &[],
         Timestamp(START),
         PoolLimits::default(),
