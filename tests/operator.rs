@@ -324,9 +324,9 @@ async fn old_bodies_are_dropped_and_what_is_kept_is_served_and_proven() {
     let dry = prune(third, &["--keep-blocks", "1", "--dry-run"]).expect(0).stdout;
     let last = tip.0 - 64;
     assert!(dry.contains(&format!("blocks 1 to {last} would be dropped")), "{dry}");
+    prune(third, &["--dry-run"]).expect(0);
+    assert!(before == contents(third), "a dry run changes nothing");
     assert!(prune(third, &["--keep-days", "1"]).expect(0).stdout.contains("none older"));
-    assert!(prune(third, &["--dry-run"]).expect(0).stdout.contains("has"));
-    assert_eq!(before.len(), contents(third).len());
 
     // Killed in the middle, wherever that is; then once more, as node.toml says.
     for milliseconds in [0, 5, 10, 20, 40, 80] {
@@ -537,7 +537,7 @@ fn certificate(directory: &Path, name: &str, host: &str) {
     secret_file(directory.join(format!("{name}.key")), &key.serialize_pem());
 }
 
-/// K-05: the same signer from another machine: votes with the right certificates, none with others.
+/// K-03: the same signer from another machine: votes with the right certificates, none with others.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signer_over_tls_signs_for_the_node_whose_certificate_it_knows() {
     let network = Network::up();
