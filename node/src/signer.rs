@@ -971,7 +971,7 @@ mod tests {
         is_right_whatever_the_signer_does(&ends.reach(address, "node"), &faults);
     }
 
-    /// K-05: each end speaks to the one whose certificate it believes, and to nobody else.
+    /// K-03: each end speaks to the one whose certificate it believes, and to nobody else.
     #[test]
     fn over_tls_each_end_is_who_its_certificate_says_or_nothing_is_signed() {
         let ends = Ends::new();
