@@ -113,7 +113,7 @@ enum Command {
     /// Remove ledgers that were put aside and hold nothing that the one in place lacks, and what interrupted commands left; and,
     /// of a stopped validator, the bodies of blocks that are older than its operator wants to keep.
     ///
-    /// Without --keep-days, --keep-blocks, and [retention] in node.toml, no body is removed. Where two of them are given, what
+    /// Without --keep-days, --keep-blocks, and `retention` in node.toml, no body is removed. Where two of them are given, what
     /// keeps more counts; the last 64 blocks always stay. Headers, certificates, the log, states, histories and indexes stay.
     /// A record whose body is gone can be shown by others only: let somebody keep all of them.
     #[command(after_help = "\
@@ -122,10 +122,10 @@ Try:  minlian-node prune --home v1 --keep-days 3650 --dry-run")]
         /// The validator's directory.
         #[arg(long, env = "MINLIAN_HOME")]
         home: PathBuf,
-        /// Keep the bodies of the last so many days, before the last block's time, instead of what [retention] says.
+        /// Keep the bodies of the last so many days, before the last block's time, instead of what node.toml says.
         #[arg(long, value_name = "N")]
         keep_days: Option<u64>,
-        /// Keep the bodies of the last so many blocks, instead of what [retention] says.
+        /// Keep the bodies of the last so many blocks, instead of what node.toml says.
         #[arg(long, value_name = "N")]
         keep_blocks: Option<u64>,
         /// Those ledgers too that cannot be opened any more.
