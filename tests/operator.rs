@@ -299,15 +299,120 @@ async fn a_snapshot_is_believed_from_genesis_on_or_not_at_all() {
     assert_eq!(asides(), 1, "it has blocks that the snapshot has not");
 }
 
+/// R-01, 7.7: what an operator dropped is refused by name, everything else is as it was, and whoever begins with nothing turns to
+/// those who keep it, or is told that nobody does.
+#[tokio::test(flavor = "multi_thread")]
+async fn old_bodies_are_dropped_and_what_is_kept_is_served_and_proven() {
+    let network = Network::up();
+    let old = network.commit(1, vec![licence("to be dropped")]).await;
+    let load = Load::start(&network, 4).await;
+    network.agreed(&EVERYONE, Height(100)).await;
+    load.stop().await;
+    let new = network.commit(1, vec![licence("to be kept")]).await;
+    let tip = network.agreed(&EVERYONE, new.height.unwrap()).await.header.height;
+    let homes = [1, 2, 3, 4].map(|n| home(&network, n));
+    let [_, second, third, fourth] = &homes;
+    let prune = |home: &PathBuf, more: &[&str]| {
+        minlian_node(&[&["prune", "--home", path(home)], more].concat())
+    };
+    let least = ["--keep-blocks", "1"];
+
+    // While it runs it is left alone; and a dry run changes nothing.
+    assert!(prune(third, &least).expect(1).stderr.contains("stop it first"));
+    network.testnet(&["kill", "v3"]);
+    let before = contents(third);
+    let dry = prune(third, &["--keep-blocks", "1", "--dry-run"]).expect(0).stdout;
+    let last = tip.0 - 64;
+    assert!(dry.contains(&format!("blocks 1 to {last} would be dropped")), "{dry}");
+    prune(third, &["--dry-run"]).expect(0);
+    assert!(before == contents(third), "a dry run changes nothing");
+    assert!(prune(third, &["--keep-days", "1"]).expect(0).stdout.contains("none older"));
+
+    // Killed in the middle, wherever that is; then once more, as node.toml says.
+    for milliseconds in [0, 5, 10, 20, 40, 80] {
+        let mut child = program::command("minlian-node")
+            .args(["prune", "--home", path(third), "--keep-blocks", "1"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        minlian_node(&["fsck", "--home", path(third)]).expect(0);
+    }
+    let toml = third.join("node.toml");
+    let text = fs::read_to_string(&toml).unwrap();
+    let said = "\n[retention]\nkeep_blocks = 64\narchive = \"https://archive.example\"\n";
+    fs::write(&toml, format!("{text}{said}")).unwrap();
+    let done = prune(third, &[]).expect(0).stdout;
+    assert!(done.contains(&format!("blocks 1 to {last} are dropped")), "{done}");
+    say(done.trim().lines().last().unwrap());
+    let checked = minlian_node(&["fsck", "--home", path(third)]).expect(0).stdout;
+    assert!(checked.contains(&format!("blocks 1 to {last} were dropped")), "{checked}");
+    let file = network.scratch().join("pruned.snapshot");
+    let create = ["snapshot", "create", "--home", path(third), "--out", path(&file)];
+    assert!(minlian_node(&create).expect(1).stderr.contains("that keeps them"));
+
+    // It votes, and proves what it keeps; for the rest it names the archive.
+    network.testnet(&["start", "v3"]);
+    network.votes_again(3, tip).await;
+    all_is_well(&network, 3).await;
+    assert_eq!(network.node_status(3).await.kept_from, Some(Height(last + 1)));
+    let root = network.trust_root();
+    let (whole, pruned) = (network.client(1), network.client(3));
+    let (old, new) = (old.records[0].record, new.records[0].record);
+    for (client, id, is_shown) in
+        [(&whole, old, true), (&whole, new, true), (&pruned, new, true), (&pruned, old, false)]
+    {
+        let (proof, record) = (client.record_proof(&id).await, client.record(&id).await);
+        if is_shown {
+            assert!(proof::verify(&proof.unwrap().unwrap(), &root).proven().is_some());
+            assert_eq!(record.unwrap().unwrap().record, id);
+            continue;
+        }
+        for refused in [proof.unwrap_err(), record.unwrap_err()] {
+            let refused = refused.to_string();
+            assert!(refused.contains("E-BODY-DROPPED"), "{refused}");
+            assert!(refused.contains("https://archive.example"), "{refused}");
+        }
+    }
+
+    // One that begins with nothing has it from the others.
+    network.testnet(&["kill", "v4"]);
+    fs::remove_dir_all(fourth.join("data")).unwrap();
+    network.testnet(&["start", "v4"]);
+    let tip = network.node_status(1).await.height;
+    network.agreed(&EVERYONE, tip).await;
+    all_is_well(&network, 4).await;
+    assert!(network.client(4).record_proof(&old).await.unwrap().is_some());
+
+    // If all who are there dropped it, that is said, and what helps.
+    network.testnet(&["down"]);
+    for home in [&homes[0], second] {
+        prune(home, &least).expect(0);
+    }
+    for validator in ["v1", "v2", "v3"] {
+        network.testnet(&["start", validator]);
+    }
+    let refused = minlian_node(&["recover", "--home", path(fourth)]).expect(4);
+    let words = refused.stdout + &refused.stderr;
+    assert!(words.contains("no neighbour here keeps block 1"), "{words}");
+    assert!(words.contains("snapshot restore"), "{words}");
+}
+
 /// A signer as a process, which ends with the test.
 struct Signer(Child);
 
 impl Signer {
     fn start(network: &Network, key: &Path, socket: &Path) -> Self {
-        let listen = format!("unix:{}", socket.display());
+        Self::listening(network, key, &["--listen", &format!("unix:{}", socket.display())])
+    }
+
+    fn listening(network: &Network, key: &Path, words: &[&str]) -> Self {
         let child = program::command("minlian-node")
             .args(["signer", "--key", path(key), "--genesis", path(&network.genesis())])
-            .args(["--listen", &listen])
+            .args(words)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -420,6 +525,73 @@ async fn a_signer_that_dies_or_hangs_costs_rounds_and_not_the_node() {
     node.signal(Signal::SIGTERM);
     assert_eq!(node.end().await, Some(0), "{}", node.log());
     signer.signal(Signal::SIGCONT);
+}
+
+/// A certificate that names itself, and its key, in files.
+fn certificate(directory: &Path, name: &str, host: &str) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec![host.into()]).unwrap();
+    params.is_ca = rcgen::IsCa::ExplicitNoCa;
+    let made = params.self_signed(&key).unwrap();
+    fs::write(directory.join(format!("{name}.pem")), made.pem()).unwrap();
+    secret_file(directory.join(format!("{name}.key")), &key.serialize_pem());
+}
+
+/// K-03: the same signer from another machine: votes with the right certificates, none with others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signer_over_tls_signs_for_the_node_whose_certificate_it_knows() {
+    let network = Network::up();
+    let home = home(&network, 2);
+    network.testnet(&["kill", "v2"]);
+    let apart = network.scratch().join("apart");
+    fs::create_dir(&apart).unwrap();
+    for name in ["consensus.json", "consensus.signed"] {
+        fs::rename(home.join("keys").join(name), apart.join(name)).unwrap();
+    }
+    for (name, host) in [("signer", "127.0.0.1"), ("node", "v2"), ("stranger", "v2")] {
+        certificate(&apart, name, host);
+    }
+    let key = apart.join("consensus.json");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let listen = format!("tls:127.0.0.1:{port}");
+    let [own, secret, trusted] =
+        ["signer.pem", "signer.key", "node.pem"].map(|name| apart.join(name));
+    let words = ["--listen", &listen, "--tls-certificate", path(&own)];
+    let words =
+        [&words[..], &["--tls-key", path(&secret), "--tls-trusted", path(&trusted)]].concat();
+    let mut signer = Signer::listening(&network, &key, &words);
+    let text = fs::read_to_string(home.join("node.toml")).unwrap();
+    let configured = |who: &str| {
+        let file = |name: &str| apart.join(name).display().to_string();
+        let tls = format!(
+            "\n[signer_tls]\ncertificate = {:?}\nkey = {:?}\ntrusted = {:?}\n",
+            file(&format!("{who}.pem")),
+            file(&format!("{who}.key")),
+            file("signer.pem")
+        );
+        fs::write(home.join("node.toml"), format!("signer = {listen:?}\n{text}{tls}")).unwrap();
+    };
+    let listens = || std::net::TcpStream::connect(("127.0.0.1", port)).ok();
+    eventually("the signer listens", async || listens()).await;
+
+    configured("stranger");
+    let mut node = Node::start(&network, 2, "");
+    assert_eq!(node.end().await, Some(4), "{}", node.log());
+    assert!(node.log().contains("no signer answers"), "{}", node.log());
+    configured("node");
+    let node = Node::start(&network, 2, "");
+    let height = network.node_status(1).await.height;
+    network.votes_again(2, height).await;
+    signer.signal(Signal::SIGKILL);
+    eventually("it is missed", async || {
+        node.log().contains("nothing is voted on until the signer answers").then_some(())
+    })
+    .await;
+    drop(signer);
+    signer = Signer::listening(&network, &key, &words);
+    network.votes_again(2, network.node_status(1).await.height).await;
+    all_is_well(&network, 2).await;
+    drop(signer);
 }
 
 #[tokio::test(flavor = "multi_thread")]

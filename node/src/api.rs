@@ -38,7 +38,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
-use ledger::Rules;
+use ledger::{Rules, State as Ledger, prove::Unprovable, query};
 use problem::Failure;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -80,6 +80,8 @@ pub struct Shared {
     pub gateway: Option<Gateway>,
     /// What checkpoints are signed with; none while nothing is.
     pub transport: Option<SecretKey>,
+    /// Who keeps what this node dropped, if its operator says so.
+    pub archive: Option<String>,
     /// The last height that may be read, for whoever follows the chain; closed when the node stops.
     heights: watch::Sender<Tip>,
 }
@@ -101,10 +103,12 @@ impl Shared {
         jobs: Arc<Jobs>,
         gateway: Option<Gateway>,
         transport: Option<SecretKey>,
+        archive: Option<String>,
     ) -> Arc<Self> {
         let height = ledger::query::height(&*handle.store).0;
         let (heights, _) = watch::channel(Tip { height, stopping: false });
-        let shared = Arc::new(Self { genesis, handle, metrics, jobs, gateway, transport, heights });
+        let shared =
+            Arc::new(Self { genesis, handle, metrics, jobs, gateway, transport, archive, heights });
         let (told, mut status) = (Arc::downgrade(&shared), shared.handle.status.clone());
         tokio::spawn(async move {
             while status.changed().await.is_ok() {
@@ -129,6 +133,30 @@ impl Shared {
     /// The rules for the next block.
     fn rules(&self) -> Arc<Rules> {
         self.handle.status.borrow().rules.clone()
+    }
+
+    /// The record at a position of the log; none if there is none.
+    fn record_at(
+        &self,
+        state: &impl Ledger,
+        position: u64,
+    ) -> Result<Option<query::Found>, Failure> {
+        self.not_dropped(state, position)?;
+        Ok(query::record_at(state, position))
+    }
+
+    /// Refuses what needs a body that was dropped here. An answer without it would be taken for all there is.
+    fn not_dropped(&self, state: &impl Ledger, position: u64) -> Result<(), Failure> {
+        Unprovable::dropped(state, position).map_or(Ok(()), |why| Err(self.unprovable(why)))
+    }
+
+    /// Why there is no such proof, and who may have it.
+    fn unprovable(&self, why: Unprovable) -> Failure {
+        let dropped = matches!(why, Unprovable::Dropped { .. });
+        match self.archive.as_deref().filter(|_| dropped) {
+            Some(archive) => Failure::dropped(&format_args!("{why}: {archive}")),
+            None => why.into(),
+        }
     }
 
     fn agency_name(&self, code: &AgencyCode) -> String {

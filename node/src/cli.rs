@@ -3,16 +3,18 @@
 use crate::{
     bundle, clock, doctor, fsck,
     gateway::Gateway,
-    genesis, home, join, keeping, keys, logs, run,
+    genesis, home, join, keeping, keys, layers, logs, run,
     shell::Listening,
-    signer::{self, Guard},
+    signer::{self, Guard, Place},
     signstate::SignState,
     testnet::{NodeView, Testnet, VALIDATORS_MAX},
+    tls::MutualTls,
     watch,
 };
 use anyhow::Context as _;
 use clap::{ArgAction, CommandFactory as _, Parser, Subcommand};
 use client::passphrase::{self, Given};
+use ledger::retention::Retention;
 use nix::sys::signal::Signal;
 use sd_notify::NotifyState;
 use std::{
@@ -23,7 +25,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use types::{Text, Timestamp};
+use types::{Height, Text, Timestamp};
 
 /// Runs validators of a Minlian ledger, alone or a whole development network on one machine.
 #[derive(Debug, Parser)]
@@ -39,19 +41,18 @@ Try:  minlian-node testnet up --validators 4 --home ./minlian-testnet"
 )]
 pub struct Cli {
     /// What to log, as in `info` or `info,network=debug`.
-    #[arg(
-        long,
-        global = true,
-        env = "MINLIAN_LOG",
-        default_value = logs::DEFAULT
-    )]
-    log: String,
+    #[arg(long, global = true, env = "MINLIAN_LOG", value_name = "FILTER")]
+    log: Option<String>,
     /// Log more than that: -v what is done, -vv everything.
     #[arg(long, short, global = true, action = ArgAction::Count)]
     verbose: u8,
     /// Log less: -q what a person may want to look at, -qq only why it ends.
     #[arg(long, short, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
     quiet: u8,
+    /// A setting of node.toml that holds for this run, as `reserve_mib=1024` or `tls.listen=127.0.0.1:8443`; in the environment
+    /// that is `MINLIAN_RESERVE_MIB`, `MINLIAN_TLS__LISTEN`. A flag counts before the environment, and that before the file.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// How to log.
     #[arg(long, global = true, env = "MINLIAN_LOG_FORMAT", value_enum, default_value = "pretty")]
     log_format: logs::Format,
@@ -66,14 +67,14 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// What is logged: as told by name, or so much more or less.
-    fn filter(&self) -> &str {
+    /// What is logged, if that was said: by name, or so much more or less.
+    fn filter(&self) -> Option<&str> {
         match (self.verbose, self.quiet) {
-            (0, 0) => &self.log,
-            (1, _) => logs::MORE,
-            (2.., _) => "trace",
-            (0, 1) => "warn",
-            (0, 2..) => "error",
+            (0, 0) => self.log.as_deref(),
+            (1, _) => Some(logs::MORE),
+            (2.., _) => Some("trace"),
+            (0, 1) => Some("warn"),
+            (0, 2..) => Some("error"),
         }
     }
 }
@@ -128,14 +129,25 @@ enum Command {
     /// Say how much of the disk a validator takes, and with what.
     #[command(subcommand)]
     Data(keeping::DataCommand),
-    /// Remove ledgers that were put aside and hold nothing that the one in place lacks, and what interrupted commands left.
+    /// Remove ledgers that were put aside and hold nothing that the one in place lacks, and what interrupted commands left; and,
+    /// of a stopped validator, the bodies of blocks that are older than its operator wants to keep.
     ///
-    /// Blocks are never removed: records are proven from them.
+    /// Without --keep-days, --keep-blocks, and `retention` in node.toml, no body is removed. Where two of them are given, what
+    /// keeps more counts; the last 64 blocks always stay. Headers, certificates, the log, states, histories and indexes stay.
+    /// A record whose body is gone can be shown by others only: let somebody keep all of them.
+    #[command(after_help = "\
+Try:  minlian-node prune --home v1 --keep-days 3650 --dry-run")]
     Prune {
         /// The validator's directory.
         #[arg(long, env = "MINLIAN_HOME")]
         home: PathBuf,
-        /// Those too that cannot be opened any more.
+        /// Keep the bodies of the last so many days, before the last block's time, instead of what node.toml says.
+        #[arg(long, value_name = "N")]
+        keep_days: Option<u64>,
+        /// Keep the bodies of the last so many blocks, instead of what node.toml says.
+        #[arg(long, value_name = "N")]
+        keep_blocks: Option<u64>,
+        /// Those ledgers too that cannot be opened any more.
         #[arg(long)]
         damaged: bool,
         /// Only say what would be removed.
@@ -175,9 +187,18 @@ enum Command {
         /// The chain's genesis file: nothing is signed for another chain.
         #[arg(long)]
         genesis: PathBuf,
-        /// Where to listen, as `unix:/run/minlian/signer`.
+        /// Where to listen, as `unix:/run/minlian/signer`, or `tls:10.0.0.7:27100` for a node on another machine.
         #[arg(long)]
         listen: String,
+        /// With `tls:`, the signer's certificate, in PEM.
+        #[arg(long, value_name = "FILE", requires = "tls_key", requires = "tls_trusted")]
+        tls_certificate: Option<PathBuf>,
+        /// With `tls:`, its key, in PEM.
+        #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+        tls_key: Option<PathBuf>,
+        /// With `tls:`, the node's very certificate, or an authority that signs for nobody else, in PEM.
+        #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+        tls_trusted: Option<PathBuf>,
     },
     /// Show or check what one operator decides: node.toml.
     #[command(subcommand)]
@@ -336,19 +357,27 @@ pub fn main() -> ExitCode {
 }
 
 /// Guards a key until it is told to stop.
-async fn guard(key: &Path, genesis: &Path, listen: &str) -> anyhow::Result<ExitCode> {
+async fn guard(
+    key: &Path,
+    genesis: &Path,
+    listen: &str,
+    tls: Option<MutualTls>,
+) -> anyhow::Result<ExitCode> {
     run::keep_memory_private();
+    let place = Place::read(Path::new("."), listen)?;
+    let door = place.clone().served(Path::new("."), tls.as_ref())?;
     let mut told = run::Told::new()?;
     let chain = home::read_genesis(genesis)?.chain();
     let secret = home::read_key_of(key, "consensus", &chain)?;
     let record = SignState::open(key, secret.public(), &chain)?;
     tracing::info!(key = %secret.public(), record = %record, "guarding a consensus key");
-    let path = home::signer_path(Path::new("."), listen)?;
-    signer::serve(&path, Arc::new(Guard::new(secret, chain, record)?))?;
+    signer::serve(door, Arc::new(Guard::new(secret, chain, record)?))?;
     run::tell_supervisor(&[NotifyState::Ready]);
     told.stop().await;
     run::tell_supervisor(&[NotifyState::Stopping]);
-    fs::remove_file(&path).ok();
+    if let Place::Unix(path) = place {
+        fs::remove_file(path).ok();
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -366,10 +395,12 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
-    let filter = cli.filter().to_owned();
+    let told = cli.filter().map(str::to_owned);
+    layers::take_flags(&cli.set, told.as_deref())?;
+    let filter = told.as_deref().unwrap_or(logs::DEFAULT);
     match cli.command {
         Command::Start { home, no_listen } => {
-            logs::start(&filter, cli.log_format)?;
+            logs::start(filter, cli.log_format)?;
             let listening = if no_listen { Listening::WhileVoting } else { Listening::First };
             let home = fs::canonicalize(&home)
                 .with_context(|| format!("no directory {}", home.display()))?;
@@ -399,15 +430,17 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Recover { home } => {
-            logs::start(&filter, cli.log_format)?;
+            logs::start(filter, cli.log_format)?;
             keeping::recover(&home).await
         }
         Command::Snapshot(command) => {
-            logs::start(&filter, cli.log_format)?;
+            logs::start(filter, cli.log_format)?;
             keeping::snapshot(command).await
         }
         Command::Data(command) => keeping::data(command),
-        Command::Prune { home, damaged, dry_run } => keeping::prune(&home, damaged, dry_run).await,
+        Command::Prune { home, keep_days, keep_blocks, damaged, dry_run } => {
+            keeping::prune(&home, Retention { keep_blocks, keep_days }, damaged, dry_run).await
+        }
         Command::Init(what) => join::init(&what),
         Command::Join(what) => join::join(&what),
         Command::Status { home, json } => watch::status(&home, json).await,
@@ -415,9 +448,16 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Debug(bundle::DebugCommand::Bundle { home, out }) => {
             bundle::write(&home, &out).await
         }
-        Command::Signer { key, genesis, listen } => {
-            logs::start(&filter, cli.log_format)?;
-            guard(&key, &genesis, &listen).await
+        Command::Signer { key, genesis, listen, tls_certificate, tls_key, tls_trusted } => {
+            logs::start(filter, cli.log_format)?;
+            let tls = tls_certificate.zip(tls_key).zip(tls_trusted);
+            let tls = tls.map(|((certificate, key), trusted)| MutualTls {
+                certificate,
+                key,
+                trusted,
+                name: None,
+            });
+            guard(&key, &genesis, &listen, tls).await
         }
         Command::Config(command) => config(command),
         Command::Completions { shell } => {
@@ -665,16 +705,24 @@ fn fsck(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
         Err(fault) => return complain_and_exit(&fault),
     };
     let sound = report.damage.is_empty();
+    let dropped = report.kept_from.previous().unwrap_or_default();
     if json {
         print(&serde_json::json!({
-            "sound": sound, "blocks": report.blocks, "records": report.records, "keys": report.keys,
+            "sound": sound, "blocks": report.blocks, "kept_from": report.kept_from, "records": report.records, "keys": report.keys,
             "damage": report.damage, "more": report.more,
         }));
     } else {
-        print(&format!(
-            "{} blocks, {} records, {} keys: certificates, links, execution and every key computed again",
-            report.blocks, report.records, report.keys
-        ));
+        let how = if dropped == Height::GENESIS {
+            "certificates, links, execution and every key computed again".to_owned()
+        } else {
+            format!(
+                "certificates, links, log, state map, histories and indexes computed again; bodies and signatures from block {} \
+                 on. The bodies of blocks 1 to {dropped} were dropped by retention: they were not executed again",
+                report.kept_from
+            )
+        };
+        let (blocks, records, keys) = (report.blocks, report.records, report.keys);
+        print(&format!("{blocks} blocks, {records} records, {keys} keys: {how}"));
         for what in &report.damage {
             print(&format!("✘ {what}"));
         }
@@ -699,17 +747,11 @@ fn end_check(fault: &store::Fault) -> ! {
 fn config(command: ConfigCommand) -> anyhow::Result<ExitCode> {
     match command {
         ConfigCommand::Show { home, origin } => {
-            let path = home.join(home::CONFIG);
-            let text = fs::read_to_string(&path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            let given: toml::Table =
-                toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
-            let config: home::Config =
-                toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
-            for (name, value) in toml::Table::try_from(&config)? {
-                let from = if given.contains_key(&name) { home::CONFIG } else { "default" };
+            let values = layers::read(&home)?.values;
+            let width = values.values().map(|(_, from)| from.to_string().len()).max().unwrap_or(0);
+            for (name, (value, from)) in values {
                 let line = format!("{name} = {value}");
-                print(&if origin { format!("{from:<10}{line}") } else { line });
+                print(&if origin { format!("{from:<width$}  {line}") } else { line });
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -722,6 +764,9 @@ fn config(command: ConfigCommand) -> anyhow::Result<ExitCode> {
             }
             if let Some(gateway) = &config.gateway {
                 Gateway::open(gateway, &home)?;
+            }
+            if let Some(tls) = &config.tls {
+                tls.open(&home).context("in [tls]")?;
             }
             print(&format!(
                 "✔ {} is sound; network {}",

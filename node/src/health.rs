@@ -40,6 +40,7 @@ pub fn status(genesis: &Genesis, store: &Store, snapshot: &Snapshot) -> NodeStat
         time: header.as_ref().map_or(genesis.time, |header| header.time),
         state_root: header.as_ref().map(|header| header.state_root).unwrap_or_default(),
         records: header.as_ref().map_or(0, |header| header.log_size),
+        kept_from: Some(ledger::retention::kept_from(store)).filter(|kept| *kept > Height(1)),
         log_root: header
             .as_ref()
             .map_or_else(|| proof::log::Frontier::new().root(), |header| header.log_root),

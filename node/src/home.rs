@@ -2,9 +2,10 @@
 
 use crate::{
     gateway::GatewayConfig,
-    signer::{Greeting, Remote},
+    layers,
+    signer::{Greeting, Place, Remote},
     signstate::{self, SignState},
-    tls::TlsConfig,
+    tls::{MutualTls, TlsConfig},
 };
 use anyhow::{Context as _, ensure};
 use client::{
@@ -12,6 +13,7 @@ use client::{
     keystore::{self, Key},
     passphrase::Passphrase,
 };
+use ledger::retention::Retention;
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
@@ -34,8 +36,8 @@ pub struct Config {
     pub consensus_key: PathBuf,
     /// The transport key's file.
     pub transport_key: PathBuf,
-    /// Where the process listens that has the consensus key, as `unix:/run/minlian/signer`; then the key's file need not be
-    /// here, and only its record of signatures lies beside the name.
+    /// Where the process listens that has the consensus key, as `unix:/run/minlian/signer`, or `tls:10.0.0.7:27100` on another
+    /// machine; then the key's file need not be here, and only its record of signatures lies beside the name.
     #[serde(default)]
     pub signer: Option<String>,
     /// Where the HTTP API listens. Loopback unless the operator decides otherwise.
@@ -45,7 +47,7 @@ pub struct Config {
     /// How much room must stay free where the ledger is, MiB. Below it this validator stops voting and goes on serving.
     #[serde(default = "reserve_mib")]
     pub reserve_mib: u64,
-    /// What to log, instead of `--log`, such as `info,network=debug`. Read again at SIGHUP.
+    /// What to log, such as `info,network=debug`, unless `--log` says otherwise. Read again at SIGHUP.
     #[serde(default)]
     pub log: Option<String>,
     /// Where this validator reaches the others.
@@ -57,6 +59,36 @@ pub struct Config {
     /// Where the API is served with TLS as well; nowhere without it.
     #[serde(default)]
     pub tls: Option<TlsConfig>,
+    /// What this node shows a signer at `tls:…`, and whom it believes there.
+    #[serde(default)]
+    pub signer_tls: Option<MutualTls>,
+    /// How much of the past keeps its bodies when `minlian-node prune` is run; all of it without it.
+    #[serde(default, skip_serializing_if = "RetentionConfig::is_silent")]
+    pub retention: RetentionConfig,
+}
+
+/// `[retention]` in `node.toml`. Where both numbers are given, what keeps more counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// The bodies of the last so many blocks stay.
+    pub keep_blocks: Option<u64>,
+    /// Those of the last so many days stay.
+    pub keep_days: Option<u64>,
+    /// Who keeps all, for those who ask this node for what it dropped: an address, or words.
+    pub archive: Option<String>,
+}
+
+impl RetentionConfig {
+    fn is_silent(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What stays.
+    #[must_use]
+    pub const fn retention(&self) -> Retention {
+        Retention { keep_blocks: self.keep_blocks, keep_days: self.keep_days }
+    }
 }
 
 pub(crate) const fn reserve_mib() -> u64 {
@@ -112,8 +144,8 @@ impl Home {
         let (consensus, guard) = match &config.signer {
             None => (read_key_of(&config.consensus_key, "consensus", &chain)?, None),
             Some(at) => {
-                let path = signer_path(home, at)?;
-                let (remote, greeting) = Remote::connect(&path, &chain, refused)?;
+                let place = Place::read(home, at)?.reached(home, config.signer_tls.as_ref())?;
+                let (remote, greeting) = Remote::connect(place, &chain, refused)?;
                 let key = SecretKey::elsewhere(greeting.public, Arc::new(remote));
                 (key, Some(greeting))
             }
@@ -159,25 +191,12 @@ fn refused(why: &str) -> ! {
     std::process::exit(5)
 }
 
-/// The socket that `signer` names.
-pub(crate) fn signer_path(home: &Path, at: &str) -> anyhow::Result<PathBuf> {
-    let path = at.strip_prefix("unix:").with_context(|| {
-        format!("{at:?} is not a signer's address such as unix:/run/minlian/signer")
-    })?;
-    Ok(home.join(path))
-}
-
 /// What a validator's directory says without its keys: the configuration, its paths absolute, and the genesis.
 ///
 /// # Errors
 /// What is missing or wrong, and what to do.
 pub fn read_public(home: &Path) -> anyhow::Result<(Config, Genesis)> {
-    let path = home.join(CONFIG);
-    let text = fs::read_to_string(&path).with_context(|| {
-        format!("cannot read {}; is this a validator's directory?", path.display())
-    })?;
-    let mut config: Config =
-        toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    let mut config = layers::read(home)?.config;
     for relative in [
         &mut config.genesis,
         &mut config.data,
@@ -198,11 +217,7 @@ pub fn read_public(home: &Path) -> anyhow::Result<(Config, Genesis)> {
 /// # Errors
 /// When the configuration cannot be read.
 pub fn read_log_filter(home: &Path) -> anyhow::Result<Option<String>> {
-    let path = home.join(CONFIG);
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let config: Config = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
-    Ok(config.log)
+    Ok(layers::read(home)?.config.log)
 }
 
 /// The public half of a key in a validator's directory, without its passphrase.

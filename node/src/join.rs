@@ -115,6 +115,8 @@ pub fn init(what: &Init) -> anyhow::Result<ExitCode> {
         peers: Vec::new(),
         gateway: None,
         tls: None,
+        signer_tls: None,
+        retention: home::RetentionConfig::default(),
     };
     write_new(&home.join(CONFIG), &toml::to_string_pretty(&config)?)?;
     let seat = genesis::SeatKeys { consensus_key: public, transport_key: line };

@@ -10,13 +10,18 @@ use crate::{
 };
 use anyhow::Context as _;
 use clap::Subcommand;
+use ledger::{
+    Column,
+    retention::{self, Retention},
+};
 use std::{
     fs,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use types::Height;
+use store::Store;
+use types::{ChainId, Height};
 
 /// What can be done with snapshots.
 #[derive(Debug, Subcommand)]
@@ -262,11 +267,17 @@ pub fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
 }
 
 /// Removes what no proof and no other validator needs: ledgers that were put aside and hold nothing that the one in place
-/// lacks, and what interrupted commands left. Blocks are never removed.
+/// lacks, and what interrupted commands left. And, where the operator says so, the bodies of old blocks, while the node is
+/// stopped. `asked` counts before `node.toml`.
 ///
 /// # Errors
 /// When something cannot be removed.
-pub async fn prune(home: &Path, damaged: bool, dry_run: bool) -> anyhow::Result<ExitCode> {
+pub async fn prune(
+    home: &Path,
+    asked: Retention,
+    damaged: bool,
+    dry_run: bool,
+) -> anyhow::Result<ExitCode> {
     let home =
         fs::canonicalize(home).with_context(|| format!("no directory {}", home.display()))?;
     let (config, genesis) = home::read_public(&home)?;
@@ -320,8 +331,72 @@ pub async fn prune(home: &Path, damaged: bool, dry_run: bool) -> anyhow::Result<
         print(&format!("{}  {} KiB", path.display(), bytes.div_ceil(1024)));
     }
     let verb = if dry_run { "would be freed" } else { "freed" };
-    print(&format!("{} KiB {verb}; the ledger here has all {here} blocks", freed.div_ceil(1024)));
+    print(&format!("{} KiB {verb}; the ledger here has {here} blocks", freed.div_ceil(1024)));
+    let is_silent = asked == Retention::default();
+    let retention = if is_silent { config.retention.retention() } else { asked };
+    if retention != Retention::default() {
+        match bodies(&config.data, &chain, retention, dry_run)? {
+            Some(ExitCode::SUCCESS) => {}
+            Some(code) => return Ok(code),
+            None => {
+                keep(&config.data, "bodies are dropped while the node is stopped: stop it first");
+            }
+        }
+    }
     Ok(if kept { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Drops the bodies of old blocks, and says what that gave back; nothing while another process has the ledger.
+fn bodies(
+    data: &Path,
+    chain: &ChainId,
+    wanted: Retention,
+    dry_run: bool,
+) -> anyhow::Result<Option<ExitCode>> {
+    let store = if dry_run {
+        store::open_reading(data, chain, run::end)
+    } else {
+        store::open(data, chain, run::end)
+    };
+    let store = match store {
+        Ok(store) => store,
+        Err(store::Fault::Locked { .. }) => return Ok(None),
+        Err(fault) => return Ok(Some(end_with(&fault))),
+    };
+    let (now, first) = (retention::kept_from(&store), wanted.first_kept(&store));
+    let last = first.previous().unwrap_or_default();
+    let size = |store: &Store| {
+        let bodies =
+            store.column_sizes().into_iter().find(|(name, _)| *name == Column::Bodies.name());
+        bodies.map_or(0, |(_, bytes)| bytes)
+    };
+    let held = size(&store);
+    if last == Height::GENESIS {
+        print(&format!("bodies: {} KiB, none older than what is kept", held.div_ceil(1024)));
+        return Ok(Some(ExitCode::SUCCESS));
+    }
+    if dry_run {
+        let blocks = first.0 - now.0;
+        print(&format!(
+            "bodies: those of blocks {now} to {last} would be dropped, {blocks} blocks; all bodies take {} KiB",
+            held.div_ceil(1024)
+        ));
+        return Ok(Some(ExitCode::SUCCESS));
+    }
+    // Also where nothing is new: what was interrupted last time is given back now.
+    let (column, before, note) = retention::drop_below(first);
+    let (had, has) = match store.discard(column, &before, &note) {
+        Ok(bytes) => bytes,
+        Err(fault) => return Ok(Some(end_with(&fault))),
+    };
+    print(&format!(
+        "bodies: those of blocks 1 to {last} are dropped; bodies {} KiB before, {} KiB now; the ledger {} KiB before, {} KiB now",
+        held.div_ceil(1024),
+        size(&store).div_ceil(1024),
+        had.div_ceil(1024),
+        has.div_ceil(1024)
+    ));
+    Ok(Some(ExitCode::SUCCESS))
 }
 
 /// Old ledgers, and what interrupted commands left, beside the ledger in place.

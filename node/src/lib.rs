@@ -19,6 +19,7 @@ pub mod home;
 pub mod join;
 pub mod keeping;
 pub mod keys;
+pub mod layers;
 pub mod logs;
 pub mod metrics;
 pub mod room;

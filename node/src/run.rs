@@ -29,6 +29,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// How many times in a row nothing must be missing.
 const QUIET_TIMES: u32 = 3;
+/// How often all neighbours must be found to lack a block before whoever fetches gives up.
+const OUT_OF_REACH_TIMES: u32 = 20;
 /// How long requests under way may take to end when the node stops: with what comes after, less than five seconds.
 const DRAIN: Duration = Duration::from_secs(4);
 /// The same, when a node that could only be read from begins to write.
@@ -150,13 +152,19 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     };
 
     let jobs = jobs_of(&config)?;
-    let shared = api::Shared::new(genesis, handle.clone(), metrics, jobs, gateway, Some(transport));
+    let archive = config.retention.archive.clone();
+    let shared =
+        api::Shared::new(genesis, handle.clone(), metrics, jobs, gateway, Some(transport), archive);
     shared.jobs.resume(&shared);
     let (serving, mut server) = serve(&config, tls, shared.clone());
     let mut disk_failed = false;
     let code = tokio::select! {
         () = told.stop() => ExitCode::SUCCESS,
         () = caught_up(handle.clone()), if until == Until::CaughtUp => ExitCode::SUCCESS,
+        why = out_of_reach(handle.clone()), if until == Until::CaughtUp => {
+            tracing::error!("{why}");
+            ExitCode::from(4)
+        }
         ended = ended => match ended {
             Ok(why) => {
                 disk_failed = why.is_disk();
@@ -334,7 +342,8 @@ async fn serve_until_writable(
             let (handle, publish) = shell::reading(genesis, Arc::new(store), evidence, &shortage);
             let metrics = Arc::new(Metrics::default());
             let genesis = genesis.clone();
-            let shared = api::Shared::new(genesis, handle, metrics, jobs_of(config)?, None, None);
+            let (jobs, archive) = (jobs_of(config)?, config.retention.archive.clone());
+            let shared = api::Shared::new(genesis, handle, metrics, jobs, None, None, archive);
             serving = Some(serve(config, None, shared));
             Some(publish)
         }
@@ -421,6 +430,20 @@ async fn caught_up(handle: shell::Handle) {
             tracing::info!(height, highest, reachable, "waiting for neighbours that have more");
         }
         seconds = seconds.wrapping_add(1);
+    }
+}
+
+/// Why a node that fetches all blocks will not have them, once that has been so for a while.
+async fn out_of_reach(handle: shell::Handle) -> String {
+    let mut seconds = 0;
+    loop {
+        tokio::time::sleep(PROGRESS_EVERY).await;
+        let fetching = handle.status.borrow().status.catching_up;
+        match fetching.filter(|fetching| fetching.dropped_below.is_some()) {
+            Some(fetching) if seconds >= OUT_OF_REACH_TIMES => return fetching.to_string(),
+            Some(_) => seconds += 1,
+            None => seconds = 0,
+        }
     }
 }
 

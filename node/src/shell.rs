@@ -259,8 +259,22 @@ pub fn reading(
 #[must_use]
 pub fn committed_receipt(store: &Store, id: &TxId) -> Option<Receipt> {
     let place = query::place(store, id)?;
-    let tx = query::transaction(store, place.height, place.index)?;
-    Some(receipt(store, &tx, &place))
+    match query::transaction(store, place.height, place.index) {
+        Some(tx) => Some(receipt(store, &tx, &place)),
+        // Its place is an index, and stays; which records it carried stood in the body.
+        None => Some(Receipt {
+            tx: *id,
+            status: Fate::Committed,
+            height: Some(place.height),
+            records: Vec::new(),
+            code: None,
+            detail: Some(format!(
+                "the body of block {} was dropped here by retention: the records are named by another validator, or by whoever \
+                 keeps the archive",
+                place.height
+            )),
+        }),
+    }
 }
 
 fn receipt(store: &Store, tx: &Transaction, place: &execute::Place) -> Receipt {

@@ -2,18 +2,24 @@
 //!
 //! The guard ([`Guard`], `minlian-node signer`) has the key and a record of its own of what it signed; it signs one thing
 //! at a time, forward only, and nothing leaves it before the record is durable. The node ([`Remote`]) asks over a Unix
-//! socket, one request in flight, each answer under its request's number. While no answer comes the replica stands still,
-//! as if the machine had paused, and is heard again when the guard is back; a refusal ends the node.
+//! socket, or over TLS with a certificate at each end, one request in flight, each answer under its request's number. While
+//! no answer comes the replica stands still, as if the machine had paused, and is heard again when the guard is back; a
+//! refusal ends the node.
 //!
 //! Lines of JSON: the guard greets with [`Greeting`], then every [`Request`] has one [`Answer`].
 
-use crate::{clock, home::Unavailable, signstate::SignState};
+use crate::{clock, home::Unavailable, signstate::SignState, tls::MutualTls};
 use anyhow::{Context as _, ensure};
 use consensus::Signed;
+use rustls::{
+    ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned,
+    pki_types::ServerName,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
-    fs,
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    fmt, fs,
+    io::{self, BufRead as _, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     os::unix::{
         fs::PermissionsExt as _,
         net::{UnixListener, UnixStream},
@@ -42,6 +48,12 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 const LINE_BYTES_MAX: u64 = 4096;
 /// How many nodes may be connected: one, and the one that is just being restarted, and a look.
 const LINES_MAX: usize = 4;
+/// How many may be showing their certificates, and how long they may take: strangers come that far.
+const STRANGERS_MAX: usize = 16;
+const INTRODUCED_WITHIN: Duration = Duration::from_secs(5);
+/// How long a line of TLS may be silent before it is given up: a machine that lost its power does not hang up. The node then
+/// opens another.
+const SILENT_MAX: Duration = Duration::from_secs(120);
 
 /// What the guard says first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,26 +201,243 @@ impl Guard {
     }
 
     /// Serves one connection to its end.
-    fn converse(&self, stream: &UnixStream) -> io::Result<()> {
+    fn converse(&self, stream: impl Read + Write) -> io::Result<()> {
         let mut lines = BufReader::new(stream);
-        write_line(stream, &self.greeting())?;
+        write_line(lines.get_mut(), &self.greeting())?;
         while let Some(request) = read_line(&mut lines)? {
             let answer = self.answer(&request).unwrap_or_else(|error| {
                 // What the disk now holds is unknown, so nothing more is signed until a new start has read it.
                 tracing::error!(%error, "cannot record a signature");
                 std::process::exit(74)
             });
-            write_line(stream, &answer)?;
+            write_line(lines.get_mut(), &answer)?;
         }
         Ok(())
     }
 }
 
-/// Listens for nodes, in the background. The socket is its owner's alone.
+/// Where a guard is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On this machine: a socket of its owner's alone.
+    Unix(PathBuf),
+    /// On another, where both show certificates. An address and no name: nothing is looked up before a vote.
+    Tls(SocketAddr),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Tls(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+impl Place {
+    /// The place that these words name, as `unix:/run/minlian/signer` or `tls:10.0.0.7:27100`; a path is relative to `home`.
+    ///
+    /// # Errors
+    /// When they name none.
+    pub fn read(home: &Path, words: &str) -> anyhow::Result<Self> {
+        let unix = words.strip_prefix("unix:").map(|path| Self::Unix(home.join(path)));
+        let tls = || Some(Self::Tls(words.strip_prefix("tls:")?.parse().ok()?));
+        unix.or_else(tls).with_context(|| {
+            format!(
+                "{words:?} is not a signer's address such as unix:/run/minlian/signer or tls:10.0.0.7:27100"
+            )
+        })
+    }
+
+    /// How a node gets there.
+    ///
+    /// # Errors
+    /// When certificates are missing, not sound, or not needed.
+    pub fn reached(self, home: &Path, tls: Option<&MutualTls>) -> anyhow::Result<Reach> {
+        match (self, tls) {
+            (Self::Unix(path), None) => Ok(Reach::Unix(path)),
+            (Self::Tls(address), Some(tls)) => {
+                let name = tls.name.clone().unwrap_or_else(|| address.ip().to_string());
+                let name = ServerName::try_from(name).context("in [signer_tls], name")?;
+                let config = tls.client(home).context("in [signer_tls]")?;
+                Ok(Reach::Tls { address, name, config })
+            }
+            (Self::Unix(_), Some(_)) => {
+                anyhow::bail!("[signer_tls] is for a signer at tls:…, and `signer` names a socket")
+            }
+            (Self::Tls(address), None) => anyhow::bail!(
+                "a signer at tls:{address} needs [signer_tls] with certificate, key and trusted"
+            ),
+        }
+    }
+
+    /// How a guard listens there.
+    ///
+    /// # Errors
+    /// As [`Place::reached`].
+    pub fn served(self, home: &Path, tls: Option<&MutualTls>) -> anyhow::Result<Door> {
+        match (self, tls) {
+            (Self::Unix(path), None) => Ok(Door::Unix(path)),
+            (Self::Tls(address), Some(tls)) => Ok(Door::Tls(address, tls.server(home)?)),
+            (Self::Unix(_), Some(_)) => anyhow::bail!("--tls-certificate is for --listen tls:…"),
+            (Self::Tls(address), None) => anyhow::bail!(
+                "--listen tls:{address} needs --tls-certificate, --tls-key and --tls-trusted"
+            ),
+        }
+    }
+}
+
+/// A guard's way to listen.
+#[derive(Clone, Debug)]
+pub enum Door {
+    /// At a socket.
+    Unix(PathBuf),
+    /// With these certificates.
+    Tls(SocketAddr, Arc<ServerConfig>),
+}
+
+/// A node's way to its guard.
+#[derive(Clone, Debug)]
+pub enum Reach {
+    /// By a socket.
+    Unix(PathBuf),
+    /// With these certificates.
+    Tls {
+        /// Where.
+        address: SocketAddr,
+        /// The name in the guard's certificate.
+        name: ServerName<'static>,
+        /// What is shown and believed.
+        config: Arc<ClientConfig>,
+    },
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Tls { address, .. } => write!(f, "{address}"),
+        }
+    }
+}
+
+impl Reach {
+    /// A new line, on which nothing waits for longer than an answer may take.
+    fn open(&self) -> io::Result<Stream> {
+        match self {
+            Self::Unix(path) => {
+                let stream = UnixStream::connect(path)?;
+                stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+                stream.set_write_timeout(Some(ANSWER_WITHIN))?;
+                Ok(Box::new(stream))
+            }
+            Self::Tls { address, name, config } => {
+                let line = ClientConnection::new(config.clone(), name.clone());
+                let line = line.map_err(io::Error::other)?;
+                let stream = TcpStream::connect_timeout(address, ANSWER_WITHIN)?;
+                prepare(&stream, ANSWER_WITHIN)?;
+                let mut stream = StreamOwned::new(line, stream);
+                introduce(&mut stream.conn, &mut stream.sock)?;
+                Ok(Box::new(stream))
+            }
+        }
+    }
+}
+
+/// A line, whatever carries it.
+trait Carrier: Read + Write + fmt::Debug + Send {}
+
+impl<T: Read + Write + fmt::Debug + Send> Carrier for T {}
+
+type Stream = Box<dyn Carrier>;
+
+fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))
+}
+
+/// Both ends show their certificates, in a bounded time however slowly the other one sends.
+fn introduce<Data>(
+    line: &mut rustls::ConnectionCommon<Data>,
+    stream: &mut TcpStream,
+) -> io::Result<()> {
+    let began = clock::instant();
+    while line.is_handshaking() {
+        if began.elapsed() > INTRODUCED_WITHIN {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "certificates came too slowly"));
+        }
+        while line.wants_write() {
+            line.write_tls(stream)?;
+        }
+        if !line.is_handshaking() {
+            break;
+        }
+        if line.read_tls(stream)? == 0 {
+            return Err(io::Error::other("it hung up while certificates were shown"));
+        }
+        if let Err(error) = line.process_new_packets() {
+            // The other side is told why.
+            while line.wants_write() && line.write_tls(stream).is_ok() {}
+            return Err(io::Error::other(error));
+        }
+    }
+    while line.wants_write() {
+        line.write_tls(stream)?;
+    }
+    Ok(())
+}
+
+/// Listens for nodes, in the background. A socket is its owner's alone.
 ///
 /// # Errors
-/// When the socket cannot be made, or another guard answers there.
-pub fn serve(path: &Path, guard: Arc<Guard>) -> anyhow::Result<()> {
+/// When nothing can listen there, or another guard answers at that socket.
+pub fn serve(door: Door, guard: Arc<Guard>) -> anyhow::Result<()> {
+    let lines = Seats::new(LINES_MAX);
+    match door {
+        Door::Unix(path) => {
+            let listener = listen(&path)?;
+            in_background("listener", move || {
+                for stream in listener.incoming().flatten() {
+                    let Some(seat) = lines.take() else {
+                        tracing::warn!("more nodes than may be connected; one is turned away");
+                        continue;
+                    };
+                    let guard = guard.clone();
+                    in_background("line", move || serve_line(&guard, stream, seat)).ok();
+                }
+            })?;
+        }
+        Door::Tls(address, config) => {
+            let listener = TcpListener::bind(address)
+                .with_context(|| format!("cannot listen at tls:{address}"))?;
+            let strangers = Seats::new(STRANGERS_MAX);
+            in_background("listener", move || {
+                for stream in listener.incoming().flatten() {
+                    // Who is not known yet takes no node's place.
+                    let Some(stranger) = strangers.take() else { continue };
+                    let (guard, config, lines) = (guard.clone(), config.clone(), lines.clone());
+                    in_background("line", move || match admit(config, stream) {
+                        Ok(stream) => {
+                            drop(stranger);
+                            match lines.take() {
+                                Some(seat) => serve_line(&guard, stream, seat),
+                                None => tracing::warn!(
+                                    "more nodes than may be connected; one is turned away"
+                                ),
+                            }
+                        }
+                        Err(error) => tracing::warn!(%error, "not a node of this signer"),
+                    })
+                    .ok();
+                }
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn listen(path: &Path) -> anyhow::Result<UnixListener> {
     let shown = path.display();
     if UnixStream::connect(path).is_ok() {
         anyhow::bail!("another process answers at {shown}; stop it first");
@@ -222,34 +451,61 @@ pub fn serve(path: &Path, guard: Arc<Guard>) -> anyhow::Result<()> {
     }
     let listener = UnixListener::bind(path).with_context(|| format!("cannot listen at {shown}"))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    let lines = Arc::new(AtomicUsize::new(0));
-    std::thread::Builder::new().name("listener".into()).spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream else { continue };
-            if lines.fetch_add(1, Ordering::SeqCst) >= LINES_MAX {
-                lines.fetch_sub(1, Ordering::SeqCst);
-                tracing::warn!("more nodes than may be connected; one is turned away");
-                continue;
-            }
-            let (guard, count) = (guard.clone(), lines.clone());
-            let served = std::thread::Builder::new().name("line".into()).spawn(move || {
-                if let Err(error) = guard.converse(&stream) {
-                    tracing::warn!(%error, "a node's line ended");
-                }
-                count.fetch_sub(1, Ordering::SeqCst);
-            });
-            if served.is_err() {
-                lines.fetch_sub(1, Ordering::SeqCst);
-            }
-        }
-    })?;
-    Ok(())
+    Ok(listener)
+}
+
+/// A line whose other end has shown a certificate that is believed here.
+fn admit(config: Arc<ServerConfig>, stream: TcpStream) -> io::Result<Stream> {
+    prepare(&stream, ANSWER_WITHIN)?;
+    let line = ServerConnection::new(config).map_err(io::Error::other)?;
+    let mut stream = StreamOwned::new(line, stream);
+    introduce(&mut stream.conn, &mut stream.sock)?;
+    stream.sock.set_read_timeout(Some(SILENT_MAX))?;
+    Ok(Box::new(stream))
+}
+
+fn serve_line(guard: &Guard, stream: impl Read + Write, _seat: Seat) {
+    if let Err(error) = guard.converse(stream) {
+        tracing::warn!(%error, "a node's line ended");
+    }
+}
+
+fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name(name.into()).spawn(work).map(drop)
+}
+
+/// So many may be here at once.
+#[derive(Clone, Debug)]
+struct Seats {
+    taken: Arc<AtomicUsize>,
+    most: usize,
+}
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+struct Seat(Arc<AtomicUsize>);
+
+impl Seats {
+    fn new(most: usize) -> Self {
+        Self { taken: Arc::default(), most }
+    }
+
+    fn take(&self) -> Option<Seat> {
+        let seat = Seat(self.taken.clone());
+        (self.taken.fetch_add(1, Ordering::SeqCst) < self.most).then_some(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// A node's line to the guard of its key.
 #[derive(Debug)]
 pub struct Remote {
-    path: PathBuf,
+    reach: Reach,
     public: PublicKey,
     on_refusal: fn(&str) -> !,
     line: Mutex<Line>,
@@ -257,7 +513,8 @@ pub struct Remote {
 
 #[derive(Debug, Default)]
 struct Line {
-    stream: Option<BufReader<UnixStream>>,
+    /// The line, and when it was last used.
+    stream: Option<(BufReader<Stream>, Instant)>,
     id: u64,
 }
 
@@ -270,29 +527,27 @@ enum Failure {
 }
 
 impl Remote {
-    /// A line to the guard that listens at `path`, and how it greets. `on_refusal` ends the process.
+    /// A line to the guard that is reached so, and how it greets. `on_refusal` ends the process.
     ///
     /// # Errors
     /// When nobody answers there, or the guard is of another chain.
     pub fn connect(
-        path: &Path,
+        reach: Reach,
         chain: &ChainId,
         on_refusal: fn(&str) -> !,
     ) -> anyhow::Result<(Self, Greeting)> {
-        let (stream, greeting) = greeted(path).map_err(|error| {
+        let (stream, greeting) = greeted(&reach).map_err(|error| {
             Unavailable(format!(
-                "no signer answers at {}: {error}; start `minlian-node signer` there",
-                path.display()
+                "no signer answers at {reach}: {error}; start `minlian-node signer` there"
             ))
         })?;
         ensure!(
             greeting.chain == *chain,
-            "the signer at {} signs for chain {}, this is chain {chain}",
-            path.display(),
+            "the signer at {reach} signs for chain {}, this is chain {chain}",
             greeting.chain
         );
-        let line = Mutex::new(Line { stream: Some(stream), id: 0 });
-        Ok((Self { path: path.to_owned(), public: greeting.public, on_refusal, line }, greeting))
+        let line = Mutex::new(Line { stream: Some((stream, clock::instant())), id: 0 });
+        Ok((Self { reach, public: greeting.public, on_refusal, line }, greeting))
     }
 
     /// One request and its answer.
@@ -306,10 +561,12 @@ impl Remote {
         let passing = |error: io::Error| Failure::Passing(error.to_string());
         let purpose = Purpose::of(domain)
             .ok_or_else(|| Failure::Refused("not a purpose of a consensus key".into()))?;
-        let mut stream = match line.stream.take() {
-            Some(stream) => stream,
+        // One that was silent for long may have been given up over there.
+        let fresh = line.stream.take().filter(|(_, used)| used.elapsed() < SILENT_MAX / 2);
+        let mut stream = match fresh {
+            Some((stream, _)) => stream,
             None => {
-                let (stream, greeting) = greeted(&self.path).map_err(passing)?;
+                let (stream, greeting) = greeted(&self.reach).map_err(passing)?;
                 if greeting.public != self.public || greeting.chain != *chain {
                     return Err(Failure::Passing("another key answers".into()));
                 }
@@ -318,7 +575,7 @@ impl Remote {
         };
         line.id += 1;
         let request = Request { id: line.id, purpose, chain: *chain, body: codec::hex(body) };
-        write_line(stream.get_ref(), &request).map_err(passing)?;
+        write_line(stream.get_mut(), &request).map_err(passing)?;
         let answer = read_line(&mut stream).map_err(passing)?;
         match answer.ok_or_else(|| Failure::Passing("it hung up".into()))? {
             Answer::Signed { id, signature } if id == request.id => {
@@ -326,7 +583,7 @@ impl Remote {
                 if !good {
                     return Err(Failure::Passing("its signature does not verify".into()));
                 }
-                line.stream = Some(stream);
+                line.stream = Some((stream, clock::instant()));
                 Ok(signature)
             }
             Answer::Refused { id, why } if id == request.id => Err(Failure::Refused(why)),
@@ -355,7 +612,7 @@ impl Elsewhere for Remote {
                 Err(Failure::Passing(why)) => {
                     if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
                         told = Some(clock::instant());
-                        tracing::warn!(signer = %self.path.display(), why, "no signature; nothing is voted on until the signer answers");
+                        tracing::warn!(signer = %self.reach, why, "no signature; nothing is voted on until the signer answers");
                     }
                 }
             }
@@ -367,11 +624,8 @@ impl Elsewhere for Remote {
 }
 
 /// A line on which the guard has greeted.
-fn greeted(path: &Path) -> io::Result<(BufReader<UnixStream>, Greeting)> {
-    let stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-    stream.set_write_timeout(Some(ANSWER_WITHIN))?;
-    let mut stream = BufReader::new(stream);
+fn greeted(reach: &Reach) -> io::Result<(BufReader<Stream>, Greeting)> {
+    let mut stream = BufReader::new(reach.open()?);
     let greeting: Greeting =
         read_line(&mut stream)?.ok_or_else(|| io::Error::other("it hung up"))?;
     if greeting.version != VERSION {
@@ -381,14 +635,15 @@ fn greeted(path: &Path) -> io::Result<(BufReader<UnixStream>, Greeting)> {
     Ok((stream, greeting))
 }
 
-fn write_line(mut stream: &UnixStream, value: &impl Serialize) -> io::Result<()> {
+fn write_line(stream: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     let mut bytes = serde_json::to_vec(value)?;
     bytes.push(b'\n');
-    stream.write_all(&bytes)
+    stream.write_all(&bytes)?;
+    stream.flush()
 }
 
 /// The next line; nothing when the other side has hung up.
-fn read_line<T: DeserializeOwned>(stream: &mut BufReader<impl io::Read>) -> io::Result<Option<T>> {
+fn read_line<T: DeserializeOwned>(stream: &mut BufReader<impl Read>) -> io::Result<Option<T>> {
     let mut bytes = Vec::new();
     stream.take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes)?;
     if bytes.is_empty() {
@@ -403,6 +658,7 @@ fn read_line<T: DeserializeOwned>(stream: &mut BufReader<impl io::Read>) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::tests::{Authority, Holder};
     use std::sync::mpsc;
     use types::{
         BlockId, Hash, Round,
@@ -538,10 +794,11 @@ mod tests {
         Fault::HasAnotherKey,
     ];
 
-    fn misbehave(fault: Fault, stream: UnixStream, guard: &Guard) {
+    fn misbehave(fault: Fault, stream: Stream, guard: &Guard) {
+        let mut line = BufReader::new(stream);
         let greeting = match fault {
             Fault::SaysNothingEver => {
-                std::thread::spawn(move || hold(&stream));
+                std::thread::spawn(move || hold(line));
                 return;
             }
             Fault::HasAnotherKey => {
@@ -555,12 +812,11 @@ mod tests {
             | Fault::SignsSomethingElse
             | Fault::Babbles => guard.greeting(),
         };
-        write_line(&stream, &greeting).unwrap();
-        let mut lines = BufReader::new(stream.try_clone().unwrap());
+        write_line(line.get_mut(), &greeting).unwrap();
         if matches!(fault, Fault::DiesUnasked | Fault::HasAnotherKey) {
             return;
         }
-        let Ok(Some(request)) = read_line::<Request>(&mut lines) else { return };
+        let Ok(Some(request)) = read_line::<Request>(&mut line) else { return };
         let signature = secret().sign(request.purpose.domain(), &CHAIN, b"something else");
         let right = || match guard.answer(&request).unwrap() {
             Answer::Signed { signature, .. } => signature,
@@ -568,24 +824,25 @@ mod tests {
         };
         match fault {
             Fault::Hangs => {
-                std::thread::spawn(move || hold(&stream));
+                std::thread::spawn(move || hold(line));
             }
             Fault::AnswersAnother => {
                 let answer = Answer::Signed { id: request.id + 1, signature: right() };
-                write_line(&stream, &answer).unwrap();
+                write_line(line.get_mut(), &answer).unwrap();
             }
             Fault::AnswersLate => {
                 let answer = Answer::Signed { id: request.id, signature: right() };
                 std::thread::spawn(move || {
                     std::thread::park_timeout(ANSWER_WITHIN + Duration::from_millis(300));
                     // To a line that was given up.
-                    write_line(&stream, &answer).unwrap_or_default();
+                    write_line(line.get_mut(), &answer).unwrap_or_default();
                 });
             }
             Fault::SignsSomethingElse => {
-                write_line(&stream, &Answer::Signed { id: request.id, signature }).unwrap();
+                let answer = Answer::Signed { id: request.id, signature };
+                write_line(line.get_mut(), &answer).unwrap();
             }
-            Fault::Babbles => (&stream).write_all(&[b'x'; 9000]).unwrap_or_default(),
+            Fault::Babbles => line.get_mut().write_all(&[b'x'; 9000]).unwrap_or_default(),
             Fault::DiesUnasked
             | Fault::DiesAsked
             | Fault::SaysNothingEver
@@ -594,37 +851,37 @@ mod tests {
     }
 
     /// Until the other side hangs up.
-    fn hold(stream: &UnixStream) {
-        let mut stream = stream;
+    fn hold(mut stream: impl Read) {
         let mut byte = [0];
         while stream.read(&mut byte).is_ok_and(|read| read > 0) {}
     }
 
-    #[test]
-    fn whatever_a_signer_does_wrong_the_next_try_is_a_new_line_and_the_signature_is_right() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("signer");
-        let guard = Arc::new(guard(directory.path()));
-        let listener = UnixListener::bind(&path).unwrap();
-        let (faults, wanted) = mpsc::channel::<Fault>();
-        let serving = guard;
+    /// Does what is wanted with each line that comes, and serves the rest as a guard does.
+    fn troubled(
+        lines: impl Iterator<Item = Stream> + Send + 'static,
+        wanted: mpsc::Receiver<Fault>,
+        guard: Arc<Guard>,
+    ) {
         std::thread::spawn(move || {
-            for stream in listener.incoming().map(Result::unwrap) {
+            for stream in lines {
                 match wanted.try_recv() {
-                    Ok(fault) => misbehave(fault, stream, &serving),
+                    Ok(fault) => misbehave(fault, stream, &guard),
                     Err(mpsc::TryRecvError::Empty) => {
-                        let serving = serving.clone();
-                        std::thread::spawn(move || serving.converse(&stream).unwrap_or_default());
+                        let guard = guard.clone();
+                        std::thread::spawn(move || guard.converse(stream).unwrap_or_default());
                     }
                     Err(mpsc::TryRecvError::Disconnected) => return,
                 }
             }
         });
+    }
+
+    fn is_right_whatever_the_signer_does(reach: &Reach, faults: &mpsc::Sender<Fault>) {
         for (height, fault) in (1..).zip(FAULTS) {
             faults.send(fault).unwrap();
             let (height, round, step) = (Height(height), Round(0), Step::Prevote);
             let vote = Vote { height, round, step, block: None, seat: 0 };
-            let key = asking(&path);
+            let key = asking(reach);
             let expected = vote.sign(&CHAIN, &secret());
             assert_eq!(vote.sign(&CHAIN, &key), expected, "{fault:?}");
             // And again, over the line that works.
@@ -632,10 +889,196 @@ mod tests {
         }
     }
 
+    #[test]
+    fn whatever_a_signer_does_wrong_the_next_try_is_a_new_line_and_the_signature_is_right() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("signer");
+        let listener = UnixListener::bind(&path).unwrap();
+        let (faults, wanted) = mpsc::channel::<Fault>();
+        let lines =
+            std::iter::from_fn(move || Some(Box::new(listener.accept().unwrap().0) as Stream));
+        troubled(lines, wanted, Arc::new(guard(directory.path())));
+        is_right_whatever_the_signer_does(&Reach::Unix(path), &faults);
+    }
+
+    /// The two ends of a line, each with a certificate of one authority; and who else there is.
+    struct Ends {
+        directory: tempfile::TempDir,
+        authority: Authority,
+        guard: Arc<Guard>,
+    }
+
+    impl Ends {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let guard = Arc::new(guard(directory.path()));
+            let ends = Self { directory, authority: Authority::new(), guard };
+            for end in ["signer", "node"] {
+                ends.write(end, &ends.authority.issue(2120), &ends.authority);
+            }
+            ends
+        }
+
+        /// What one end shows and believes, under a name.
+        fn write(&self, end: &str, own: &Holder, trusted: &Authority) {
+            self.files(end, own, &trusted.certificate.pem());
+        }
+
+        fn files(&self, end: &str, own: &Holder, trusted: &str) {
+            for (what, text) in [
+                ("pem", own.certificate.pem()),
+                ("key", own.key.serialize_pem()),
+                ("trusted", trusted.to_owned()),
+            ] {
+                let path = self.directory.path().join(format!("{end}.{what}"));
+                fs::write(&path, text).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            }
+        }
+
+        fn tls(end: &str) -> MutualTls {
+            let file = |what: &str| format!("{end}.{what}").into();
+            let name = Some("localhost".to_owned());
+            MutualTls { certificate: file("pem"), key: file("key"), trusted: file("trusted"), name }
+        }
+
+        fn reach(&self, address: SocketAddr, end: &str) -> Reach {
+            let place = Place::Tls(address);
+            place.reached(self.directory.path(), Some(&Self::tls(end))).unwrap()
+        }
+
+        /// A guard that listens with what is under this name.
+        fn serve(&self, end: &str) -> SocketAddr {
+            // Somebody else may take it in between; then nothing listens, and the test says so.
+            let address = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+            let door = Place::Tls(address).served(self.directory.path(), Some(&Self::tls(end)));
+            serve(door.unwrap(), self.guard.clone()).unwrap();
+            address
+        }
+    }
+
+    #[test]
+    fn over_tls_too_whatever_a_signer_does_wrong_the_signature_is_right() {
+        let ends = Ends::new();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = Ends::tls("signer").server(ends.directory.path()).unwrap();
+        let (faults, wanted) = mpsc::channel::<Fault>();
+        let lines = std::iter::from_fn(move || {
+            Some(admit(config.clone(), listener.accept().unwrap().0).unwrap())
+        });
+        troubled(lines, wanted, ends.guard.clone());
+        is_right_whatever_the_signer_does(&ends.reach(address, "node"), &faults);
+    }
+
+    /// K-03: each end speaks to the one whose certificate it believes, and to nobody else.
+    #[test]
+    fn over_tls_each_end_is_who_its_certificate_says_or_nothing_is_signed() {
+        let ends = Ends::new();
+        let address = ends.serve("signer");
+        let good = ends.reach(address, "node");
+        let (_, greeting) = Remote::connect(good.clone(), &CHAIN, never).unwrap();
+        assert_eq!((greeting.public, greeting.height), (secret().public(), Height(0)));
+
+        let other = Authority::new();
+        ends.write("stranger", &other.issue(2120), &ends.authority);
+        ends.write("expired", &ends.authority.issue(2020), &ends.authority);
+        ends.write("wary", &ends.authority.issue(2120), &other);
+        let refused = |reach: Reach| {
+            let error = Remote::connect(reach, &CHAIN, never).unwrap_err();
+            assert!(error.is::<Unavailable>(), "{error:?}");
+            // Somebody listens there: it is the certificates that are not right.
+            let why = error.to_string();
+            assert!(why.contains("alert") || why.contains("certificate"), "{why}");
+        };
+        // The signer believes neither a stranger nor what is over; a node does not believe another's signer, or another name.
+        for end in ["stranger", "expired", "wary"] {
+            refused(ends.reach(address, end));
+        }
+        let named = MutualTls { name: Some("another.example".into()), ..Ends::tls("node") };
+        let place = Place::Tls(address).reached(ends.directory.path(), Some(&named)).unwrap();
+        refused(place);
+        let impostor = ends.serve("stranger");
+        refused(ends.reach(impostor, "node"));
+        // Who shows none, or speaks no TLS, hears nothing of the guard.
+        for words in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"", &[0x16; 600]] {
+            let mut plain = TcpStream::connect(address).unwrap();
+            plain.write_all(words).unwrap();
+            plain.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut said = Vec::new();
+            plain.read_to_end(&mut said).unwrap_or_default();
+            assert!(!said.windows(6).any(|word| word == b"public"), "{said:?}");
+        }
+        // All of that took no node's place, and nothing was signed.
+        let idle: Vec<_> =
+            (0..STRANGERS_MAX + 4).map(|_| TcpStream::connect(address).unwrap()).collect();
+        assert_eq!(ends.guard.greeting().height, Height(0));
+        drop(idle);
+        let vote = Vote {
+            height: Height(3),
+            round: Round(0),
+            step: Step::Precommit,
+            block: None,
+            seat: 0,
+        };
+        assert_eq!(vote.sign(&CHAIN, &asking(&good)), vote.sign(&CHAIN, &secret()));
+    }
+
+    #[test]
+    fn a_certificate_may_be_trusted_by_itself_without_an_authority() {
+        let ends = Ends::new();
+        let alone = |name: &str| {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut params = rcgen::CertificateParams::new(vec![name.into()]).unwrap();
+            params.is_ca = rcgen::IsCa::ExplicitNoCa;
+            Holder { certificate: params.self_signed(&key).unwrap(), key }
+        };
+        let (signer, node, third) = (alone("localhost"), alone("node"), alone("node"));
+        ends.files("signer", &signer, &node.certificate.pem());
+        ends.files("node", &node, &signer.certificate.pem());
+        ends.files("third", &third, &signer.certificate.pem());
+        let address = ends.serve("signer");
+        assert!(Remote::connect(ends.reach(address, "node"), &CHAIN, never).is_ok());
+        assert!(Remote::connect(ends.reach(address, "third"), &CHAIN, never).is_err());
+    }
+
+    #[test]
+    fn a_place_is_a_socket_or_an_address_with_certificates() {
+        let (ends, home) = (Ends::new(), Path::new("/home"));
+        let read = |words: &str| Place::read(home, words);
+        assert_eq!(read("unix:run/signer").unwrap(), Place::Unix("/home/run/signer".into()));
+        assert_eq!(read("unix:/run/signer").unwrap(), Place::Unix("/run/signer".into()));
+        for address in ["10.0.0.7:27100", "[::1]:1"] {
+            let words = format!("tls:{address}");
+            let place = read(&words).unwrap();
+            assert_eq!(place, Place::Tls(address.parse().unwrap()));
+        }
+        for wrong in
+            ["", "/run/signer", "tls:signer.example:27100", "tls:10.0.0.7", "tcp:1.2.3.4:5"]
+        {
+            assert!(read(wrong).unwrap_err().to_string().contains("is not a signer's address"));
+        }
+        let (here, tls) = (ends.directory.path(), Ends::tls("node"));
+        let (socket, line) = (Place::Unix("s".into()), read("tls:127.0.0.1:1").unwrap());
+        assert!(
+            line.clone().reached(here, None).is_err() && line.clone().served(here, None).is_err()
+        );
+        assert!(socket.clone().reached(here, Some(&tls)).is_err());
+        assert!(socket.served(here, Some(&tls)).is_err());
+        // A key that others can read is no secret.
+        let key = here.join("node.key");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+        for refused in
+            [line.clone().reached(here, Some(&tls)).err(), line.served(here, Some(&tls)).err()]
+        {
+            assert!(format!("{:#}", refused.unwrap()).contains("others can read"));
+        }
+    }
+
     /// The key, as a node has it that has no line to its guard yet.
-    fn asking(path: &Path) -> SecretKey {
+    fn asking(reach: &Reach) -> SecretKey {
         let (line, public) = (Mutex::default(), secret().public());
-        let remote = Remote { path: path.to_owned(), public, on_refusal: never, line };
+        let remote = Remote { reach: reach.clone(), public, on_refusal: never, line };
         SecretKey::elsewhere(public, Arc::new(remote))
     }
 
@@ -652,7 +1095,7 @@ mod tests {
             for stream in listener.incoming().map(Result::unwrap) {
                 counted.fetch_add(1, Ordering::SeqCst);
                 if began.elapsed() > Duration::from_secs(3) {
-                    serving.converse(&stream).unwrap_or_default();
+                    serving.converse(stream).unwrap_or_default();
                     return;
                 }
             }
@@ -664,7 +1107,7 @@ mod tests {
             block: None,
             seat: 0,
         };
-        assert_eq!(vote.sign(&CHAIN, &asking(&path)), vote.sign(&CHAIN, &secret()));
+        assert_eq!(vote.sign(&CHAIN, &asking(&Reach::Unix(path))), vote.sign(&CHAIN, &secret()));
         let tries = tries.load(Ordering::SeqCst);
         assert!((3..=12).contains(&tries), "{tries} tries in three seconds");
     }

@@ -10,7 +10,7 @@
 
 use crate::fsck;
 use anyhow::{Context as _, ensure};
-use ledger::{Rules, query};
+use ledger::{Rules, query, retention};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufReader, BufWriter, Read, Write},
@@ -74,6 +74,13 @@ pub fn create(
     let height = query::height(ledger);
     let header = query::header(ledger, height).context("the ledger has no block yet")?;
     let label = Label { chain: *chain, height, block: header.id() };
+    let kept = retention::kept_from(ledger);
+    ensure!(
+        kept == Height(1),
+        "this ledger dropped the bodies of blocks 1 to {} by retention, and a snapshot is of all blocks: create it from a validator \
+         that keeps them, or from the archive",
+        kept.previous().unwrap_or_default()
+    );
     ensure!(!out.exists(), "{} exists; a snapshot is never overwritten", out.display());
     let mut name = out.as_os_str().to_owned();
     name.push(".part");

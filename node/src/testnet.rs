@@ -191,6 +191,8 @@ impl Testnet {
                     .collect(),
                 gateway: None,
                 tls: None,
+                signer_tls: None,
+                retention: home::RetentionConfig::default(),
             };
             fs::write(home.join(&node.name).join(CONFIG), toml::to_string_pretty(&config)?)?;
         }

@@ -1,4 +1,5 @@
-//! TLS for the API: who this node is, and which systems show a certificate of their own.
+//! TLS: for the API, who this node is, and which systems show a certificate of their own; between a node and its signer, who
+//! each of the two is.
 //!
 //! A certificate counts when it follows from the operator's list of authorities and its holder has signed the handshake; then
 //! the requests on that line carry its digest, which `[gateway]` knows or does not. What a request itself says of that is
@@ -14,10 +15,11 @@ use axum::{
 };
 use axum_server::{tls::TlsInfo, tls_rustls::RustlsConfig};
 use rustls::{
-    RootCertStore, ServerConfig,
-    crypto::ring,
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::WebPkiClientVerifier,
+    version::TLS13,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -53,32 +55,15 @@ impl TlsConfig {
     /// # Errors
     /// When a file cannot be read or is not what it should be, or others can read the key.
     pub fn open(&self, home: &Path) -> anyhow::Result<RustlsConfig> {
-        let key = home.join(&self.key);
-        let mode = fs::metadata(&key)
-            .with_context(|| format!("cannot read {}", key.display()))?
-            .permissions()
-            .mode();
-        if mode & 0o077 != 0 {
-            let shown = key.display();
-            return Err(Unsafe(format!(
-                "others can read the TLS key in {shown}; run: chmod 600 {shown}"
-            ))
-            .into());
-        }
+        let secret = private_key(&home.join(&self.key))?;
         let chain = certificates(&home.join(&self.certificate))?;
-        let secret = PrivateKeyDer::from_pem_file(&key)
-            .with_context(|| format!("{} holds no key in PEM", key.display()))?;
-        let provider = Arc::new(ring::default_provider());
+        let provider = provider();
         let config = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()?;
         let config = match &self.clients {
             None => config.with_no_client_auth(),
             Some(path) => {
-                let path = home.join(path);
-                let mut roots = RootCertStore::empty();
-                for root in certificates(&path)? {
-                    roots.add(root).with_context(|| format!("in {}", path.display()))?;
-                }
+                let roots = roots(&home.join(path))?;
                 // Who shows none is like anybody without a token: most of the API is for everyone.
                 let verifier =
                     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
@@ -93,6 +78,87 @@ impl TlsConfig {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(RustlsConfig::from_config(Arc::new(config)))
     }
+}
+
+/// What one end of a line between a node and its signer shows, and whom it believes: `[signer_tls]` in `node.toml`, and the
+/// flags of `minlian-node signer`. Both ends show a certificate, and neither speaks to anybody else.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MutualTls {
+    /// This end's certificate, and those between it and its authority, in PEM.
+    pub certificate: PathBuf,
+    /// Its key, in PEM; nobody else may read the file.
+    pub key: PathBuf,
+    /// The other end's very certificate, or an authority that signs for nobody else, in PEM.
+    pub trusted: PathBuf,
+    /// The name that is in the signer's certificate; its address, if none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl MutualTls {
+    /// Reads what the signer's end needs.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is not what it should be, or others can read the key.
+    pub fn server(&self, home: &Path) -> anyhow::Result<Arc<ServerConfig>> {
+        let (provider, roots) = (provider(), roots(&home.join(&self.trusted))?);
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                .build()?;
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13])?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(
+                certificates(&home.join(&self.certificate))?,
+                private_key(&home.join(&self.key))?,
+            )
+            .with_context(|| self.mismatch())?;
+        Ok(Arc::new(config))
+    }
+
+    /// Reads what the node's end needs.
+    ///
+    /// # Errors
+    /// As [`MutualTls::server`].
+    pub fn client(&self, home: &Path) -> anyhow::Result<Arc<ClientConfig>> {
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13])?
+            .with_root_certificates(roots(&home.join(&self.trusted))?)
+            .with_client_auth_cert(
+                certificates(&home.join(&self.certificate))?,
+                private_key(&home.join(&self.key))?,
+            )
+            .with_context(|| self.mismatch())?;
+        Ok(Arc::new(config))
+    }
+
+    fn mismatch(&self) -> String {
+        format!("{} is not the key of {}", self.key.display(), self.certificate.display())
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// A key that only its owner can read.
+fn private_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
+    let shown = path.display();
+    let metadata = fs::metadata(path).with_context(|| format!("cannot read {shown}"))?;
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let why = format!("others can read the TLS key in {shown}; run: chmod 600 {shown}");
+        return Err(Unsafe(why).into());
+    }
+    PrivateKeyDer::from_pem_file(path).with_context(|| format!("{shown} holds no key in PEM"))
+}
+
+fn roots(path: &Path) -> anyhow::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for root in certificates(path)? {
+        roots.add(root).with_context(|| format!("in {}", path.display()))?;
+    }
+    Ok(roots)
 }
 
 fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
@@ -137,12 +203,12 @@ pub fn certificate(headers: &HeaderMap) -> Option<Digest> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use axum::{Router, middleware, routing::get};
     use axum_server::tls_rustls::RustlsAcceptor;
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
-    use rustls::{ClientConfig, pki_types::ServerName};
+    use rustls::pki_types::ServerName;
     use std::io;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -150,25 +216,25 @@ mod tests {
     };
     use tokio_rustls::TlsConnector;
 
-    struct Authority {
-        certificate: rcgen::Certificate,
+    pub(crate) struct Authority {
+        pub(crate) certificate: rcgen::Certificate,
         key: KeyPair,
     }
 
-    struct Holder {
-        certificate: rcgen::Certificate,
-        key: KeyPair,
+    pub(crate) struct Holder {
+        pub(crate) certificate: rcgen::Certificate,
+        pub(crate) key: KeyPair,
     }
 
     impl Authority {
-        fn new() -> Self {
+        pub(crate) fn new() -> Self {
             let key = KeyPair::generate().unwrap();
             let mut params = CertificateParams::new(Vec::new()).unwrap();
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
             Self { certificate: params.self_signed(&key).unwrap(), key }
         }
 
-        fn issue(&self, last: i32) -> Holder {
+        pub(crate) fn issue(&self, last: i32) -> Holder {
             let key = KeyPair::generate().unwrap();
             let mut params = CertificateParams::new(vec!["localhost".into()]).unwrap();
             params.not_after = rcgen::date_time_ymd(last, 1, 1);

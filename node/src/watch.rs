@@ -33,6 +33,11 @@ pub async fn status(home: &Path, json: bool) -> anyhow::Result<ExitCode> {
             status.time
         ));
         print(&format!("records     {}   log {}", status.records, status.log_root.short()));
+        if let Some(kept) = status.kept_from {
+            print(&format!(
+                "bodies      of blocks {kept} on; older ones were dropped by retention"
+            ));
+        }
         print(&format!("state       {}", status.state_root.short()));
         print(&format!("waiting     {} transactions", status.pending));
         print(&format!(

@@ -252,6 +252,10 @@ pub struct NodeStatus {
     pub state_root: Hash,
     /// How many records the log holds after it.
     pub records: u64,
+    /// The first block whose body is here, if older ones were dropped by retention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<u64>))]
+    pub kept_from: Option<Height>,
     /// The log's root after it.
     #[cfg_attr(feature = "schema", schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
     pub log_root: Hash,

@@ -65,7 +65,7 @@ pub struct Spot {
 }
 
 impl Spot {
-    fn to_bytes(self) -> [u8; SPOT_BYTES] {
+    pub(crate) fn to_bytes(self) -> [u8; SPOT_BYTES] {
         let mut bytes = [0; SPOT_BYTES];
         bytes[..8].copy_from_slice(&self.height.0.to_be_bytes());
         bytes[8..12].copy_from_slice(&self.tx.to_be_bytes());
@@ -84,7 +84,7 @@ impl Spot {
 const SPOT_BYTES: usize = 16;
 
 /// Where each position of the log is.
-const SPOTS: Rows = Rows::new(Column::Positions, 0, SPOT_BYTES, 64);
+pub(crate) const SPOTS: Rows = Rows::new(Column::Positions, 0, SPOT_BYTES, 64);
 
 /// Where a position of the log is.
 pub(crate) fn spot(state: &impl State, position: u64) -> Option<Spot> {
@@ -254,10 +254,10 @@ impl Outcome {
 }
 
 /// Levels of the log between those that are kept: the nodes between are hashed anew, which costs less than keeping them.
-const TILE_LEVELS: u8 = 5;
+pub(crate) const TILE_LEVELS: u8 = 5;
 
 /// The nodes of one kept level of the log, as many to a row as make one node of the kept level above.
-const fn tiles(level: u8) -> Rows {
+pub(crate) const fn tiles(level: u8) -> Rows {
     Rows::new(Column::Log, level / TILE_LEVELS, 32, 1 << TILE_LEVELS)
 }
 

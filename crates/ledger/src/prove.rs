@@ -5,6 +5,7 @@ mod authority;
 use crate::{
     execute::{Handover, Nodes, Pages, spot},
     query,
+    retention::kept_from,
     rules::Rules,
     state::{Column, State},
 };
@@ -70,6 +71,21 @@ pub enum Unprovable {
     /// A record that was not there yet.
     #[error("the record at position {0} came after the block asked for")]
     Later(u64),
+    /// A record whose body this ledger no longer has.
+    #[error(
+        "record {position} of the log is in block {height}, whose body was dropped here by retention (kept are blocks from \
+         {kept} on, with the records from position {first} on): ask another validator, or whoever keeps the archive"
+    )]
+    Dropped {
+        /// Its position in the log.
+        position: u64,
+        /// Its block.
+        height: Height,
+        /// The first block whose body is here.
+        kept: Height,
+        /// The first position whose record is here.
+        first: u64,
+    },
     /// A lot that is not on the ledger.
     #[error("{0} is not on the ledger")]
     Lot(Lot),
@@ -94,6 +110,16 @@ pub enum Unprovable {
         /// What there is too much of.
         what: &'static str,
     },
+}
+
+impl Unprovable {
+    /// Why the record at a position cannot be shown, if it is because its body was dropped here.
+    pub fn dropped(state: &impl State, position: u64) -> Option<Self> {
+        let height = query::dropped(state, position)?;
+        let kept = kept_from(state);
+        let first = kept.previous().and_then(|before| query::header(state, before))?.log_size;
+        Some(Self::Dropped { position, height, kept, first })
+    }
 }
 
 /// The proof that a record is on the ledger, as of the last block.
@@ -264,8 +290,12 @@ fn handover(state: &impl State, since: Height, until: Height) -> Result<Vec<Hop>
 fn claim(state: &impl State, tip: &Header, asked: &Asked) -> Result<Claim, Unprovable> {
     Ok(match asked {
         Asked::Record(id) => {
-            if let Some(position) = query::position(state, id).filter(|at| *at >= tip.log_size) {
+            let position = query::position(state, id).ok_or(Unprovable::Record(*id))?;
+            if position >= tip.log_size {
                 return Err(Unprovable::Later(position));
+            }
+            if let Some(why) = Unprovable::dropped(state, position) {
+                return Err(why);
             }
             let of = |id: &RecordId| {
                 let query::Found { entry, transaction } = query::record(state, id)?;
@@ -354,6 +384,9 @@ fn batch(
         if *position >= tip.log_size {
             return Err(Unprovable::Later(*position));
         }
+        if let Some(why) = Unprovable::dropped(state, *position) {
+            return Err(why);
+        }
         let place = (spot.height, spot.tx);
         let (_, header, transaction) = match last.take().filter(|(read, ..)| *read == place) {
             Some(same) => last.insert(same),
@@ -420,7 +453,10 @@ fn upstream(state: &impl State, tip: &Header, lot: &Lot) -> Result<UpstreamClaim
                     continue;
                 }
                 let found = query::record_at(state, link.position);
-                let found = found.ok_or(Unprovable::Record(link.record))?;
+                let found = found.ok_or_else(|| {
+                    Unprovable::dropped(state, link.position)
+                        .unwrap_or(Unprovable::Record(link.record))
+                })?;
                 if let Action::Trace(event) = &found.operation().action {
                     let inputs = event.lots.iter().filter(|(_, part)| *part == Part::Input);
                     above.extend(inputs.map(|(lot, _)| lot.clone()));

@@ -2,6 +2,7 @@
 
 use crate::{
     execute::{AUTHORITY, DOCUMENT_BYTES, Place, body_key, document_key, history_key, spot},
+    retention::kept_from,
     state::{Column, State},
 };
 use types::{
@@ -59,12 +60,15 @@ pub fn certificate(state: &impl State, height: Height) -> Option<Certificate> {
     read(state, Column::Certificates, &height.0.to_be_bytes())
 }
 
-/// A block.
+/// A block, if its body is here.
 ///
 /// # Panics
 /// When the state holds what no commit wrote.
 #[must_use]
 pub fn block(state: &impl State, height: Height) -> Option<Block> {
+    if height < kept_from(state) {
+        return None;
+    }
     let header = header(state, height)?;
     let at = height.0.to_be_bytes();
     let bodies = state.scan(Column::Bodies, &at, &at, usize::MAX);
@@ -99,7 +103,7 @@ pub fn record_height(state: &impl State, position: u64) -> Option<Height> {
     spot(state, position).map(|spot| spot.height)
 }
 
-/// The record at a position of the log.
+/// The record at a position of the log, if the body that carries it is here.
 #[must_use]
 pub fn record_at(state: &impl State, position: u64) -> Option<Found> {
     let spot = spot(state, position)?;
@@ -117,13 +121,21 @@ pub fn record_at(state: &impl State, position: u64) -> Option<Found> {
     Some(Found { entry, transaction })
 }
 
+/// The height whose body was dropped here and would show the record at a position of the log; none if it is here, or not on the
+/// ledger at all.
+#[must_use]
+pub fn dropped(state: &impl State, position: u64) -> Option<Height> {
+    record_height(state, position).filter(|height| *height < kept_from(state))
+}
+
 /// A record by its id.
 #[must_use]
 pub fn record(state: &impl State, record: &RecordId) -> Option<Found> {
     record_at(state, position(state, record)?)
 }
 
-/// The positions from `from` on of the records that commit to a document, oldest first.
+/// The positions from `from` on of the records that commit to a document, oldest first; those too whose bodies were dropped
+/// here, of which half a digest is known.
 ///
 /// # Panics
 /// When the state holds what no commit wrote.
@@ -139,9 +151,12 @@ pub fn by_document(state: &impl State, document: &Digest, mut from: u64, limit: 
         });
         for position in positions {
             from = position + 1;
-            let record = record_at(state, position).expect("what a commit writes is there");
             // Another document may begin with the same half.
-            if record.operation().commitment.document == *document {
+            let is_it = dropped(state, position).is_some() || {
+                let record = record_at(state, position).expect("what a commit writes is there");
+                record.operation().commitment.document == *document
+            };
+            if is_it {
                 found.push(position);
             }
         }
@@ -196,7 +211,7 @@ pub fn subject(state: &impl State, subject: &Subject) -> Option<SubjectState> {
 /// Where a licence stood at a time, by every record that the ledger holds of it.
 ///
 /// # Panics
-/// When the state holds what no commit wrote.
+/// When the state holds what no commit wrote, or the body of one of them was dropped.
 #[must_use]
 pub fn status_at(state: &impl State, licence: &LicenceId, at: Timestamp) -> Standing {
     let links = history(state, &Subject::licence(licence), 0, usize::MAX);

@@ -26,6 +26,7 @@ use types::{
 mod builds;
 mod documents;
 mod pool;
+mod retention;
 
 /// The province with every role, a city below it, another province's office, and one without roles; blocks are small.
 fn genesis() -> Genesis {

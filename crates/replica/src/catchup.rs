@@ -45,6 +45,8 @@ const SILENCE_PAUSE_S: u64 = 1;
 const SILENCE_PAUSE_MAX_S: u64 = 32;
 const LIE_PAUSE_S: u64 = 10;
 const LIE_PAUSE_MAX_S: u64 = 3600;
+/// How many seconds it is believed of a neighbour that it dropped old blocks: it may be given them back.
+const DROPPED_S: u64 = 60;
 
 /// How far a node that fetches blocks is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub struct Fetching {
     pub to: Height,
     /// Blocks a second of late; 0 in the first second.
     pub per_second: u64,
+    /// Set if all who are ahead say that they dropped the next block: the first height that one of them keeps.
+    pub dropped_below: Option<Height>,
 }
 
 impl Fetching {
@@ -75,6 +79,14 @@ impl core::fmt::Display for Fetching {
         let (height, to, rate) =
             (grouped(self.height.0), grouped(self.to.0), grouped(self.per_second));
         write!(f, "catching up: {height} of {to}")?;
+        if let Some(kept) = self.dropped_below {
+            let (next, kept) = (grouped(self.height.next().0), grouped(kept.0));
+            return write!(
+                f,
+                " (no neighbour here keeps block {next}: they dropped what is older than block {kept}; connect to a validator \
+                 that keeps all blocks, or run `minlian-node snapshot restore` with a snapshot of one)"
+            );
+        }
         match self.seconds_left() {
             Some(left) => write!(f, " ({rate} blocks/s, about {} left)", span(left)),
             None => f.write_str(" (not moving yet)"),
@@ -167,11 +179,14 @@ struct Standing {
     lies: u32,
     /// Not asked before this second.
     until: u64,
+    /// Below this height it dropped its blocks, so it said; and until when that is believed.
+    dropped: (Height, u64),
 }
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { range: RANGE_FIRST, ticks: 0, silences: 0, lies: 0, until: 0 }
+        let dropped = (Height::GENESIS, 0);
+        Self { range: RANGE_FIRST, ticks: 0, silences: 0, lies: 0, until: 0, dropped }
     }
 }
 
@@ -188,6 +203,12 @@ impl Standing {
         self.lies = self.lies.saturating_add(1);
         self.range = RANGE_FIRST;
         self.until = self.until.max(second.saturating_add(pause));
+    }
+
+    /// The first height it keeps, if it said that it dropped this one.
+    fn dropped(&self, height: Height, second: u64) -> Option<Height> {
+        let (kept, until) = self.dropped;
+        (height < kept && second < until).then_some(kept)
     }
 
     /// It is given longer each time it was slow: it may be at the end of a thin line. Much longer, if it is the only one that
@@ -342,11 +363,16 @@ impl<S: State> Replica<S> {
         let mut silent = Vec::new();
         for asked in &mut self.catchup.asked {
             asked.age = asked.age.saturating_add(1);
-            let standing = self.catchup.standings.entry(asked.span.peer).or_default();
             let span = asked.span;
-            let may_have =
-                |(peer, claim): (&Peer, &Height)| *peer != span.peer && *claim >= span.from;
+            let standings = &self.catchup.standings;
+            let has = |peer: &Peer| {
+                standings.get(peer).is_none_or(|it| it.dropped(span.from, second).is_none())
+            };
+            let may_have = |(peer, claim): (&Peer, &Height)| {
+                *peer != span.peer && *claim >= span.from && has(peer)
+            };
             let is_alone = !self.peers.iter().any(may_have);
+            let standing = self.catchup.standings.entry(span.peer).or_default();
             if !asked.is_overdue && asked.age >= standing.patience(best, is_alone) {
                 asked.is_overdue = true;
                 silent.push(asked.span.peer);
@@ -380,7 +406,11 @@ impl<S: State> Replica<S> {
         if let Some(fetching) = self.fetching()
             && self.catchup.pace.is_some_and(|pace| pace.seconds % 5 == 1)
         {
-            tracing::info!("{fetching}");
+            if fetching.dropped_below.is_some() {
+                tracing::warn!("{fetching}");
+            } else {
+                tracing::info!("{fetching}");
+            }
         }
         if let Some(offset) = self.clocks.offset().filter(|it| it.distance_ms() > CLOCK_OFF_MS)
             && self.catchup.second.is_multiple_of(60)
@@ -405,7 +435,17 @@ impl<S: State> Replica<S> {
         }
         let (from, per_second) =
             self.catchup.pace.map_or((height, 0), |pace| (pace.from, pace.per_second.unwrap_or(0)));
-        Some(Fetching { from, height, to, per_second })
+        Some(Fetching { from, height, to, per_second, dropped_below: self.dropped_below() })
+    }
+
+    /// The first height that anybody keeps, if all who are ahead say that they dropped the next one.
+    fn dropped_below(&self) -> Option<Height> {
+        let (next, second) = (self.tip.height.next(), self.catchup.second);
+        let ahead = self.peers.iter().filter(|(_, claim)| **claim >= next);
+        let kept: Option<Vec<Height>> = ahead
+            .map(|(peer, _)| self.catchup.standings.get(peer)?.dropped(next, second))
+            .collect();
+        kept?.into_iter().min()
     }
 
     pub(crate) fn catchup_lost(&mut self, peer: Peer, effects: &mut Vec<Effect>) {
@@ -474,6 +514,7 @@ impl<S: State> Replica<S> {
                 **claim >= from
                     && busy(peer) < ASKED_PER_PEER
                     && standing(peer).until <= catchup.second
+                    && standing(peer).dropped(from, catchup.second).is_none()
                     // Whoever holds everything up is not asked for the same again.
                     && !catchup.asked.iter().any(|a| a.span.peer == **peer && a.span.from == from && !a.is_overdue)
             })
@@ -521,6 +562,14 @@ impl<S: State> Replica<S> {
         blocks: Vec<(Block, Certificate)>,
         effects: &mut Vec<Effect>,
     ) {
+        let is_below = |asked: &Asked| asked.span.peer == peer && asked.span.from < from;
+        if blocks.is_empty() && self.catchup.asked.iter().any(is_below) {
+            // It is ahead, and says honestly that it cannot help: others are asked at once.
+            self.catchup.asked.retain(|asked| !is_below(asked));
+            let until = self.catchup.second.saturating_add(DROPPED_S);
+            self.catchup.standings.entry(peer).or_default().dropped = (from, until);
+            return self.look_behind(effects);
+        }
         let question = |asked: &Asked| asked.span.peer == peer && asked.span.from == from;
         let Some(at) = self.catchup.asked.iter().position(question) else {
             // An answer to what we no longer ask is no offence, and no help.

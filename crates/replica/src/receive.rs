@@ -28,7 +28,8 @@ impl Wire for Frame {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum SyncFrame {
     Ask(Question),
-    /// The blocks from this height on, as asked.
+    /// The blocks from this height on, as asked; or none, from a later height than asked: what is below it was dropped by the
+    /// speaker's retention.
     Tell(Height, Vec<(Block, Certificate)>),
 }
 

@@ -1,7 +1,7 @@
 //! Blocks for those who missed them, at a bounded pace: whoever asks without end is answered slowly and costs little.
 
 use crate::{Effect, Progress, Replica, Wake, receive::SyncFrame};
-use ledger::{State, query};
+use ledger::{State, query, retention};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use types::{
@@ -106,6 +106,11 @@ impl<S: State> Replica<S> {
     }
 
     fn blocks(&self, Question { from, count }: Question) -> Vec<u8> {
+        let kept = retention::kept_from(&self.state);
+        if from < kept {
+            // No blocks from a later height than asked for: what is below it was dropped here.
+            return codec::encode(&SyncFrame::Tell(kept, Vec::new()));
+        }
         let (mut blocks, mut bytes, mut height) = (Vec::new(), 0, from);
         let count = usize::try_from(count.min(ANSWER_BLOCKS)).unwrap_or(0);
         while blocks.len() < count && bytes < ANSWER_BYTES && height <= self.written() {

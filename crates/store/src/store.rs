@@ -51,7 +51,7 @@ struct Writer {
 impl Writer {
     /// Remembers a failure. The disk may hold what it refused and lack what it took (a failed sync is not tried again:
     /// the kernel has marked the pages clean), so only a new start, which reads it back, may write again.
-    fn note(&mut self, result: Result<(), Fault>) -> Result<(), Fault> {
+    fn note<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
         result.inspect_err(|fault| self.failed = Some(fault.to_string()))
     }
 }
@@ -234,6 +234,65 @@ impl Store {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<'_> {
         Snapshot { view: self.db.snapshot(), store: self }
+    }
+
+    /// Removes every key of a column below `before`, and writes `note`, in one durable step: all of it or nothing. Then the
+    /// room is given back, which may be interrupted and asked for again. It says how many bytes the files took before and
+    /// take now.
+    ///
+    /// This is no commit: it is not counted, so the journal of the height under vote stays what it was. It is for a node that
+    /// is stopped, since removed ranges slow down whoever reads beside them until the room is given back.
+    ///
+    /// # Errors
+    /// The disk failed, now or earlier.
+    pub fn discard(
+        &self,
+        column: Column,
+        before: &[u8],
+        note: &Write,
+    ) -> Result<(u64, u64), Fault> {
+        let mut writer = self.writer()?;
+        let result =
+            self.sync_log(&mut writer).and_then(|()| self.remove_below(column, before, note));
+        writer.note(result)
+    }
+
+    fn remove_below(
+        &self,
+        column: Column,
+        before: &[u8],
+        note: &Write,
+    ) -> Result<(u64, u64), Fault> {
+        let ledger = self.path.join("ledger");
+        let (family, bytes) = (self.family(column), self.disk_bytes());
+        let last = self.last_below(column, before);
+        let mut batch = WriteBatch::default();
+        batch.delete_range_cf(family, &[][..], before);
+        match &note.value {
+            Some(value) => batch.put_cf(self.family(note.column), &note.key, value),
+            None => batch.delete_cf(self.family(note.column), &note.key),
+        }
+        self.db.write_opt(batch, &synced()).map_err(Fault::rocksdb("write", &ledger))?;
+        // From here on nothing is read of it. Whole tables go at once, the rest by being written anew without it.
+        if let Some(last) = last {
+            let removed = self.db.delete_file_in_range_cf(family, &[][..], &last);
+            removed.map_err(Fault::rocksdb("remove", &ledger))?;
+        }
+        self.flush()?;
+        self.db.compact_range_cf(family, None::<&[u8]>, Some(before));
+        Ok((bytes, self.disk_bytes()))
+    }
+
+    /// The last key of a column below `before`. A range of files includes its end, and a range of keys does not.
+    fn last_below(&self, column: Column, before: &[u8]) -> Option<Vec<u8>> {
+        let mut cursor = self.db.raw_iterator_cf(self.family(column));
+        cursor.seek_for_prev(before);
+        if cursor.key() == Some(before) {
+            cursor.prev();
+        }
+        let last = cursor.key().map(<[u8]>::to_vec);
+        self.checked(cursor.status());
+        last
     }
 
     /// Moves what is still in RocksDB's log into its tables, so that the next start has nothing to replay.
@@ -879,6 +938,57 @@ mod tests {
         drop(reading);
         assert_eq!(list(home.path()), before);
         assert_eq!(store(home.path()).replay().unwrap(), entries(&["a"]));
+    }
+
+    #[test]
+    fn what_is_discarded_is_gone_and_the_journal_stays() {
+        let home = directory();
+        let first = store(home.path());
+        let key = |n: u64| n.to_be_bytes().to_vec();
+        for n in 0..200 {
+            // Bytes that do not shrink.
+            let value: Vec<u8> = (0..600_u64)
+                .flat_map(|m| {
+                    let mixed = (n * 600 + m).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                    [mixed, mixed.rotate_left(17), !mixed, mixed ^ n].map(u64::to_be_bytes).concat()
+                })
+                .collect();
+            first.write(&[put(Column::Bodies, &key(n), &value)]).unwrap();
+            if n % 50 == 0 {
+                first.flush().unwrap();
+            }
+        }
+        first.journal(&entries(&["a vote"])).unwrap();
+        let untouched = copy(home.path());
+        let note = put(Column::Meta, b"noted", b"1");
+        let (before, after) = first.discard(Column::Bodies, &key(150), &note).unwrap();
+        assert!(after < before && before - after > 2 << 20, "{before} bytes, then {after}");
+        let check = |store: &Store| {
+            assert_eq!(store.scan(Column::Bodies, &[], &[], 1)[0].0, key(150));
+            assert_eq!(store.scan(Column::Bodies, &[], &[], 1000).len(), 50);
+            assert_eq!(store.get(Column::Meta, b"noted"), Some(b"1".to_vec()));
+            assert_eq!(store.replay().unwrap(), entries(&["a vote"]), "no commit voided it");
+        };
+        check(&first);
+        drop(first);
+        let again = store(home.path());
+        check(&again);
+        // Again, and for a range with nothing in it.
+        again.discard(Column::Bodies, &key(150), &note).unwrap();
+        check(&again);
+
+        // A kill after the step that counts, and before the room was given back.
+        let killed = store(untouched.path());
+        let mut batch = WriteBatch::default();
+        batch.delete_range_cf(killed.family(Column::Bodies), &[][..], &key(150)[..]);
+        batch.put_cf(killed.family(Column::Meta), b"noted", b"1");
+        killed.db.write_opt(batch, &synced()).unwrap();
+        let crashed = copy(untouched.path());
+        drop(killed);
+        let crashed = store(crashed.path());
+        check(&crashed);
+        crashed.discard(Column::Bodies, &key(150), &note).unwrap();
+        check(&crashed);
     }
 
     #[test]

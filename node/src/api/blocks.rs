@@ -7,7 +7,7 @@ use super::{
 };
 use axum::{Json, extract::State};
 use client::api::{BlockRow, BlockView, Blocks};
-use ledger::query;
+use ledger::{query, retention};
 use serde::Deserialize;
 use types::{Height, Transaction};
 use utoipa::IntoParams;
@@ -35,11 +35,20 @@ pub(super) fn missing(height: Height) -> Failure {
     responses(
         (status = 200, description = "The block.", body = BlockView),
         (status = 404, description = "This node has no such block."),
+        (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
     ),
 )]
 pub(super) async fn block(State(node): Node, Name(text): Name) -> Result<Json<BlockView>, Failure> {
     let store = &node.handle.store;
     let height = height(&text, &**store)?;
+    let kept = retention::kept_from(&**store);
+    if height < kept && query::header(store, height).is_some() {
+        return Err(Failure::dropped(&format_args!(
+            "the body of block {height} was dropped here by retention (blocks from {kept} on are kept): ask another validator, \
+             or whoever keeps the archive{}; its header and certificate are proven here as before, by POST /v1/proofs",
+            node.archive.as_ref().map_or_else(String::new, |archive| format!(": {archive}"))
+        )));
+    }
     let missing = || missing(height);
     let block = query::block(store, height).ok_or_else(missing)?;
     let certificate = query::certificate(store, height).ok_or_else(missing)?;

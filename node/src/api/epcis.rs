@@ -629,7 +629,7 @@ fn search(
     documents: &Documents,
     simply: &Simply,
     limit: usize,
-) -> Page {
+) -> Result<Page, Failure> {
     let start = simply.asked.next.unwrap_or(0);
     let subject =
         simply.asked.epc.as_ref().and_then(|epc| format!("lot:{epc}").parse::<Subject>().ok());
@@ -637,8 +637,9 @@ fn search(
     let places: Vec<(u64, RecordView)> = match (&simply.asked.id, subject) {
         (Some(id), _) => {
             let record = documents.record(id);
-            let found = record.and_then(|record| query::record(state, &record));
-            found.iter().map(|found| (0, found_view(node, found))).collect()
+            let position = record.and_then(|record| query::position(state, &record));
+            let found = position.map(|position| node.record_at(state, position)).transpose()?;
+            found.flatten().iter().map(|found| (0, found_view(node, found))).collect()
         }
         (None, Some(subject)) => {
             let links = query::history(state, &subject, start, LOOKED_AT_MAX);
@@ -648,13 +649,15 @@ fn search(
             let mut links: Vec<_> = (start..).zip(links).collect();
             // An event may name it in two parts.
             links.dedup_by_key(|(_, link)| link.position);
-            let found = links.iter().filter_map(|(place, link)| {
-                Some((*place, found_view(node, &query::record_at(state, link.position)?)))
-            });
-            found.collect()
+            let mut found = Vec::with_capacity(links.len());
+            for (place, link) in links {
+                let record = node.record_at(state, link.position)?;
+                found.extend(record.map(|record| (place, found_view(node, &record))));
+            }
+            found
         }
         (None, None) => {
-            let records = oldest(node, state, &Filter::events(), Some(start), LOOKED_AT_MAX);
+            let records = oldest(node, state, &Filter::events(), Some(start), LOOKED_AT_MAX)?;
             rest = records.next;
             records.records.into_iter().map(|row| (row.position, row)).collect()
         }
@@ -662,7 +665,7 @@ fn search(
     let mut events = Vec::new();
     for (place, row) in places {
         if events.len() == limit {
-            return Page { events, next: Some(place) };
+            return Ok(Page { events, next: Some(place) });
         }
         let Action::Trace(event) = &row.operation.action else { continue };
         if simply.takes(event) {
@@ -670,7 +673,7 @@ fn search(
             events.extend(document.filter(|document| simply.takes_document(document)));
         }
     }
-    Page { events, next: rest }
+    Ok(Page { events, next: rest })
 }
 
 async fn answer(
@@ -686,7 +689,7 @@ async fn answer(
         let snapshot = node.handle.store.snapshot();
         search(&node, &snapshot, &documents, &simply, limit)
     });
-    let Page { events, next } = work.await.map_err(|error| Failure::fault(&error))?;
+    let Page { events, next } = work.await.map_err(|error| Failure::fault(&error))??;
     let document = json!({
         "@context": [CONTEXT],
         "type": "EPCISQueryDocument",
@@ -752,7 +755,9 @@ pub(super) async fn event_by_id(
         )
     };
     let record = documents.record(&id).ok_or_else(unknown)?;
-    let found = query::record(&node.handle.store, &record).ok_or_else(unknown)?;
+    let store = &node.handle.store;
+    let position = query::position(store, &record).ok_or_else(unknown)?;
+    let found = node.record_at(store, position)?.ok_or_else(unknown)?;
     let Action::Trace(event) = &found.operation().action else { return Err(unknown()) };
     let document = kept(documents, &record, event).ok_or_else(unknown)?;
     Ok((VERSIONS, Json(document)).into_response())

@@ -48,6 +48,11 @@ impl Failure {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "E-NODE-FAULT", error.to_string())
     }
 
+    /// It was here, and is no more: others keep it.
+    pub(crate) fn dropped(why: &dyn core::fmt::Display) -> Self {
+        Self::new(StatusCode::GONE, "E-BODY-DROPPED", why.to_string())
+    }
+
     /// Nothing can be told yet.
     pub(crate) fn no_block() -> Self {
         Self::new(
@@ -130,6 +135,7 @@ impl From<Unprovable> for Failure {
             Unprovable::Record(_) | Unprovable::Later(_) => {
                 Self::not_found("E-REC-UNKNOWN", detail)
             }
+            Unprovable::Dropped { .. } => Self::dropped(&detail),
             Unprovable::Lot(_) | Unprovable::Agency(_) => Self::not_found("E-SUB-UNKNOWN", detail),
             Unprovable::Height(_) => Self::not_found("E-BLOCK-UNKNOWN", detail),
             Unprovable::Early(_) => {

@@ -14,8 +14,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use client::api::{Ask, Authority, ProofRequest};
-use ledger::prove::{self, Asked};
-use types::RecordId;
+use ledger::prove::{self, Asked, Unprovable};
+use types::{Height, RecordId};
 
 /// The most bytes of a request for a proof: a thousand record ids, and the words around them.
 const ASK_BYTES_MAX: usize = 128 << 10;
@@ -31,13 +31,18 @@ const ASKS_MAX: usize = 64;
     responses(
         (status = 200, description = "A proof file, to be checked offline.", body = Vec<u8>, content_type = "application/vnd.minlian.proof"),
         (status = 404, description = "Not on the ledger."),
+        (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
     ),
 )]
 pub(super) async fn prove_record(State(node): Node, Name(id): Name) -> Result<Response, Failure> {
     let id: RecordId = id.parse().map_err(|error| Failure::bad("E-HTTP-ID", &error))?;
     let snapshot = node.handle.store.snapshot();
-    let proof = prove::record(&node.rules(), &snapshot, &id).ok_or_else(|| unknown_record(&id))?;
-    Ok(file(&proof))
+    let asked = [Asked::Record(id)];
+    let proof = prove::asked(&node.rules(), &snapshot, Height::GENESIS, &asked);
+    proof.map(|proof| file(&proof)).map_err(|why| {
+        let dropped = matches!(why, Unprovable::Dropped { .. });
+        if dropped { node.unprovable(why) } else { unknown_record(&id) }
+    })
 }
 
 /// The proof of where a subject stands, or that it is not on the ledger
@@ -71,6 +76,7 @@ pub(super) async fn prove_subject(
     responses(
         (status = 200, description = "A proof file, to be checked offline.", body = Vec<u8>, content_type = "application/vnd.minlian.proof"),
         (status = 404, description = "Something of it is not on the ledger."),
+        (status = 410, description = "Something of it was dropped here by retention; the answer says who may keep it."),
         (status = 413, description = "More is asked than at once."),
     ),
 )]
@@ -88,6 +94,7 @@ pub(super) async fn prove_all(State(node): Node, body: Body) -> Result<Response,
     let work = tokio::task::spawn_blocking(move || {
         let snapshot = node.handle.store.snapshot();
         prove::as_of(&node.rules(), &snapshot, since, at, &asked)
+            .map_err(|why| node.unprovable(why))
     });
     let proof = work.await.map_err(|error| Failure::fault(&error))??;
     Ok(file(&proof))

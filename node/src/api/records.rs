@@ -53,11 +53,14 @@ pub(super) fn unknown_record(id: &RecordId) -> Failure {
     responses(
         (status = 200, description = "The record.", body = RecordView),
         (status = 404, description = "Not on the ledger."),
+        (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
     ),
 )]
 pub(super) async fn record(State(node): Node, Name(id): Name) -> Result<Json<RecordView>, Failure> {
     let id: RecordId = id.parse().map_err(|error| Failure::bad("E-HTTP-ID", &error))?;
-    let found = query::record(&node.handle.store, &id).ok_or_else(|| unknown_record(&id))?;
+    let store = &node.handle.store;
+    let position = query::position(store, &id).ok_or_else(|| unknown_record(&id))?;
+    let found = node.record_at(store, position)?.ok_or_else(|| unknown_record(&id))?;
     Ok(Json(found_view(&node, &found)))
 }
 
@@ -206,7 +209,7 @@ pub(super) async fn list(
             },
         }
     });
-    work.await.map(Json).map_err(|error| Failure::fault(&error))
+    work.await.map_err(|error| Failure::fault(&error))?.map(Json)
 }
 
 fn at(
@@ -214,12 +217,16 @@ fn at(
     state: &impl Ledger,
     positions: impl Iterator<Item = u64>,
     filter: &Filter,
-) -> Vec<RecordView> {
-    positions
-        .filter_map(|position| query::record_at(state, position))
-        .filter(|found| filter.takes(&found.transaction.header.agency, found.operation()))
-        .map(|found| found_view(node, &found))
-        .collect()
+) -> Result<Vec<RecordView>, Failure> {
+    let mut rows = Vec::new();
+    for position in positions {
+        let found = node.record_at(state, position)?;
+        let taken = |found: &query::Found| {
+            filter.takes(&found.transaction.header.agency, found.operation())
+        };
+        rows.extend(found.filter(taken).map(|found| found_view(node, &found)));
+    }
+    Ok(rows)
 }
 
 /// The cursor is a position of the log.
@@ -230,10 +237,10 @@ fn by_document(
     filter: &Filter,
     cursor: Option<u64>,
     limit: usize,
-) -> Records {
+) -> Result<Records, Failure> {
     let mut positions = query::by_document(state, document, cursor.unwrap_or(0), limit + 1);
     let next = (positions.len() > limit).then(|| positions.pop()).flatten();
-    Records { records: at(node, state, positions.into_iter(), filter), next }
+    Ok(Records { records: at(node, state, positions.into_iter(), filter)?, next })
 }
 
 /// The cursor is a place in the subject's history.
@@ -244,7 +251,7 @@ fn by_subject(
     filter: &Filter,
     cursor: Option<u64>,
     limit: usize,
-) -> Records {
+) -> Result<Records, Failure> {
     let from = cursor.unwrap_or(0);
     let mut links = query::history(state, subject, from, limit + 1);
     let more = links.len() > limit;
@@ -252,7 +259,8 @@ fn by_subject(
     let next = more.then(|| from.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)));
     // A record may have the same subject in two parts.
     links.dedup_by_key(|link| link.position);
-    Records { records: at(node, state, links.iter().map(|link| link.position), filter), next }
+    let positions = links.iter().map(|link| link.position);
+    Ok(Records { records: at(node, state, positions, filter)?, next })
 }
 
 /// The cursor is the position of the first record that was not looked at.
@@ -262,17 +270,18 @@ pub(super) fn oldest(
     filter: &Filter,
     cursor: Option<u64>,
     limit: usize,
-) -> Records {
+) -> Result<Records, Failure> {
     let (mut records, mut looked) = (Vec::new(), 0);
     let tip = query::height(state);
     let from = cursor.unwrap_or(0);
-    let Some(first) = query::record_height(state, from) else { return Records::default() };
+    let Some(first) = query::record_height(state, from) else { return Ok(Records::default()) };
+    node.not_dropped(state, from)?;
     for height in first.0..=tip.0 {
         let (rows, there) = of_block(node, state, Height(height), filter);
         looked += there.max(1);
         for row in rows.into_iter().filter(|row| row.position >= from) {
             if records.len() == limit {
-                return Records { records, next: Some(row.position) };
+                return Ok(Records { records, next: Some(row.position) });
             }
             records.push(row);
         }
@@ -280,10 +289,10 @@ pub(super) fn oldest(
         if many && height < tip.0 {
             let next = query::header(state, Height(height)).map(|header| header.log_size);
             let more = next.is_some_and(|next| query::record_height(state, next).is_some());
-            return Records { records, next: next.filter(|_| more) };
+            return Ok(Records { records, next: next.filter(|_| more) });
         }
     }
-    Records { records, next: None }
+    Ok(Records { records, next: None })
 }
 
 /// The cursor is the position of the last record that was looked at.
@@ -293,27 +302,32 @@ fn newest(
     filter: &Filter,
     cursor: Option<u64>,
     limit: usize,
-) -> Records {
+) -> Result<Records, Failure> {
     let (mut records, mut looked) = (Vec::new(), 0);
     let size = query::header(state, query::height(state)).map_or(0, |header| header.log_size);
     let mut below = cursor.unwrap_or(size).min(size);
     while let Some(last) = below.checked_sub(1) {
         // Blocks without records are skipped: this goes from record to record.
         let Some(height) = query::record_height(state, last) else { break };
+        if query::dropped(state, last).is_some() && looked > 0 {
+            // Whoever goes on is told that there is more, and who may have it.
+            return Ok(Records { records, next: Some(below) });
+        }
+        node.not_dropped(state, last)?;
         let (rows, there) = of_block(node, state, height, filter);
         looked += there.max(1);
         for row in rows.into_iter().rev().filter(|row| row.position < below) {
             if records.len() == limit {
                 let next = records.last().map(|last: &RecordView| last.position);
-                return Records { records, next };
+                return Ok(Records { records, next });
             }
             records.push(row);
         }
         let before = height.previous().and_then(|before| query::header(state, before));
         below = before.map_or(0, |before| before.log_size);
         if looked >= LOOKED_AT_MAX {
-            return Records { records, next: (below > 0).then_some(below) };
+            return Ok(Records { records, next: (below > 0).then_some(below) });
         }
     }
-    Records { records, next: None }
+    Ok(Records { records, next: None })
 }

@@ -201,6 +201,9 @@ pub(super) async fn records(
             query::record_height(&node.handle.store, position).map_or(tip + 1, |height| height.0)
         }
     };
+    if seen.or(from).is_some() {
+        node.not_dropped(&node.handle.store, position)?;
+    }
     let (ready, seat) = (VecDeque::new(), seat()?);
     let filter = Some(filter);
     Ok(answer(Subscriber { node, tips, next, position, filter, ready, _seat: seat }))

@@ -66,6 +66,7 @@ pub(super) struct Page {
     responses(
         (status = 200, description = "A page of its history.", body = History),
         (status = 404, description = "Not on the ledger."),
+        (status = 410, description = "A record of it was dropped here by retention; the answer says who may keep it."),
     ),
 )]
 pub(super) async fn history(
@@ -79,14 +80,16 @@ pub(super) async fn history(
         let state = query::subject(&snapshot, &asked).ok_or_else(|| unknown(&asked))?;
         let limit = limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
         let links = query::history(&snapshot, &asked, from, limit);
-        let rows: Vec<HistoryRow> = (from..)
-            .zip(&links)
-            .filter_map(|(sequence, link)| {
-                let record = found_view(&node, &query::record_at(&snapshot, link.position)?);
-                Some(HistoryRow { sequence, part: link.part, record })
-            })
-            .collect();
-        let next = rows.last().map(|row| row.sequence + 1).filter(|next| *next < state.records);
+        let mut rows = Vec::with_capacity(links.len());
+        for (sequence, link) in (from..).zip(&links) {
+            let Some(found) = node.record_at(&snapshot, link.position)? else { continue };
+            let record = found_view(&node, &found);
+            rows.push(HistoryRow { sequence, part: link.part, record });
+        }
+        let next = rows
+            .last()
+            .map(|row: &HistoryRow| row.sequence + 1)
+            .filter(|next| *next < state.records);
         Ok(Json(History { subject: asked, total: state.records, rows, next }))
     });
     work.await.map_err(|error| Failure::fault(&error))?

@@ -176,6 +176,7 @@ fn status() -> String {
         time: Timestamp(0),
         state_root: Hash::ZERO,
         records: 0,
+        kept_from: None,
         log_root: Hash::ZERO,
         valid_until_max: Height(1000),
         round: None,

@@ -101,6 +101,8 @@ enum Trick {
     Half,
     /// Honest twice, then never again.
     Stalls,
+    /// Honest, and keeps only the blocks from this height on.
+    KeepsFrom(u64),
 }
 
 /// Everything that is a lie: no honest neighbour does it, and it shows when it is looked at.
@@ -295,7 +297,11 @@ impl School {
             }
             Trick::Half => blocks.truncate((blocks.len() / 2).max(1)),
             Trick::Stalls if !twice => return,
-            Trick::Stalls => {}
+            Trick::KeepsFrom(kept) if question.from.0 < kept => {
+                self.deliver(delay, n, Received::Tell(Height(kept), Vec::new()));
+                return;
+            }
+            Trick::Stalls | Trick::KeepsFrom(_) => {}
         }
         self.deliver(delay, n, Received::Tell(question.from, blocks));
         self.answered += 1;
@@ -559,7 +565,8 @@ fn how_far_it_is_is_told_in_words() {
     school.run_for(100);
     assert_eq!(school.replica.status().catching_up, None);
     let words = |height, per_second, to| {
-        Fetching { from: Height(0), height: Height(height), to: Height(to), per_second }.to_string()
+        let (from, height, to) = (Height(0), Height(height), Height(to));
+        Fetching { from, height, to, per_second, dropped_below: None }.to_string()
     };
     assert_eq!(
         words(12_340, 1850, 100_000),
@@ -568,6 +575,72 @@ fn how_far_it_is_is_told_in_words() {
     assert_eq!(words(0, 0, 999), "catching up: 0 of 999 (not moving yet)");
     assert_eq!(words(0, 1, 1000), "catching up: 0 of 1,000 (1 blocks/s, about 16 min left)");
     assert!(words(0, 1, u64::MAX).contains("left"));
+}
+
+#[test]
+fn whoever_dropped_what_is_wanted_says_so_and_another_is_asked_at_once() {
+    // It is neither blamed nor disbelieved, and helps as soon as it can.
+    let keeps = [Trick::KeepsFrom(601), Trick::KeepsFrom(401), Trick::Honest(20)];
+    let mut school = school(800, 1, keeps);
+    let took = school.finishes(20_000).expect("one keeps all");
+    assert_eq!(school.blamed, vec![]);
+    let vainly = |n: usize, kept: u64| {
+        let asked = school.questions.iter().filter(|(_, who, _)| *who == n);
+        asked.filter(|(.., question)| question.from.0 < kept).count()
+    };
+    assert!((1..=2).contains(&vainly(0, 601)), "{} times, in {took} ms", vainly(0, 601));
+    assert!((1..=2).contains(&vainly(1, 401)), "{} times, in {took} ms", vainly(1, 401));
+    assert!(school.questions.iter().any(|(_, who, question)| *who == 0 && question.from.0 > 600));
+}
+
+#[test]
+fn if_nobody_keeps_what_is_wanted_it_is_told_and_found_when_somebody_does() {
+    let mut school = school(300, 1, [Trick::KeepsFrom(101), Trick::KeepsFrom(51), Trick::Silent]);
+    school.run_for(10_000);
+    assert_eq!(school.replica.status().catching_up.unwrap().dropped_below, None, "one may have it");
+    school.tricks[2] = Trick::KeepsFrom(201);
+    school.run_for(90_000);
+    let fetching = school.replica.status().catching_up.unwrap();
+    assert_eq!((school.height(), fetching.dropped_below), (0, Some(Height(51))));
+    assert!(fetching.to_string().contains("no neighbour here keeps block 1: "), "{fetching}");
+    assert!(fetching.to_string().contains("snapshot restore"), "{fetching}");
+    let asked = school.questions.len();
+    school.run_for(120_000);
+    let more = school.questions.len() - asked;
+    assert!((3..=20).contains(&more), "{more} questions in two minutes");
+    // One is given all blocks back.
+    school.tricks[0] = Trick::Honest(20);
+    let now = school.now;
+    let done = school.finishes(now + 70_000).expect("it is asked again within a minute");
+    assert!(done > now);
+    assert_eq!(school.replica.status().catching_up, None);
+}
+
+#[test]
+fn a_question_for_what_was_dropped_is_answered_by_where_the_blocks_begin() {
+    let library = Library::new(&genesis(), 100, 1);
+    let (_, _, note) = ledger::retention::drop_below(Height(31));
+    library.disk.write(&[note]);
+    let (replica, _) = Replica::restore(
+        &genesis(),
+        Voter::new(secret(1, PUPIL)),
+        library.disk,
+        &[],
+        Timestamp(START),
+        PoolLimits::default(),
+    )
+    .unwrap();
+    for (from, first, some) in
+        [(1, 31, false), (30, 31, false), (31, 31, true), (95, 95, true), (101, 101, false)]
+    {
+        let question = Question { from: Height(from), count: 3 };
+        let Effect::Send(_, _, bytes) = replica.tell(peer(0), question) else { panic!() };
+        let Ok(SyncFrame::Tell(at, blocks)) = codec::decode(&bytes) else { panic!() };
+        assert_eq!((at.0, !blocks.is_empty()), (first, some), "{from}");
+        assert!(
+            blocks.iter().zip(from..).all(|((block, _), height)| block.header.height.0 == height)
+        );
+    }
 }
 
 #[test]

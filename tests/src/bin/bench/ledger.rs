@@ -1,4 +1,5 @@
-//! A long ledger: how soon a validator serves and votes again over it, and how fast another fetches it.
+//! A long ledger: how soon a validator serves and votes again over it, and how soon another has it, from its neighbours and
+//! from a snapshot.
 
 use crate::{
     figures::{disk_bytes, micros, thousandths},
@@ -93,14 +94,74 @@ pub(crate) async fn long(home: &Path, base_port: u16, blocks: u64) -> anyhow::Re
         fetched * 1_000_000 / took,
         records_fetched * 1_000_000 / took,
     );
+    let snapshot = from_snapshot(home, &running, &clients, &names, took).await?;
     running.down()?;
     Ok(json!({
+        "snapshot": snapshot,
         "blocks": blocks, "records": records, "bytes": bytes, "built_us": built,
         "four": { "serve_us": serves, "vote_us": votes }, "one": { "serves_us": one_serves, "votes_us": one_votes },
         "catch_up": {
             "blocks": fetched, "us": took, "blocks_per_second": fetched * 1_000_000 / took,
             "records_per_second": records_fetched * 1_000_000 / took,
         },
+    }))
+}
+
+/// Writes one validator's ledger to a snapshot and gives it to another that has nothing: until it stands where the others
+/// stand, and votes.
+async fn from_snapshot(
+    home: &Path,
+    running: &Running,
+    clients: &[Client],
+    names: &[String],
+    took_fresh: u64,
+) -> anyhow::Result<Value> {
+    let (file, giver, taker) = (home.join("snapshot"), &names[2], &names[3]);
+    let run = |words: &[&str]| -> anyhow::Result<u64> {
+        let started = clock::instant();
+        let ran = Command::new(&running.command).args(words).stdin(Stdio::null()).output()?;
+        let said = String::from_utf8_lossy(&ran.stderr);
+        ensure!(ran.status.success(), "minlian-node {}: {said}", words.join(" "));
+        Ok(micros(started.elapsed()))
+    };
+    let place = |path: &Path| path.display().to_string();
+    running.testnet(&["kill", giver])?;
+    let (out, from, to) = (place(&file), place(&home.join(giver)), place(&home.join(taker)));
+    let create = run(&["snapshot", "create", "--home", &from, "--out", &out])?;
+    let bytes = fs::metadata(&file)?.len();
+    running.testnet(&["start", giver])?;
+    votes_after(&clients[0], 2, clients[0].status().await?.height, clock::instant()).await?;
+
+    running.testnet(&["kill", taker])?;
+    fs::remove_dir_all(home.join(taker).join("data"))?;
+    let began = clock::instant();
+    let restore = run(&["snapshot", "restore", "--home", &to, &out])?;
+    let above = clients[0].status().await?.height;
+    let restarted = clock::instant();
+    let mut starting = spawn(running, &["start", taker])?;
+    serves_after(&clients[3], restarted).await?;
+    while clients[3].status().await.map_or(Height(0), |status| status.height) < above {
+        ensure!(restarted.elapsed() < PATIENCE, "{taker} does not catch up");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let tip = micros(began.elapsed());
+    let votes = votes_after(&clients[0], 3, above, clock::instant()).await?;
+    let votes = votes + tip;
+    starting.kill().unwrap_or_default();
+    starting.wait()?;
+    println!(
+        "snapshot      created in {} s, {} MiB; a validator with nothing: checked, executed and the rest fetched after {} s, at the tip \
+         after {} s, votes again after {} s; without it, from its neighbours, {} s",
+        thousandths(create / 1000),
+        bytes >> 20,
+        thousandths(restore / 1000),
+        thousandths(tip / 1000),
+        thousandths(votes / 1000),
+        thousandths(took_fresh / 1000)
+    );
+    Ok(json!({
+        "create_us": create, "bytes": bytes, "restore_us": restore, "to_tip_us": tip, "to_vote_us": votes,
+        "fresh_us": took_fresh,
     }))
 }
 
