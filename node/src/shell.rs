@@ -25,7 +25,7 @@ use replica::{
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 use store::{Cached, Store};
@@ -62,7 +62,8 @@ type Submission = (Verified<Transaction>, oneshot::Sender<Result<TxId, Rejection
 /// What the thread is asked from outside.
 #[derive(Debug)]
 enum Ask {
-    Submit(Vec<Submission>),
+    /// In their order; once one of them found no room, so do those behind it, which may build on it.
+    Submit(Vec<Submission>, Arc<AtomicBool>),
     Watch(TxId, oneshot::Sender<Receipt>),
     IsPending(TxId, oneshot::Sender<bool>),
     Stop(oneshot::Sender<()>),
@@ -156,25 +157,30 @@ impl Handle {
         answers.into_iter().next().unwrap_or(Err(Rejection::Full))
     }
 
-    /// Hands transactions to the replica, in their order; the answers are in the same.
+    /// Hands transactions to the replica, in their order; the answers are in the same. Behind one that found no room, none does.
     pub async fn submit_all(
         &self,
         txs: Vec<Verified<Transaction>>,
     ) -> Vec<Result<TxId, Rejection>> {
         let (mut waits, mut txs) = (Vec::with_capacity(txs.len()), txs.into_iter().peekable());
+        let crowded = Arc::new(AtomicBool::new(false));
         while txs.peek().is_some() {
             let lot = txs.by_ref().take(SUBMISSIONS_AT_ONCE).map(|tx| {
                 let (answer, wait) = oneshot::channel();
                 waits.push(wait);
                 (tx, answer)
             });
-            // Whoever finds the queue full drops the answers with the lot, and those who wait for them hear that.
-            self.asks.try_send(Ask::Submit(lot.collect())).unwrap_or(());
+            // What finds the queue full is dropped, and whoever waits for its answer hears that.
+            if self.asks.try_send(Ask::Submit(lot.collect(), crowded.clone())).is_err() {
+                break;
+            }
         }
+        let unasked = txs.count();
         let mut answers = Vec::with_capacity(waits.len());
         for wait in waits {
             answers.push(wait.await.unwrap_or(Err(Rejection::Full)));
         }
+        answers.resize(answers.len() + unasked, Err(Rejection::Full));
         answers
     }
 
@@ -466,6 +472,7 @@ pub fn start(
         addresses,
         put_off: Vec::new(),
         answers: BTreeMap::new(),
+        crowded: false,
         watchers: BTreeMap::new(),
         next_ticket: 0,
         committed_at: clock::instant(),
@@ -603,6 +610,8 @@ struct Body {
     /// What waits for room on the disk.
     put_off: Vec<Event>,
     answers: BTreeMap<Ticket, Asker>,
+    /// Whether the last submission found no room.
+    crowded: bool,
     watchers: BTreeMap<TxId, Vec<oneshot::Sender<Receipt>>>,
     next_ticket: u64,
     committed_at: Instant,
@@ -649,11 +658,9 @@ impl Body {
                 // Before applications are heard: theirs may build on it.
                 () = core::future::ready(()), if forward => self.put_forward()?,
                 Some(ask) = asked.recv(), if own_turn || heard.is_empty() => match ask {
-                    Ask::Submit(lot) => {
+                    Ask::Submit(lot, crowded) => {
                         own_turn = false;
-                        for (tx, answer) in lot {
-                            self.submit(tx, answer)?;
-                        }
+                        self.submit_all(lot, &crowded)?;
                     }
                     Ask::Watch(id, answer) => self.watch(id, answer),
                     Ask::IsPending(id, answer) => answer.send(self.is_waiting(&id)).unwrap_or(()),

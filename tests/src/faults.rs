@@ -51,15 +51,18 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
 fn faulty_disk() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let out = program::folder().join(format!("faulty-disk-{}.so", std::process::id()));
+        let out = program::folder().join("faulty-disk.so");
+        let draft = program::folder().join(format!("faulty-disk-{}", std::process::id()));
         let source = repository().join("tests/faults/disk.c");
         let ran = Command::new("cc")
             .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"])
-            .args([&out, &source])
+            .args([&draft, &source])
             .arg("-ldl")
             .output()
             .expect("cc is there: RocksDB was built with it");
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        // Another process may be using the one that is there.
+        fs::rename(draft, &out).expect("the folder of the programs can be written");
         out
     })
 }

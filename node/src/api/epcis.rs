@@ -716,6 +716,7 @@ async fn answer(
         (status = 200, description = "A page of events as they were captured; `Link` leads on.", body = Object),
         (status = 401, description = "No token that this node knows, or an expired one."),
         (status = 403, description = "The token is not good for this."),
+        (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
         (status = 501, description = "This node has no gateway, or keeps no documents."),
     ),
 )]
@@ -738,6 +739,7 @@ pub(super) async fn events(
         (status = 401, description = "No token that this node knows, or an expired one."),
         (status = 403, description = "The token is not good for this."),
         (status = 404, description = "No event of that id is on the ledger and kept here."),
+        (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
         (status = 501, description = "This node has no gateway, or keeps no documents."),
     ),
 )]
@@ -773,6 +775,7 @@ pub(super) async fn event_by_id(
         (status = 200, description = "Its events as they were captured.", body = Object),
         (status = 401, description = "No token that this node knows, or an expired one."),
         (status = 403, description = "The token is not good for this."),
+        (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
         (status = 501, description = "This node has no gateway, or keeps no documents."),
     ),
 )]

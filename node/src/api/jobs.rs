@@ -41,6 +41,8 @@ const FINISHED_KEPT: usize = 1000;
 /// The first pause when the pool has no room; each further one is twice as long, up to the longest.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How many transactions are handed in together.
+const TOGETHER: usize = 64;
 /// How long an outcome is waited for before the ledger is looked at again.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
@@ -260,35 +262,35 @@ fn has_refused(job: &Job) -> bool {
 /// Hands in each transaction, waits until all are decided, and writes down how they ended.
 async fn run(node: Arc<Shared>, id: String, transactions: Vec<Verified<Transaction>>) {
     let ids: Vec<TxId> = transactions.iter().map(|tx| tx.get().id()).collect();
-    for (index, tx) in transactions.into_iter().enumerate() {
-        let (tx_id, names): (TxId, Vec<RecordId>) = (tx.get().id(), tx.get().records().collect());
-        let mut pause = PAUSE;
-        let receipt = loop {
-            match node.handle.submit(tx.clone()).await {
-                Ok(_) => break None,
-                Err(Rejection::Committed(_)) => {
-                    break committed_receipt(&node.handle.store, &tx_id);
-                }
-                Err(Rejection::Recorded) => {
-                    break Some(transactions::recorded(&node, tx_id, &names));
-                }
-                // Nothing that was taken on is dropped because others came first.
-                Err(Rejection::Full | Rejection::Quota) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE_MAX);
-                }
-                Err(rejection) => {
-                    break Some(Receipt {
-                        status: Fate::Refused,
-                        code: Some(rejection.code().to_owned()),
-                        detail: Some(rejection.to_string()),
-                        ..transactions::accepted(tx_id, &names)
-                    });
-                }
+    let (mut at, mut pause) = (0, PAUSE);
+    while at < transactions.len() {
+        let lot = &transactions[at..transactions.len().min(at + TOGETHER)];
+        let answers = node.handle.submit_all(lot.to_vec()).await;
+        let taken = answers.iter().take_while(|answer| !is_crowded(answer)).count();
+        for (tx, answer) in lot.iter().zip(answers).take(taken) {
+            let (tx_id, names) = (tx.get().id(), tx.get().records().collect::<Vec<_>>());
+            let receipt = match answer {
+                Ok(_) => None,
+                Err(Rejection::Committed(_)) => committed_receipt(&node.handle.store, &tx_id),
+                Err(Rejection::Recorded) => Some(transactions::recorded(&node, tx_id, &names)),
+                Err(rejection) => Some(Receipt {
+                    status: Fate::Refused,
+                    code: Some(rejection.code().to_owned()),
+                    detail: Some(rejection.to_string()),
+                    ..transactions::accepted(tx_id, &names)
+                }),
+            };
+            if let Some(receipt) = receipt {
+                settle(&node, &id, at, &receipt);
             }
-        };
-        if let Some(receipt) = receipt {
-            settle(&node, &id, index, &receipt);
+            at += 1;
+        }
+        // Nothing that was taken on is dropped because others came first.
+        if taken < lot.len() {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        } else {
+            pause = PAUSE;
         }
     }
     for (index, tx) in ids.into_iter().enumerate() {
@@ -320,6 +322,11 @@ async fn run(node: Arc<Shared>, id: String, transactions: Vec<Verified<Transacti
         Ok(()) => fs::remove_file(node.jobs.path(&id, "txs")).unwrap_or(()),
         Err(error) => tracing::warn!(job = id, %error, "a job's end was not written down"),
     }
+}
+
+/// Whether one found no room, and neither did any behind it.
+pub(super) fn is_crowded(answer: &Result<TxId, Rejection>) -> bool {
+    answer.as_ref().is_err_and(Rejection::is_passing)
 }
 
 fn settle(node: &Shared, id: &str, index: usize, receipt: &Receipt) {

@@ -181,7 +181,10 @@ pub(super) struct Wanted {
     path = "/v1/records",
     tag = "Read",
     params(Wanted),
-    responses((status = 200, description = "A page of records.", body = Records)),
+    responses(
+        (status = 200, description = "A page of records.", body = Records),
+        (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
+    ),
 )]
 pub(super) async fn list(
     State(node): Node,

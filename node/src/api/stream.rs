@@ -181,7 +181,10 @@ pub(super) struct Which {
     path = "/v1/events/records",
     tag = "Follow",
     params(Which, ("last-event-id" = Option<String>, Header, description = "The last event that was seen.")),
-    responses((status = 200, description = "Events, without end.", body = String, content_type = "text/event-stream")),
+    responses(
+        (status = 200, description = "Events, without end.", body = String, content_type = "text/event-stream"),
+        (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
+    ),
 )]
 pub(super) async fn records(
     State(node): Node,

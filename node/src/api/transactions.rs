@@ -137,8 +137,8 @@ pub(super) fn recorded(node: &Shared, id: TxId, names: &[RecordId]) -> Receipt {
 /// Hand in several transactions
 ///
 /// One after the other, each behind its length as four bytes, little-endian, as for `/v1/jobs`; but answered when all of them
-/// are as far as asked, each by a receipt, in their order. One that is refused does not hold up the others; a code that says
-/// that there is no room means to hand that one in again, when `Retry-After` says.
+/// are as far as asked, each by a receipt, in their order. One that is refused does not hold up the others. Where one finds no
+/// room (`E-POOL-FULL`, `E-POOL-QUOTA`), neither do those behind it: hand them in again when `Retry-After` says.
 #[utoipa::path(
     post,
     path = "/v1/transactions:batch",
@@ -163,15 +163,11 @@ pub(super) async fn submit_all(
     let names = txs.iter().map(|tx| (tx.get().id(), tx.get().records().collect()));
     let names: Vec<(TxId, Vec<RecordId>)> = names.collect();
     let answers = node.handle.submit_all(txs).await;
-    let is_full = |answer: &Result<TxId, Rejection>| {
-        matches!(answer, Err(Rejection::Full | Rejection::Quota))
-    };
-    if let Some(first) = answers.first().filter(|_| answers.iter().all(is_full))
-        && let Err(rejection) = first
-    {
+    if let Some(Err(rejection)) = answers.first().filter(|first| jobs::is_crowded(first)) {
+        // Behind the first, there was room for none.
         return Err(rejection.clone().into());
     }
-    let crowded = answers.iter().any(is_full);
+    let crowded = answers.iter().any(jobs::is_crowded);
     let mut receipts = Vec::with_capacity(names.len());
     for ((id, names), answer) in names.iter().zip(answers) {
         receipts.push(match answer {

@@ -1,6 +1,6 @@
 //! The promise `accepted`: on this node's disk before it is said, put forward again after a restart, and told how it ended.
 
-use super::{Body, Ended};
+use super::{Body, Ended, Submission};
 use crate::metrics::Metrics;
 use ledger::{Rejection, query};
 use replica::{Event, Ticket};
@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
 };
@@ -353,8 +353,28 @@ impl Memory {
 }
 
 impl Body {
+    /// Gives the replica what an application submits together, until one finds no room.
+    pub(super) fn submit_all(
+        &mut self,
+        lot: Vec<Submission>,
+        crowded: &AtomicBool,
+    ) -> Result<(), Ended> {
+        for (tx, answer) in lot {
+            if crowded.load(Ordering::Relaxed) {
+                answer.send(Err(Rejection::Full)).unwrap_or(());
+                continue;
+            }
+            self.crowded = false;
+            self.submit(tx, answer)?;
+            if self.crowded {
+                crowded.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
     /// Gives the replica what an application submits.
-    pub(super) fn submit(
+    fn submit(
         &mut self,
         tx: Verified<Transaction>,
         answer: oneshot::Sender<Result<TxId, Rejection>>,
@@ -362,6 +382,7 @@ impl Body {
         // A node that only recovers its ledger takes nothing: it would judge by a state of long ago.
         if !self.keeper.as_ref().is_some_and(Keeper::has_room) {
             self.metrics.refused(Rejection::Full.code());
+            self.crowded = true;
             answer.send(Err(Rejection::Full)).unwrap_or(());
             return Ok(());
         }
@@ -388,6 +409,7 @@ impl Body {
             }
             (Asker::Application(_, asker), Err(rejection)) => {
                 self.metrics.refused(rejection.code());
+                self.crowded = rejection.is_passing();
                 asker.send(Err(rejection)).unwrap_or(());
             }
             (Asker::Ourselves(_), Ok(_)) => {}

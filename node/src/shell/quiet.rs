@@ -85,8 +85,8 @@ impl Body {
                 Some(event) = heard.recv() => self.overhear(event, &mut held)?,
                 Some(ask) = asked.recv() => match ask {
                     // Who waits for an answer that is dropped hears that there is no room.
-                    Ask::Submit(lot) if late || self.room.shortage().is_some() => drop(lot),
-                    Ask::Submit(lot) => held.submissions.extend(lot),
+                    Ask::Submit(lot, _) if late || self.room.shortage().is_some() => drop(lot),
+                    Ask::Submit(lot, _) => held.submissions.extend(lot),
                     Ask::Watch(id, answer) => self.watch(id, answer),
                     Ask::IsPending(id, answer) => answer.send(self.is_waiting(&id)).unwrap_or(()),
                     Ask::Stop(done) => {

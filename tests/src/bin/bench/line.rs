@@ -1,7 +1,10 @@
 //! A connection to a node, with as little HTTP as will do.
 
 use anyhow::{Context as _, bail, ensure};
-use client::{Client, Wait, api::Fate};
+use client::{
+    Client, Wait,
+    api::{Fate, Receipt, Receipts},
+};
 use node::clock;
 use serde_json::Value;
 use std::{
@@ -71,6 +74,31 @@ impl Line {
         if status == 200 {
             return Ok(Ok(serde_json::from_value(body["status"].clone())?));
         }
+        let code = body["code"].as_str().map_or_else(|| format!("HTTP-{status}"), str::to_owned);
+        Ok(Err(Refused { status, code }))
+    }
+
+    /// Submits several at once: what became of each, with the code if it was refused; or the node's no to all of them.
+    pub(crate) async fn submit_all(
+        &mut self,
+        txs: &[Vec<u8>],
+    ) -> anyhow::Result<Result<Vec<Receipt>, Refused>> {
+        let length: usize = txs.iter().map(|tx| tx.len() + 4).sum();
+        let mut request = format!(
+            "POST /v1/transactions:batch HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n\r\n",
+            self.host
+        )
+        .into_bytes();
+        for tx in txs {
+            request.extend_from_slice(&u32::try_from(tx.len())?.to_le_bytes());
+            request.extend_from_slice(tx);
+        }
+        let status = self.exchange(&request).await?;
+        if status == 200 {
+            let Receipts { receipts } = serde_json::from_slice(&self.body)?;
+            return Ok(Ok(receipts));
+        }
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let code = body["code"].as_str().map_or_else(|| format!("HTTP-{status}"), str::to_owned);
         Ok(Err(Refused { status, code }))
     }

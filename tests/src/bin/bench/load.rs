@@ -80,6 +80,8 @@ pub(crate) async fn idle(net: &Net, samples: u64) -> anyhow::Result<Value> {
 pub(crate) struct Load {
     pub(crate) name: &'static str,
     pub(crate) operations: u64,
+    /// Transactions that are handed in with one request.
+    pub(crate) together: u64,
     pub(crate) seconds: u64,
     /// The most transactions that may be sent and not yet committed everywhere.
     pub(crate) window: u64,
@@ -92,6 +94,7 @@ pub(crate) struct Load {
 /// What the connections of a load share.
 pub(crate) struct Course {
     pub(crate) txs: Vec<Vec<u8>>,
+    pub(crate) together: u64,
     pub(crate) next: AtomicU64,
     pub(crate) accepted: AtomicU64,
     pub(crate) refused: AtomicU64,
@@ -105,10 +108,12 @@ pub(crate) struct Course {
 }
 
 impl Course {
-    /// The next transaction, when its time has come; none when the course is over.
-    pub(crate) async fn next(&self) -> Option<&Vec<u8>> {
-        let index = self.next.fetch_add(1, Relaxed);
-        let tx = self.txs.get(usize::try_from(index).ok()?)?;
+    /// The next transactions, when their time has come; none when the course is over.
+    pub(crate) async fn next(&self) -> Option<&[Vec<u8>]> {
+        let index = self.next.fetch_add(self.together, Relaxed);
+        let from = usize::try_from(index).ok()?;
+        let to = usize::try_from(index + self.together).ok()?.min(self.txs.len());
+        let txs = self.txs.get(from..to).filter(|txs| !txs.is_empty())?;
         loop {
             if self.stopped.load(Relaxed) {
                 return None;
@@ -117,7 +122,7 @@ impl Course {
             let due = self.pace.map_or(0, |pace| index * 1_000_000 / pace);
             let now = micros(self.started.elapsed());
             if waiting < self.window && now >= due {
-                return Some(tx);
+                return Some(txs);
             }
             tokio::time::sleep(Duration::from_micros(due.saturating_sub(now).clamp(1000, 50_000)))
                 .await;
@@ -130,33 +135,61 @@ impl Course {
 
     /// Submits until the course is over. A node that asks for patience gets it.
     pub(crate) async fn submit(self: Arc<Self>, mut line: Line) -> anyhow::Result<()> {
-        while let Some(tx) = self.next().await {
+        while let Some(txs) = self.next().await {
+            let mut left = txs.to_vec();
             let mut pause = Duration::from_millis(50);
-            while !self.stopped.load(Relaxed) {
-                match line.submit(tx, Wait::Accepted).await? {
-                    Ok(Fate::Accepted | Fate::Committed) => {
-                        self.accepted.fetch_add(1, Relaxed);
-                        break;
-                    }
-                    Ok(fate @ (Fate::Recorded | Fate::Refused)) => {
-                        self.note(&format!("{fate:?}"));
-                        self.refused.fetch_add(1, Relaxed);
-                        break;
-                    }
-                    Err(Refused { status: 429 | 503, code }) => {
-                        self.note(&code);
-                        tokio::time::sleep(pause).await;
-                        pause = (pause * 2).min(BACK_OFF_MAX);
-                    }
-                    Err(Refused { code, .. }) => {
-                        self.note(&code);
-                        self.refused.fetch_add(1, Relaxed);
-                        break;
-                    }
+            while !left.is_empty() && !self.stopped.load(Relaxed) {
+                left = self.submit_once(&mut line, left).await?;
+                if !left.is_empty() {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(BACK_OFF_MAX);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Submits these, and gives back those to be submitted again.
+    async fn submit_once(
+        &self,
+        line: &mut Line,
+        txs: Vec<Vec<u8>>,
+    ) -> anyhow::Result<Vec<Vec<u8>>> {
+        let told = match &txs[..] {
+            [tx] => line.submit(tx, Wait::Accepted).await?.map(|fate| vec![(fate, None)]),
+            several => line.submit_all(several).await?.map(|receipts| {
+                receipts.into_iter().map(|receipt| (receipt.status, receipt.code)).collect()
+            }),
+        };
+        let told = match told {
+            Ok(told) => told,
+            Err(Refused { status: 429 | 503, code }) => {
+                self.note(&code);
+                return Ok(txs);
+            }
+            Err(Refused { code, .. }) => {
+                self.note(&code);
+                self.refused.fetch_add(txs.len() as u64, Relaxed);
+                return Ok(Vec::new());
+            }
+        };
+        let mut again = Vec::new();
+        for (tx, (fate, code)) in txs.into_iter().zip(told) {
+            match (fate, code) {
+                (Fate::Accepted | Fate::Committed, _) => {
+                    self.accepted.fetch_add(1, Relaxed);
+                }
+                (_, Some(code)) if code.starts_with("E-POOL") => {
+                    self.note(&code);
+                    again.push(tx);
+                }
+                (fate @ (Fate::Recorded | Fate::Refused), code) => {
+                    self.note(&code.unwrap_or_else(|| format!("{fate:?}")));
+                    self.refused.fetch_add(1, Relaxed);
+                }
+            }
+        }
+        Ok(again)
     }
 
     /// Submits one transaction after the other, and measures until each is committed.
@@ -185,7 +218,7 @@ impl Course {
 impl Load {
     /// What was measured, and transactions a second.
     pub(crate) async fn run(&self, net: &Net, limits: &Limits) -> anyhow::Result<(Value, u64)> {
-        let Self { name, operations, seconds, window, pace, per_second } = *self;
+        let Self { name, operations, together, seconds, window, pace, per_second } = *self;
         let signing = clock::instant();
         let txs = net.sign(per_second * (seconds + WARM_UP.as_secs() + 1), operations).await?;
         let (signed, signing) = (txs.len(), micros(signing.elapsed()).max(1));
@@ -197,6 +230,7 @@ impl Load {
         let base = net.records().await?;
         let course = Arc::new(Course {
             txs,
+            together,
             next: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -257,7 +291,7 @@ impl Load {
         let bench_us = (cpu_after.1 - cpu_before.1) * 1000 / records.max(1);
         let txs_rate = rate / operations;
         println!(
-            "\n{name}: {operations} records and {tx_bytes} bytes a transaction, {signed} signed beforehand in {} s; {LINES} connections,",
+            "\n{name}: {operations} records and {tx_bytes} bytes a transaction, {together} a request, {signed} signed beforehand in {} s; {LINES} connections,",
             thousandths(signing / 1000),
         );
         println!(
@@ -301,7 +335,7 @@ impl Load {
         }
         Ok((
             json!({
-                "operations": operations, "transaction_bytes": tx_bytes, "window": window, "wanted_per_second": pace,
+                "operations": operations, "transactions_a_request": together, "transaction_bytes": tx_bytes, "window": window, "wanted_per_second": pace,
                 "connections": LINES, "measured_us": time, "records": records, "records_per_second": rate,
                 "of_limit_thousandths": rate * 1000 / limits.singles.max(1),
                 "of_limit_signed_beforehand_thousandths": rate * 1000 / limits.singles_signed.max(1),

@@ -210,8 +210,15 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
     });
     laps.end("limits");
 
-    let single =
-        Load { name: "single", operations: 1, seconds, window: 2000, pace: None, per_second: 9000 };
+    let single = Load {
+        name: "single",
+        operations: 1,
+        together: 1,
+        seconds,
+        window: 2000,
+        pace: None,
+        per_second: 9000,
+    };
     let hundred = Load { name: "hundred", operations: 100, window: 80, per_second: 400, ..single };
     let here = [
         Part::Idle,
@@ -234,6 +241,8 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
             let (found, rate) = single.run(&net, &limits).await?;
             report["single"] = found;
             hint = Some(rate);
+            let batched = Load { name: "single, handed in together", together: 50, ..single };
+            report["single_together"] = batched.run(&net, &limits).await?.0;
             laps.end("single");
         }
         if wanted(Part::Shares) {
