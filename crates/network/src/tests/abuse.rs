@@ -308,6 +308,7 @@ async fn a_new_list_of_peers_disconnects_refuses_and_dials_at_once() {
     assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
     // Nobody but `a` knows where the other is, so it was dialled.
     a.expect(Inbound::Connected(c.peer)).await;
+    c.expect(Inbound::Connected(a.peer)).await;
     a.until("refused", |counters| counters.refused > 0).await;
     assert_eq!(a.network.connected(), [c.peer]);
     converse(&mut a, &mut c).await;
@@ -607,6 +608,7 @@ async fn a_peer_that_moves_is_found_at_its_new_address() {
         assert_ne!(b.address, old);
         a.network.admit(vec![b.neighbour()]);
         a.expect(Inbound::Connected(b.peer)).await;
+        b.expect(Inbound::Connected(a.peer)).await;
         converse(&mut a, &mut b).await;
     }
 }
