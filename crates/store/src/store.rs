@@ -962,7 +962,16 @@ mod tests {
         let untouched = copy(home.path());
         let note = put(Column::Meta, b"noted", b"1");
         let (before, after) = first.discard(Column::Bodies, &key(150), &note).unwrap();
-        assert!(after < before && before - after > 2 << 20, "{before} bytes, then {after}");
+        // Of 3.8 MB a quarter stays. RocksDB removes the last of the old files a moment after it says that it has.
+        assert!(after < before, "{before} bytes, then {after}");
+        let is_less = || before.saturating_sub(first.disk_bytes()) > 2 << 20;
+        let look = || {
+            is_less() || {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                false
+            }
+        };
+        assert!((0..1000).any(|_| look()), "{before} bytes, then {}", first.disk_bytes());
         let check = |store: &Store| {
             assert_eq!(store.scan(Column::Bodies, &[], &[], 1)[0].0, key(150));
             assert_eq!(store.scan(Column::Bodies, &[], &[], 1000).len(), 50);
