@@ -991,6 +991,11 @@ async fn every_answer_is_one_that_is_described() {
                     } else {
                         // What is meant, what was meant and changed somewhere, and what never was.
                         let mut bytes = transactions[dice.roll(transactions.len())].clone();
+                        if path != "/v1/transactions" {
+                            // Where many are taken, each stands behind its length.
+                            let length = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+                            bytes.splice(..0, length);
+                        }
                         match dice.roll(4) {
                             0 => {}
                             1 | 2 => {

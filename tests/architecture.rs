@@ -239,10 +239,10 @@ fn below_the_shell_nobody_reads_a_clock_a_file_or_a_socket_or_starts_a_thread() 
 }
 
 #[test]
-fn one_file_names_bincode_and_one_the_signatures() {
+fn one_file_names_bincode_and_two_the_signatures() {
     let found = lines_with(&["types"], &["bincode::"], &["codec.rs"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
-    let found = lines_with(&["types"], &["ed25519_dalek"], &["key.rs"]);
+    let found = lines_with(&["types"], &["ed25519_dalek"], &["familiar.rs", "key.rs"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
