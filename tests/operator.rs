@@ -613,6 +613,8 @@ async fn systemd_hears_that_it_is_ready_lives_and_stops() {
     for _ in 0..3 {
         assert!(hear().contains("WATCHDOG=1"));
     }
+    // Nobody listens for longer than the socket keeps what is told: the node goes on, and can be stopped.
+    tokio::time::sleep(Duration::from_secs(6)).await;
     let height = network.node_status(1).await.height;
     network.votes_again(4, height).await;
     node.signal(Signal::SIGTERM);

@@ -391,10 +391,23 @@ async fn tell_ready(serving: Handle<std::net::SocketAddr>) {
     }
     tell_supervisor(&[NotifyState::Ready]);
     let Some(within) = sd_notify::watchdog_enabled() else { return };
-    let mut beat = tokio::time::interval((within / 2).max(Duration::from_millis(1)));
+    // A supervisor that does not listen makes whoever tells it wait. That is a thread of its own then, which nobody waits for.
+    let (beat, beats) = std::sync::mpsc::sync_channel(1);
+    let told = std::thread::Builder::new().name("watchdog".into()).spawn(move || {
+        while beats.recv().is_ok() {
+            tell_supervisor(&[NotifyState::Watchdog]);
+        }
+    });
+    if let Err(error) = told {
+        tracing::warn!(%error, "no thread for the watchdog");
+        return;
+    }
+    let mut ticks = tokio::time::interval((within / 2).max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        beat.tick().await;
-        tell_supervisor(&[NotifyState::Watchdog]);
+        ticks.tick().await;
+        // One that is not told yet says as much as two.
+        beat.try_send(()).unwrap_or(());
     }
 }
 
