@@ -8,7 +8,7 @@
 
 use crate::{
     execute::{
-        AUTHORITY, DOCUMENT_BYTES, Handover, Pages, Place, SPOTS, TILE_LEVELS, document_key,
+        AUTHORITY, DOCUMENT_BYTES, Handover, Kept, Pages, Place, SPOTS, TILE_LEVELS, document_key,
         history_key, spot, tiles,
     },
     govern::is_authority,
@@ -367,8 +367,9 @@ where
             let mut digests = BTreeMap::new();
             for (key, value) in &pairs {
                 self.audited.keys += 1;
-                let found = codec::decode::<SubjectState>(value).ok();
-                let Some(found) = found.filter(|found| found.subject.key().0 == key[..]) else {
+                let found = codec::decode::<Kept>(value).ok();
+                let found = found.filter(|found| found.state.subject.key().0 == key[..]);
+                let Some(Kept { state: found, last }) = found else {
                     (self.tell)(format!("subjects: the value of {} is damaged", codec::hex(key)));
                     continue;
                 };
@@ -376,7 +377,7 @@ where
                 if is_authority(&found.subject) {
                     authority.insert([AUTHORITY, key].concat());
                 }
-                links += self.history(&found);
+                links += self.history(&found, last);
             }
             let update = map::update(&Pages(self.scratch), &digests);
             let page = |(key, value)| Write { column: Column::Map, key, value };
@@ -407,27 +408,30 @@ where
         Ok(())
     }
 
-    /// Follows a subject's history to the end that its state has, and says how many links that are.
-    fn history(&mut self, found: &SubjectState) -> u64 {
+    /// Follows a subject's history to the end that its state has, and says how many links there are beside its last.
+    fn history(&mut self, found: &SubjectState, last: Option<Link>) -> u64 {
         let key = found.subject.key();
         let (mut head, mut count, mut latest, mut whole) = (Hash::ZERO, 0, None, true);
-        each(self.state, Column::History, &key.0, |at, value| {
-            let link = codec::decode::<Link>(value).ok();
-            let link = link.filter(|link| {
-                at == history_key(&key, count)
-                    && self.indexes.record(link.position) == Some(link.record)
-            });
-            match link {
+        let mut follow = |link: Option<Link>| {
+            match link.filter(|link| self.indexes.record(link.position) == Some(link.record)) {
                 Some(link) => (head, latest) = (link.extend(&head), Some(link.position)),
                 None => whole = false,
             }
             count += 1;
+        };
+        let mut others = 0;
+        each(self.state, Column::History, &key.0, |at, value| {
+            follow(codec::decode(value).ok().filter(|_| at == history_key(&key, others)));
+            others += 1;
         });
+        if last.is_some() {
+            follow(last);
+        }
         let latest = latest.unwrap_or(found.latest);
         if !whole || (head, count, latest) != (found.head, found.records, found.latest) {
             (self.tell)(format!("history: that of {} is damaged", found.subject));
         }
-        count
+        others
     }
 
     /// What neither chain, log nor map reach.

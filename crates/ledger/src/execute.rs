@@ -348,6 +348,30 @@ pub fn tip(rules: &Rules, state: &impl State) -> Tip {
     }
 }
 
+/// What is kept under a subject's key: its state, and the last link of its history.
+///
+/// Most subjects have one record for years. With the link beside the state it costs them no key of its own, and goes to the
+/// column of links when the next one comes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    /// The state.
+    pub(crate) state: SubjectState,
+    /// The last link; none of what genesis says, until something is recorded of it.
+    pub(crate) last: Option<Link>,
+}
+
+impl Wire for Kept {
+    const BYTES_MAX: usize = SubjectState::BYTES_MAX + Link::BYTES_MAX + 1;
+}
+
+impl Kept {
+    /// What `state` holds under a subject's key.
+    pub(crate) fn read(state: &impl State, key: &[u8]) -> Option<Self> {
+        let bytes = state.get(Column::Subjects, key)?;
+        Some(codec::decode(&bytes).expect("subjects are written canonically"))
+    }
+}
+
 /// What pending operations have made of subjects, over what is committed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overlay {
@@ -369,10 +393,7 @@ impl<S: State> View for Layered<'_, S> {
             .get(key)
             .or_else(|| self.below.subjects.get(key))
             .cloned()
-            .or_else(|| {
-                let bytes = self.state.get(Column::Subjects, &key.0)?;
-                Some(codec::decode(&bytes).expect("subjects are written canonically"))
-            })
+            .or_else(|| Kept::read(self.state, &key.0).map(|kept| kept.state))
             .or_else(|| self.first.get(key).cloned())
     }
 
@@ -481,6 +502,8 @@ pub struct Draft<'a, 't, S> {
     nodes: BTreeMap<u8, Vec<u8>>,
     /// Where the new positions of the log are, one behind the other.
     spots: Vec<u8>,
+    /// The new links of subjects' histories: how many there were before, how many come before the last one, and that.
+    links: BTreeMap<Hash, (u64, u64, Link)>,
     writes: Vec<Write>,
     transactions: Vec<&'t Transaction>,
     bytes: usize,
@@ -500,6 +523,7 @@ impl<'a, 't, S: State> Draft<'a, 't, S> {
             log: tip.log.clone(),
             nodes: BTreeMap::new(),
             spots: Vec::new(),
+            links: BTreeMap::new(),
             writes: Vec::new(),
             transactions: Vec::new(),
             bytes: 0,
@@ -556,7 +580,11 @@ impl<'a, 't, S: State> Draft<'a, 't, S> {
             }
         }
         for (key, sequence, link) in &effects.links {
-            self.put(Column::History, &history_key(key, *sequence), codec::encode(link));
+            let known = self.links.get(key).map_or(*sequence, |(known, ..)| *known);
+            let last = (known, *sequence, link.clone());
+            if let Some((_, sequence, link)) = self.links.insert(*key, last) {
+                self.put(Column::History, &history_key(key, sequence), codec::encode(&link));
+            }
         }
         self.put(Column::Transactions, id.as_bytes(), codec::encode(&place));
         self.overlay.absorb(&effects);
@@ -568,6 +596,20 @@ impl<'a, 't, S: State> Draft<'a, 't, S> {
 
     fn put(&mut self, column: Column, key: &[u8], value: Vec<u8>) {
         self.writes.push(Write { column, key: key.to_vec(), value: Some(value) });
+    }
+
+    /// The last link of a subject's history. The one that was the last before this block becomes one of the others.
+    fn last_link(&mut self, key: &Hash) -> Option<Link> {
+        match self.links.remove(key) {
+            Some((0, _, link)) => Some(link),
+            Some((known, _, link)) => {
+                let before = Kept::read(self.state, &key.0).and_then(|kept| kept.last);
+                let before = before.expect("a subject with records has a last one");
+                self.put(Column::History, &history_key(key, known - 1), codec::encode(&before));
+                Some(link)
+            }
+            None => Kept::read(self.state, &key.0).and_then(|kept| kept.last),
+        }
     }
 
     /// The block of what was pushed, and its effects.
@@ -609,7 +651,8 @@ impl<'a, 't, S: State> Draft<'a, 't, S> {
         };
         let changes = subjects.iter().zip(digests.values()).filter_map(change).collect();
         for (key, state) in &subjects {
-            self.put(Column::Subjects, &key.0, codec::encode(state));
+            let last = self.last_link(key);
+            self.put(Column::Subjects, &key.0, codec::encode(&(state, last)));
             if is_authority(&state.subject) {
                 governs = true;
                 self.put(Column::Meta, &[AUTHORITY, &key.0].concat(), Vec::new());

@@ -1,7 +1,7 @@
 //! What anyone may ask of a state.
 
 use crate::{
-    execute::{AUTHORITY, DOCUMENT_BYTES, Place, body_key, document_key, history_key, spot},
+    execute::{AUTHORITY, DOCUMENT_BYTES, Kept, Place, body_key, document_key, history_key, spot},
     retention::kept_from,
     state::{Column, State},
 };
@@ -198,14 +198,14 @@ const COMMITTEES_MAX: usize = 10_400;
 pub(crate) fn authority(state: &impl State) -> Vec<SubjectState> {
     let keys = state.scan(Column::Meta, AUTHORITY, AUTHORITY, usize::MAX);
     keys.iter()
-        .filter_map(|(key, _)| read(state, Column::Subjects, key.get(AUTHORITY.len()..)?))
+        .filter_map(|(key, _)| Some(Kept::read(state, key.get(AUTHORITY.len()..)?)?.state))
         .collect()
 }
 
 /// The state of a subject.
 #[must_use]
 pub fn subject(state: &impl State, subject: &Subject) -> Option<SubjectState> {
-    read(state, Column::Subjects, &subject.key().0)
+    Kept::read(state, &subject.key().0).map(|kept| kept.state)
 }
 
 /// Where a licence stood at a time, by every record that the ledger holds of it.
@@ -229,9 +229,18 @@ pub fn status_at(state: &impl State, licence: &LicenceId, at: Timestamp) -> Stan
 #[must_use]
 pub fn history(state: &impl State, subject: &Subject, from: u64, limit: usize) -> Vec<Link> {
     let key = subject.key();
-    let pairs = state.scan(Column::History, &key.0, &history_key(&key, from), limit);
-    pairs
-        .iter()
-        .map(|(_, link)| codec::decode(link).expect("what a commit writes is canonical"))
-        .collect()
+    let Some(Kept { state: found, last }) = Kept::read(state, &key.0) else { return Vec::new() };
+    // All but the last are in a column of their own.
+    let others = found.records.saturating_sub(1);
+    let mut links: Vec<Link> = Vec::new();
+    if from < others {
+        let pairs = state.scan(Column::History, &key.0, &history_key(&key, from), limit);
+        let read =
+            |link: &[u8]| codec::decode::<Link>(link).expect("what a commit writes is canonical");
+        links.extend(pairs.iter().map(|(_, link)| read(link)));
+    }
+    if links.len() < limit && from + links.len() as u64 == others {
+        links.extend(last);
+    }
+    links
 }

@@ -18,9 +18,9 @@ pub enum Column {
     Records,
     /// A zero and position / 64 (8 bytes, big-endian) → where up to 64 records are, 16 bytes each.
     Positions,
-    /// Subject key → its state.
+    /// Subject key → its state, and the last link of its history.
     Subjects,
-    /// Subject key and sequence number (8 bytes, big-endian) → link of its history.
+    /// Subject key and sequence number (8 bytes, big-endian) → link of its history, but for the last one.
     History,
     /// Path → page of the state map.
     Map,

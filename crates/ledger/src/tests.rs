@@ -767,7 +767,7 @@ fn subjects(chain: &Chain) -> BTreeMap<Subject, (Status, u32)> {
     let pairs = chain.state.scan(crate::Column::Subjects, &[], &[], 1000);
     pairs
         .iter()
-        .map(|(_, bytes)| codec::decode::<types::SubjectState>(bytes).unwrap())
+        .map(|(_, bytes)| codec::decode::<crate::execute::Kept>(bytes).unwrap().state)
         .map(|state| (state.subject, (state.status, state.version)))
         .collect()
 }

@@ -160,7 +160,7 @@ fn record(
     let label = label(found, &action);
     let operation =
         Operation { action, commitment, effective_from, grade: capture.grade, provenance };
-    let bytes = codec::encode(&operation).len();
+    let bytes = codec::length(&operation);
     if bytes > types::operation::OPERATION_BYTES_MAX {
         faults.add(
             &place,

@@ -330,7 +330,7 @@ impl Held {
     fn bytes(&self) -> usize {
         match self {
             Self::Ready(ready) => ready.bytes,
-            Self::Raw(pair) => codec::encode(&pair.0).len(),
+            Self::Raw(pair) => codec::length(&pair.0),
         }
     }
 }

@@ -89,7 +89,7 @@ fn ready(
     chain: &ChainId,
     committee: &Committee,
 ) -> Result<Ready, String> {
-    let bytes = codec::encode(&block).len();
+    let bytes = codec::length(&block);
     let certified = Certified::verify(block, certificate, chain, committee)
         .map_err(|error| error.to_string())?;
     let verified: Result<_, _> =

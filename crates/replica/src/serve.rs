@@ -117,13 +117,13 @@ impl<S: State> Replica<S> {
             let pair =
                 query::block(&self.state, height).zip(query::certificate(&self.state, height));
             let Some(pair) = pair else { break };
-            bytes += codec::encode(&pair).len();
+            bytes += codec::length(&pair);
             blocks.push(pair);
             height = height.next();
         }
         // A last block that does not fit any more is for the next question; a single one always fits.
         while bytes > types::block::BLOCK_BYTES_MAX - 128 && blocks.len() > 1 {
-            bytes -= blocks.pop().map_or(0, |pair| codec::encode(&pair).len());
+            bytes -= blocks.pop().map_or(0, |pair| codec::length(&pair));
         }
         codec::encode(&SyncFrame::Tell(from, blocks))
     }

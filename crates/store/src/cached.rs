@@ -3,11 +3,14 @@
 use crate::store::Store;
 use hashlink::LruCache;
 use ledger::{Column, State, Write};
-use std::{cell::RefCell, fmt, sync::Arc};
+use std::{borrow::Borrow, cell::RefCell, fmt, hash::Hash, sync::Arc};
 
-/// How many answers are kept. A block and the pool behind it ask some forty thousand different questions, most of which
-/// are answered with nothing or a few hundred bytes.
-const ANSWERS_MAX: usize = 1 << 16;
+/// How many answers are kept of each column that is asked by name. A block and the pool behind it ask some ten thousand
+/// questions of each, most of which are answered with nothing.
+const NAMED_MAX: usize = 1 << 15;
+/// How many pages of the state map are kept, half a kilobyte each: the upper ones, which every block changes, and those below
+/// that were needed last.
+const PAGES_MAX: usize = 1 << 14;
 
 /// A [`Store`] of which one thread reads and writes. That is what makes it true: nobody else writes, and the writer tells
 /// it what is written, so that it never answers with less than what is committed.
@@ -16,10 +19,13 @@ const ANSWERS_MAX: usize = 1 << 16;
 /// map, RocksDB would search its memtables and filters for what was found, or found missing, a moment ago.
 pub struct Cached {
     store: Arc<Store>,
-    answers: RefCell<LruCache<Question, Option<Vec<u8>>>>,
+    transactions: Answers<[u8; 32]>,
+    records: Answers<[u8; 32]>,
+    subjects: Answers<[u8; 32]>,
+    pages: Answers<Vec<u8>>,
 }
 
-type Question = (Column, Vec<u8>);
+type Answers<K> = RefCell<LruCache<K, Option<Vec<u8>>>>;
 
 impl fmt::Debug for Cached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,32 +37,55 @@ impl Cached {
     /// Nothing is remembered yet.
     #[must_use]
     pub fn new(store: Arc<Store>) -> Self {
-        Self { store, answers: RefCell::new(LruCache::new(ANSWERS_MAX)) }
+        let named = || RefCell::new(LruCache::new(NAMED_MAX));
+        let pages = RefCell::new(LruCache::new(PAGES_MAX));
+        Self { store, transactions: named(), records: named(), subjects: named(), pages }
     }
 
     /// Tells it what was committed. To be called after every commit, before anything is read.
     pub fn committed(&self, writes: &[Write]) {
-        let mut answers = self.answers.borrow_mut();
         for Write { column, key, value } in writes {
-            if is_asked_again(*column) {
-                answers.insert((*column, key.clone()), value.clone());
+            if let Some(answers) = self.named(*column) {
+                // What was found missing is there now, and is seldom asked for again.
+                answers.borrow_mut().remove(&key[..]);
+            } else if *column == Column::Map {
+                self.pages.borrow_mut().insert(key.clone(), value.clone());
             }
+        }
+    }
+
+    /// The answers of a column whose keys are hashes, and which execution asks again for what admission asked.
+    const fn named(&self, column: Column) -> Option<&Answers<[u8; 32]>> {
+        match column {
+            Column::Transactions => Some(&self.transactions),
+            Column::Records => Some(&self.records),
+            Column::Subjects => Some(&self.subjects),
+            // The end of a row is read once a block, everything else by those who ask about the past.
+            Column::Map
+            | Column::Log
+            | Column::Positions
+            | Column::Headers
+            | Column::Bodies
+            | Column::Certificates
+            | Column::History
+            | Column::Documents
+            | Column::Committees
+            | Column::Handovers
+            | Column::Meta => None,
         }
     }
 }
 
 impl State for Cached {
     fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
-        if !is_asked_again(column) {
-            return self.store.get(column, key);
+        let ask = || self.store.get(column, key);
+        if column == Column::Map {
+            return remembered(&self.pages, key, || Some(key.to_vec()), ask);
         }
-        let question = (column, key.to_vec());
-        if let Some(answer) = self.answers.borrow_mut().get(&question) {
-            return answer.clone();
+        match self.named(column) {
+            Some(answers) => remembered(answers, key, || key.try_into().ok(), ask),
+            None => ask(),
         }
-        let answer = self.store.get(column, key);
-        self.answers.borrow_mut().insert(question, answer.clone());
-        answer
     }
 
     fn scan(
@@ -70,22 +99,21 @@ impl State for Cached {
     }
 }
 
-/// Whether execution looks up what admission looked up, or one block what another wrote.
-const fn is_asked_again(column: Column) -> bool {
-    match column {
-        Column::Transactions | Column::Records | Column::Subjects | Column::Map => true,
-        // The end of a row is read once a block, everything else by those who ask about the past.
-        Column::Log
-        | Column::Positions
-        | Column::Headers
-        | Column::Bodies
-        | Column::Certificates
-        | Column::History
-        | Column::Documents
-        | Column::Committees
-        | Column::Handovers
-        | Column::Meta => false,
+/// What is remembered of a key, or what asking tells, to be remembered.
+fn remembered<K: Borrow<[u8]> + Eq + Hash>(
+    answers: &Answers<K>,
+    key: &[u8],
+    own: impl FnOnce() -> Option<K>,
+    ask: impl FnOnce() -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    if let Some(answer) = answers.borrow_mut().get(key) {
+        return answer.clone();
     }
+    let answer = ask();
+    if let Some(key) = own() {
+        answers.borrow_mut().insert(key, answer.clone());
+    }
+    answer
 }
 
 #[cfg(test)]
@@ -94,7 +122,7 @@ mod tests {
     use crate::Fault;
     use ledger::Memory;
     use proptest::prelude::*;
-    use types::{ChainId, Hash};
+    use types::ChainId;
 
     fn die(fault: &Fault) -> ! {
         panic!("{fault}");
@@ -111,10 +139,10 @@ mod tests {
             (column(), 0u8..4, prop::option::of(0u8..9), any::<bool>()), 0..60,
         )) {
             let home = tempfile::tempdir().unwrap();
-            let store = Arc::new(crate::open(home.path(), &ChainId(Hash([7; 32])), die).unwrap());
+            let store = Arc::new(crate::open(home.path(), &ChainId(types::Hash([7; 32])), die).unwrap());
             let (cached, mut memory) = (Cached::new(store.clone()), Memory::default());
             for (column, key, value, writes) in steps {
-                let key = vec![key];
+                let key = vec![key; 32];
                 if writes {
                     let value = value.map(|value| vec![value]);
                     let writes = [Write { column, key: key.clone(), value }];
@@ -131,11 +159,15 @@ mod tests {
     #[test]
     fn what_it_remembers_is_bounded() {
         let home = tempfile::tempdir().unwrap();
-        let store = Arc::new(crate::open(home.path(), &ChainId(Hash([7; 32])), die).unwrap());
+        let store =
+            Arc::new(crate::open(home.path(), &ChainId(types::Hash([7; 32])), die).unwrap());
         let cached = Cached::new(store);
-        for key in 0..(ANSWERS_MAX as u64 + 1000) {
-            assert_eq!(cached.get(Column::Records, &key.to_be_bytes()), None);
+        for key in 0..(NAMED_MAX as u64 + 1000) {
+            let name = [&key.to_be_bytes()[..], &[0; 24]].concat();
+            assert_eq!(cached.get(Column::Records, &name), None);
+            assert_eq!(cached.get(Column::Map, &name), None);
         }
-        assert_eq!(cached.answers.borrow().len(), ANSWERS_MAX);
+        assert_eq!(cached.records.borrow().len(), NAMED_MAX);
+        assert_eq!(cached.pages.borrow().len(), PAGES_MAX);
     }
 }

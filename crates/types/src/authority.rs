@@ -504,7 +504,7 @@ pub const FACTS_BYTES_MAX: usize = 60 << 10;
 /// Whether facts are small enough to be kept.
 #[must_use]
 pub fn fits(facts: &Facts) -> bool {
-    codec::encode(facts).len() <= FACTS_BYTES_MAX
+    codec::length(facts) <= FACTS_BYTES_MAX
 }
 
 impl Wire for Change {

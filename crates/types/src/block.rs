@@ -53,7 +53,7 @@ impl Header {
     /// The block's name.
     #[must_use]
     pub fn id(&self) -> BlockId {
-        BlockId(hash(Purpose::Block, &[&codec::encode(self)]))
+        BlockId(codec::encoded(self, |bytes| hash(Purpose::Block, &[bytes])))
     }
 }
 
@@ -182,6 +182,6 @@ impl Entry {
     /// Its leaf hash in the log.
     #[must_use]
     pub fn leaf(&self) -> Hash {
-        merkle::Rfc6962::leaf(&codec::encode(self))
+        codec::encoded(self, merkle::Rfc6962::leaf)
     }
 }

@@ -1,5 +1,7 @@
 //! One spelling per value: the only file that names bincode, and the only way bytes become values.
 
+use bincode::{enc::write::Writer, error::EncodeError};
+use core::cell::Cell;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The most that any single value may occupy, bytes; also the most a claimed length can make us allocate.
@@ -46,9 +48,71 @@ const fn config() -> bincode::config::Configuration<
 /// # Panics
 /// When the value holds more than the ceiling of 16 MiB, which no type of this crate can.
 #[must_use]
-pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    bincode::serde::encode_to_vec(value, config())
-        .expect("our types encode: no maps, no unsized sequences")
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let desk = write(value);
+    // What is too large to be kept is given away as it is.
+    if desk.capacity() > DESK_BYTES_MAX { desk } else { put_back(desk, <[u8]>::to_vec) }
+}
+
+/// What `use_of` makes of the canonical bytes of `value`, for whoever only looks at them.
+///
+/// # Panics
+/// As [`encode`].
+pub fn encoded<T: Serialize + ?Sized, R>(value: &T, use_of: impl FnOnce(&[u8]) -> R) -> R {
+    put_back(write(value), use_of)
+}
+
+thread_local! {
+    // Most values are written to be hashed, compared or copied, and are gone again: one piece of memory does for all. Who
+    // writes a value while another is looked at finds it gone, and takes a new one.
+    static DESK: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+fn write<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut desk = Desk(DESK.take());
+    desk.0.clear();
+    bincode::serde::encode_into_writer(value, &mut desk, config()).expect(ENCODES);
+    desk.0
+}
+
+fn put_back<R>(desk: Vec<u8>, use_of: impl FnOnce(&[u8]) -> R) -> R {
+    let made = use_of(&desk);
+    if desk.capacity() <= DESK_BYTES_MAX {
+        DESK.set(desk);
+    }
+    made
+}
+
+/// What a thread keeps of its desk between two values.
+const DESK_BYTES_MAX: usize = 64 << 10;
+
+const ENCODES: &str = "our types encode: no maps, no unsized sequences";
+
+struct Desk(Vec<u8>);
+
+impl Writer for Desk {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Compares what is written with what it should be.
+struct Likeness<'a> {
+    rest: &'a [u8],
+    alike: bool,
+}
+
+impl Writer for Likeness<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        match self.rest.split_at_checked(bytes.len()) {
+            Some((head, rest)) => (self.alike, self.rest) = (self.alike && head == bytes, rest),
+            None => (self.alike, self.rest) = (false, &[]),
+        }
+        Ok(())
+    }
 }
 
 /// How many bytes [`encode`] gives.
@@ -58,8 +122,7 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 #[must_use]
 pub fn length<T: Serialize>(value: &T) -> usize {
     let mut counter = bincode::enc::write::SizeWriter::default();
-    bincode::serde::encode_into_writer(value, &mut counter, config())
-        .expect("our types encode: no maps, no unsized sequences");
+    bincode::serde::encode_into_writer(value, &mut counter, config()).expect(ENCODES);
     counter.bytes_written
 }
 
@@ -80,7 +143,9 @@ pub fn decode<T: Wire>(bytes: &[u8]) -> Result<T, CodecError> {
     if used != bytes.len() {
         return Err(CodecError::Trailing(bytes.len().saturating_sub(used)));
     }
-    if encode(&value) != bytes {
+    let mut likeness = Likeness { rest: bytes, alike: true };
+    bincode::serde::encode_into_writer(&value, &mut likeness, config()).expect(ENCODES);
+    if !likeness.alike || !likeness.rest.is_empty() {
         return Err(CodecError::NotCanonical);
     }
     Ok(value)
@@ -102,20 +167,33 @@ pub(crate) mod bytes {
 
         fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<[u8; N], A::Error> {
             let mut out = [0; N];
-            for (index, byte) in out.iter_mut().enumerate() {
-                *byte =
-                    seq.next_element()?.ok_or_else(|| de::Error::invalid_length(index, &self))?;
+            let (wide, rest) = out.as_chunks_mut::<WIDE>();
+            let short = |index: usize| move || de::Error::invalid_length(index, &Self);
+            for (index, chunk) in wide.iter_mut().enumerate() {
+                let number: u128 = seq.next_element()?.ok_or_else(short(index * WIDE))?;
+                *chunk = number.to_le_bytes();
+            }
+            for (index, byte) in rest.iter_mut().enumerate() {
+                *byte = seq.next_element()?.ok_or_else(short(N - N % WIDE + index))?;
             }
             Ok(out)
         }
     }
 
+    /// As many bytes as one element carries: a number of 16 bytes is spelled as its bytes are, the lowest first, so that
+    /// whole arrays go at once that would else go byte by byte.
+    const WIDE: usize = 16;
+
     pub(crate) fn serialize<S: Serializer, const N: usize>(
         bytes: &[u8; N],
         s: S,
     ) -> Result<S::Ok, S::Error> {
-        let mut tuple = s.serialize_tuple(N)?;
-        for byte in bytes {
+        let (wide, rest) = bytes.as_chunks::<WIDE>();
+        let mut tuple = s.serialize_tuple(wide.len() + rest.len())?;
+        for chunk in wide {
+            tuple.serialize_element(&u128::from_le_bytes(*chunk))?;
+        }
+        for byte in rest {
             tuple.serialize_element(byte)?;
         }
         tuple.end()
@@ -124,7 +202,7 @@ pub(crate) mod bytes {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
         d: D,
     ) -> Result<[u8; N], D::Error> {
-        d.deserialize_tuple(N, Array::<N>)
+        d.deserialize_tuple(N / WIDE + N % WIDE, Array::<N>)
     }
 }
 

@@ -106,7 +106,7 @@ impl Committee {
     /// The hash by which headers name it.
     #[must_use]
     pub fn digest(&self) -> Hash {
-        hash(Purpose::Committee, &[&codec::encode(self)])
+        codec::encoded(self, |bytes| hash(Purpose::Committee, &[bytes]))
     }
 }
 

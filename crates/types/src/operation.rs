@@ -56,7 +56,9 @@ impl Operation {
     /// The record's name: this operation by this agency, and no other.
     #[must_use]
     pub fn record(&self, agency: &AgencyCode) -> RecordId {
-        RecordId(hash(Purpose::Record, &[agency.as_str().as_bytes(), &codec::encode(self)]))
+        codec::encoded(self, |bytes| {
+            RecordId(hash(Purpose::Record, &[agency.as_str().as_bytes(), bytes]))
+        })
     }
 
     /// The subjects it appends to when `agency` does it, in order, each with its part in the record.

@@ -230,7 +230,7 @@ impl Subject {
     /// Its place in the state map.
     #[must_use]
     pub fn key(&self) -> Hash {
-        hash(Purpose::SubjectKey, &[&codec::encode(self)])
+        codec::encoded(self, |bytes| hash(Purpose::SubjectKey, &[bytes]))
     }
 }
 
@@ -405,7 +405,7 @@ impl Link {
     /// The end of the chain after this link. The chain begins at [`Hash::ZERO`].
     #[must_use]
     pub fn extend(&self, head: &Hash) -> Hash {
-        hash(Purpose::History, &[head.as_bytes(), &codec::encode(self)])
+        codec::encoded(self, |bytes| hash(Purpose::History, &[head.as_bytes(), bytes]))
     }
 }
 
@@ -413,7 +413,7 @@ impl SubjectState {
     /// The hash under which the state map holds it.
     #[must_use]
     pub fn digest(&self) -> Hash {
-        hash(Purpose::SubjectValue, &[&codec::encode(self)])
+        codec::encoded(self, |bytes| hash(Purpose::SubjectValue, &[bytes]))
     }
 
     /// Adds a record to its history.

@@ -45,7 +45,7 @@ impl TransactionHeader {
     /// The transaction's id.
     #[must_use]
     pub fn id(&self) -> TxId {
-        TxId(hash(Purpose::Transaction, &[&codec::encode(self)]))
+        TxId(codec::encoded(self, |bytes| hash(Purpose::Transaction, &[bytes])))
     }
 
     /// Whether `signature` is the named key's, over this header.
@@ -53,7 +53,9 @@ impl TransactionHeader {
     /// # Errors
     /// When it is not.
     pub fn check(&self, signature: &Signature) -> Result<(), BadSignature> {
-        self.key.verify(Domain::Transaction, &self.chain, &codec::encode(self), signature)
+        codec::encoded(self, |bytes| {
+            self.key.verify(Domain::Transaction, &self.chain, bytes, signature)
+        })
     }
 }
 
@@ -203,7 +205,7 @@ impl Transaction {
 /// The leaf that stands for an operation under the signed root.
 #[must_use]
 pub fn operation_leaf(operation: &Operation) -> Hash {
-    merkle::List::leaf(&codec::encode(operation))
+    codec::encoded(operation, merkle::List::leaf)
 }
 
 fn leaves(operations: &[Operation]) -> Vec<Hash> {

@@ -228,7 +228,7 @@ fn sign(
     let deadline = rules.next().plus(limits.validity_heights_max.into());
     let mut groups: Vec<(usize, Vec<Operation>)> = Vec::new();
     for operation in operations {
-        let bytes = codec::encode(&operation).len();
+        let bytes = codec::length(&operation);
         match groups.last_mut() {
             Some((all, group))
                 if *all + bytes <= TRANSACTION_BYTES_MAX - HEADER_BYTES

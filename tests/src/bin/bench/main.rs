@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks")]
 
+mod commitments;
 mod figures;
 mod growth;
 mod ledger;
@@ -77,6 +78,8 @@ enum Part {
     Shares,
     /// A hundred records a transaction.
     Hundred,
+    /// A day's exchange: 25 million digests from a file, by one record; 250,000 with --quick.
+    Commitments,
     /// A validator killed and started again.
     Kill,
     /// The proposer of the next block killed, many times.
@@ -105,6 +108,7 @@ impl Part {
             | Self::Single
             | Self::Shares
             | Self::Hundred
+            | Self::Commitments
             | Self::Kill
             | Self::Leader
             | Self::Heal
@@ -281,6 +285,13 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
             "\nat rest       {records} records; {each} bytes of disk a record and node, all indexes and roots included"
         );
         report["at_rest"] = json!({ "records": records, "disk_bytes_per_record": each });
+    }
+    if wanted(Part::Commitments) {
+        let net = Net::up(&directory.path().join("day"), port(10)?).await?;
+        let lines = if quick { 250_000 } else { 25_000_000 };
+        report["commitments"] = commitments::commitments(&net, directory.path(), lines).await?;
+        net.running.down()?;
+        laps.end("commitments");
     }
     if wanted(Part::Heal) {
         let (times, cut) = if quick { (1, 3) } else { (10, 8) };
