@@ -216,7 +216,6 @@ pub struct Outcome {
     block: BlockId,
     tip: Tip,
     writes: Vec<Write>,
-    touched: Vec<Hash>,
     governs: bool,
     changes: Vec<Change>,
 }
@@ -236,8 +235,8 @@ impl Outcome {
 
     /// The keys of the subjects it changes.
     #[must_use]
-    pub fn touched(&self) -> &[Hash] {
-        &self.touched
+    pub fn touched(&self) -> Vec<Hash> {
+        self.changes.iter().map(|change| change.key).collect()
     }
 
     /// What it makes of them, in the order of their keys.
@@ -417,11 +416,10 @@ pub(crate) struct Effects {
 }
 
 impl Overlay {
-    pub(crate) fn absorb(&mut self, effects: &Effects) {
-        self.subjects.extend(effects.subjects.iter().map(|(key, state)| (*key, state.clone())));
-        self.records.extend(
-            effects.records.iter().filter(|(.., new)| *new).map(|(record, at, _)| (*record, *at)),
-        );
+    pub(crate) fn absorb(&mut self, effects: Effects) {
+        self.subjects.extend(effects.subjects);
+        let new = effects.records.into_iter().filter(|(.., new)| *new);
+        self.records.extend(new.map(|(record, at, _)| (record, at)));
     }
 }
 
@@ -463,9 +461,18 @@ pub(crate) fn judge(
             continue;
         }
         let changes = rules.judge(index, agency, (&record, operation), at, &view)?;
+        let subjects = operation.subjects(&agency);
+        // The rules name the subjects in the same order, as a rule; where they do, nothing is hashed for it again.
+        let keys: Vec<Hash> = subjects
+            .iter()
+            .enumerate()
+            .map(|(place, (subject, _))| match changes.get(place) {
+                Some((key, state)) if state.subject == *subject => *key,
+                Some(_) | None => subject.key(),
+            })
+            .collect();
         view.fresh.extend(changes);
-        for (subject, part) in operation.subjects(&agency) {
-            let key = subject.key();
+        for (key, (_, part)) in keys.into_iter().zip(subjects) {
             let link = Link { position, record, part };
             let changed =
                 view.fresh.get_mut(&key).expect("the rules return every subject of an operation");
@@ -587,7 +594,7 @@ impl<'a, 't, S: State> Draft<'a, 't, S> {
             }
         }
         self.put(Column::Transactions, id.as_bytes(), codec::encode(&place));
-        self.overlay.absorb(&effects);
+        self.overlay.absorb(effects);
         self.bytes += bytes;
         self.operations += tx.operations.len();
         self.transactions.push(tx);
@@ -644,21 +651,20 @@ impl<'a, 't, S: State> Draft<'a, 't, S> {
             self.writes.push(Write { column: Column::Map, key: path, value: page });
         }
         let subjects = core::mem::take(&mut self.overlay.subjects);
-        let touched = subjects.keys().copied().collect();
         let (mut governs, mut network) = (false, self.rules.network().clone());
-        let change = |((key, state), digest): ((&Hash, &SubjectState), &Option<Hash>)| {
-            Some(Change { key: *key, subject: state.subject.clone(), digest: (*digest)? })
-        };
-        let changes = subjects.iter().zip(digests.values()).filter_map(change).collect();
-        for (key, state) in &subjects {
-            let last = self.last_link(key);
-            self.put(Column::Subjects, &key.0, codec::encode(&(state, last)));
+        let mut changes = Vec::with_capacity(subjects.len());
+        for (key, state) in subjects {
+            let last = self.last_link(&key);
+            self.put(Column::Subjects, &key.0, codec::encode(&(&state, last)));
             if is_authority(&state.subject) {
                 governs = true;
                 self.put(Column::Meta, &[AUTHORITY, &key.0].concat(), Vec::new());
             }
             if let Facts::Network(facts) = &state.facts {
                 network.clone_from(facts);
+            }
+            if let Some(Some(digest)) = digests.get(&key) {
+                changes.push(Change { key, subject: state.subject, digest: *digest });
             }
         }
         let committee = self.rules.committee();
@@ -702,7 +708,7 @@ impl<'a, 't, S: State> Draft<'a, 't, S> {
             state_root: header.state_root,
             log: self.log,
         };
-        let outcome = Outcome { block: id, tip, writes: self.writes, touched, governs, changes };
+        let outcome = Outcome { block: id, tip, writes: self.writes, governs, changes };
         (header, outcome)
     }
 }

@@ -144,7 +144,7 @@ impl Pool {
         let effects = judge(rules, state, &self.overlay, tip.moment(), u64::MAX >> 1, tx.get())?;
         let at = self.next;
         self.next += 1;
-        self.insert(at, id, tx, bytes, &effects);
+        self.insert(at, id, tx, bytes, effects);
         Ok(id)
     }
 
@@ -229,7 +229,7 @@ impl Pool {
                 continue;
             }
             match judge(rules, state, &self.overlay, at, u64::MAX >> 1, tx.get()) {
-                Ok(effects) => self.insert(order, id, tx, bytes, &effects),
+                Ok(effects) => self.insert(order, id, tx, bytes, effects),
                 Err(rejection) => refused.push((id, rejection)),
             }
         }
@@ -241,13 +241,13 @@ impl Pool {
         id: TxId,
         tx: Verified<Transaction>,
         bytes: usize,
-        effects: &Effects,
+        effects: Effects,
     ) {
-        self.overlay.absorb(effects);
         let subjects: BTreeSet<Hash> =
             effects.subjects.keys().chain(&effects.spared).copied().collect();
         let new = effects.records.iter().filter(|(.., new)| *new);
         let records = new.map(|(record, ..)| *record).collect();
+        self.overlay.absorb(effects);
         let header = &tx.get().header;
         self.bytes += bytes;
         self.operations += tx.get().operations.len();

@@ -631,7 +631,7 @@ fn assert_sound(chain: &Chain, pool: &Pool) {
     for (tx, _) in pool.iter() {
         let effects =
             judge(&chain.rules, &chain.state, &overlay, at, u64::MAX >> 1, tx.get()).unwrap();
-        overlay.absorb(&effects);
+        overlay.absorb(effects);
     }
     let mine = pool.overlay();
     let plain = |overlay: &Overlay| {
@@ -727,7 +727,7 @@ proptest! {
             let again = again.unwrap();
             prop_assert_eq!(again.tip(), outcome.tip());
             let (committed, touched): (Vec<TxId>, _) =
-                (block.transactions.iter().map(Transaction::id).collect(), outcome.touched().to_vec());
+                (block.transactions.iter().map(Transaction::id).collect(), outcome.touched());
             chain.append(block, outcome);
             let late = pool.settle(&chain.rules, &chain.state, &chain.tip, (&committed, &touched), false);
             prop_assert_eq!(late, vec![]);
@@ -784,7 +784,7 @@ fn an_empty_block_changes_nothing_but_the_tip() {
     chain.append(block, outcome);
     let (block, outcome) = empty(&chain);
     assert_eq!(block.header.state_root, chain.tip.state_root);
-    assert_eq!(outcome.touched(), &[] as &[Hash]);
+    assert_eq!(outcome.touched(), []);
 }
 
 #[test]

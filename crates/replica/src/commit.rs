@@ -63,7 +63,7 @@ impl<S: State> Replica<S> {
             self.write_journal(effects);
         }
         self.tip = outcome.tip().clone();
-        self.touched = outcome.touched().to_vec();
+        self.touched = outcome.touched();
         self.governs = outcome.governs();
         for change in outcome.changes() {
             tracing::trace!(%height, key = %change.key, digest = %change.digest, subject = %change.subject, "changed");

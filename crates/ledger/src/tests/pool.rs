@@ -26,7 +26,7 @@ fn check(before: &[&str], waiting: &[&str], theirs: &[&str], want: &[&str]) {
     let (block, outcome, refused) = chain.block(&txs);
     assert_eq!(refused, []);
     let (carried, touched): (Vec<TxId>, _) =
-        (block.transactions.iter().map(Transaction::id).collect(), outcome.touched().to_vec());
+        (block.transactions.iter().map(Transaction::id).collect(), outcome.touched());
     chain.append(block, outcome);
     let settled = (carried.as_slice(), touched.as_slice());
     let refused: BTreeMap<TxId, Rejection> =

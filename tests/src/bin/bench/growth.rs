@@ -102,7 +102,7 @@ impl Alone {
         let certificate = certify(&block.header, &chain, &self.secrets);
         let carried: Vec<_> = block.transactions.iter().map(Transaction::id).collect();
         let certified = Certified::verify(block, certificate, &chain, rules.committee())?;
-        let touched = outcome.touched().to_vec();
+        let touched = outcome.touched();
         let commit = commit(certified, outcome);
         let started = clock::instant();
         self.store.commit(&commit)?;
