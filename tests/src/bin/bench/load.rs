@@ -304,9 +304,10 @@ impl Load {
             WARM_UP.as_secs(),
         );
         println!(
-            "              {rate} records/s committed on all {VALIDATORS}: {} of the limit for singly signed ones ({} if signed beforehand)",
+            "              {rate} records/s committed on all {VALIDATORS}: {} of the limit for singly signed ones ({} if signed beforehand, {} if each key came once)",
             thousandths(rate * 1000 / limits.singles.max(1)),
             thousandths(rate * 1000 / limits.singles_signed.max(1)),
+            thousandths(rate * 1000 / limits.singles_strange.max(1)),
         );
         println!(
             "              finality at this load, {} samples: p50 {} ms, p90 {}, p99 {}, highest {}",
@@ -339,6 +340,7 @@ impl Load {
                 "connections": LINES, "measured_us": time, "records": records, "records_per_second": rate,
                 "of_limit_thousandths": rate * 1000 / limits.singles.max(1),
                 "of_limit_signed_beforehand_thousandths": rate * 1000 / limits.singles_signed.max(1),
+                "of_limit_by_strangers_thousandths": rate * 1000 / limits.singles_strange.max(1),
                 "finality_us": spread.json(), "errors": errors, "error_thousandths": error_rate, "lost_records": lost, "exhausted": exhausted,
                 "cpu_us_per_record": { "nodes": nodes_us, "bench": bench_us },
                 "syncs": syncs.json(),

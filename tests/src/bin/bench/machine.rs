@@ -67,12 +67,17 @@ impl Machine {
 
 /// What the machine can do at best, measured just now.
 pub(crate) struct Limits {
+    /// Of a key that signs again and again, as an application's does.
     pub(crate) verify_ns: u64,
+    /// Of keys that come once: what the library's `verify_strict` takes.
+    pub(crate) verify_strange_ns: u64,
     pub(crate) sign_ns: u64,
     pub(crate) hash_ns: u64,
     pub(crate) sync_us: Spread,
     /// Singly signed transactions a second if there were nothing but signatures: each is made once and checked by all.
     pub(crate) singles: u64,
+    /// The same, if every key were a stranger.
+    pub(crate) singles_strange: u64,
     /// The same, for those that were signed beforehand.
     pub(crate) singles_signed: u64,
 }
@@ -84,6 +89,18 @@ impl Limits {
         let signature = secret.sign(Domain::Transaction, &chain, &body);
         let verify_ns = best_of(100, || {
             let good = public.verify(Domain::Transaction, &chain, &body, &signature);
+            assert!(good.is_ok(), "a signature just made verifies");
+        });
+        let strangers: Vec<_> = (0..=u8::MAX)
+            .map(|seed| {
+                let secret = SecretKey::from_seed([seed; 32]);
+                (secret.public(), secret.sign(Domain::Transaction, &chain, &body))
+            })
+            .collect();
+        let mut next = strangers.iter().cycle();
+        let verify_strange_ns = best_of(256, || {
+            let (public, signature) = next.next().expect("they come round again");
+            let good = public.verify(Domain::Transaction, &chain, &body, signature);
             assert!(good.is_ok(), "a signature just made verifies");
         });
         let sign_ns = best_of(100, || {
@@ -104,34 +121,38 @@ impl Limits {
         let all = VALIDATORS * verify_ns;
         Ok(Self {
             verify_ns,
+            verify_strange_ns,
             sign_ns,
             hash_ns,
             sync_us: Spread::of(syncs),
             singles: cores * 1_000_000_000 / (all + sign_ns),
+            singles_strange: cores * 1_000_000_000 / (VALIDATORS * verify_strange_ns + sign_ns),
             singles_signed: cores * 1_000_000_000 / all,
         })
     }
 
     pub(crate) fn print(&self) {
         println!(
-            "limits        verify {} µs, sign {} µs, hash of 64 bytes {} ns, append 4 KiB + fdatasync p50 {} ms p99 {} ms",
+            "limits        verify {} µs ({} a key that comes once), sign {} µs, hash of 64 bytes {} ns, append 4 KiB + fdatasync p50 {} ms p99 {} ms",
             thousandths(self.verify_ns),
+            thousandths(self.verify_strange_ns),
             thousandths(self.sign_ns),
             self.hash_ns,
             thousandths(self.sync_us.p50),
             thousandths(self.sync_us.p99),
         );
         println!(
-            "              all cores ÷ ({VALIDATORS} verifications + 1 signature): {} singly signed transactions/s ({} if signed beforehand)",
-            self.singles, self.singles_signed,
+            "              all cores ÷ ({VALIDATORS} verifications + 1 signature): {} singly signed transactions/s ({} if signed beforehand, {} if each key came once)",
+            self.singles, self.singles_signed, self.singles_strange,
         );
     }
 
     pub(crate) fn json(&self) -> Value {
         json!({
-            "verify_ns": self.verify_ns, "sign_ns": self.sign_ns, "hash_64_bytes_ns": self.hash_ns,
+            "verify_ns": self.verify_ns, "verify_strange_ns": self.verify_strange_ns, "sign_ns": self.sign_ns, "hash_64_bytes_ns": self.hash_ns,
             "append_fdatasync_us": self.sync_us.json(), "singly_signed_per_second": self.singles,
             "singly_signed_beforehand_per_second": self.singles_signed,
+            "singly_signed_by_strangers_per_second": self.singles_strange,
         })
     }
 }
