@@ -7,6 +7,7 @@ use client::Wait;
 use ledger::Column;
 use nix::sys::signal::Signal;
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
     time::Duration,
@@ -303,6 +304,103 @@ async fn an_older_copy_of_the_record_is_refused_and_recovered_from() {
     all_is_well(&network, 3).await;
 }
 
+/// What a validator's lives have signed, by place, as they logged it.
+fn places(logs: &[String]) -> BTreeMap<(u64, u64, u64), String> {
+    let mut places = BTreeMap::new();
+    for line in logs.iter().flat_map(|log| log.lines()).filter(|line| line.contains(" signed ")) {
+        if let Some((place, signature)) = powercut::place(line) {
+            let first = places.entry(place).or_insert_with(|| signature.clone());
+            assert_eq!(*first, signature, "signed twice: {line}");
+        }
+    }
+    places
+}
+
+/// The height of the last signature that a record has, in the later of its two slots.
+fn signed_up_to(record: &Path) -> u64 {
+    let text = fs::read_to_string(record).unwrap();
+    let slots = text.lines().filter_map(|slot| {
+        let (json, _) = slot.trim_end().rsplit_once(' ')?;
+        serde_json::from_str::<serde_json::Value>(json).ok()
+    });
+    let last = slots.max_by_key(|slot| slot["sequence"].as_u64()).unwrap();
+    last["last"]["height"].as_u64().unwrap()
+}
+
+/// A whole home comes back from a backup, all of it of one age, when its key has been silent for longer than anybody
+/// searches: nothing in it and nothing that is heard says what the key signed in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_copy_of_a_whole_home_signs_nothing_again_and_votes_when_it_has_caught_up() {
+    const SIGNED: &str = "info,node::shell=debug,arc_malachitebft_core_consensus=warn,libp2p=warn";
+    let network = Network::up();
+    let (home, backup) = (home(&network, 3), network.network_home().join("backup"));
+    let flags = ["--log", SIGNED];
+    network.testnet(&["kill", "v3"]);
+    let mut node = Node::of(&home, network.scratch(), "", &flags);
+    all_is_well(&network, 3).await;
+    // Copied while the chain rests before its own turn (heights 2, 6, 10 … are led by seat 2), which it then takes.
+    let copied_at = eventually("a copy from before its own turn", async || {
+        let rests_at = network.node_status(3).await.height;
+        if rests_at.0 % 4 != 1 {
+            return None;
+        }
+        node.signal(Signal::SIGSTOP);
+        copy(&home, &backup);
+        node.signal(Signal::SIGCONT);
+        network.agreed(&[3], rests_at.next()).await;
+        let ran = minlian_node(&["fsck", "--json", "--home", path(&backup)]).expect(0);
+        let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let signed = places(&[node.log()]);
+        if said["blocks"] == rests_at.0
+            && signed_up_to(&backup.join("keys/consensus.signed")) == rests_at.0
+            && signed.contains_key(&(rests_at.0 + 1, 0, 0))
+        {
+            return Some(rests_at.0);
+        }
+        fs::remove_dir_all(&backup).unwrap();
+        None
+    })
+    .await;
+
+    // More than 40 blocks with it, then more than 40 without.
+    let load = Load::start(&network, 2).await;
+    let voted = network.votes_again(3, Height(copied_at + 44)).await;
+    node.signal(Signal::SIGKILL);
+    node.end().await;
+    let mut logs = vec![node.log()];
+    drop(node);
+    network.agreed(&[1, 2, 4], Height(voted.0 + 48)).await;
+    let before = places(&logs);
+
+    fs::remove_dir_all(&home).unwrap();
+    copy(&backup, &home);
+    let mut node = Node::of(&home, network.scratch(), "", &flags);
+    eventually("it holds back", async || {
+        let log = node.log();
+        let held = log.lines().find(|line| line.contains("follows without voting"))?;
+        held.contains("if this is an older copy of this validator").then_some(())
+    })
+    .await;
+    let again = network.votes_again(3, Height(voted.0 + 48)).await;
+    assert!(!load.stop().await.is_empty());
+    all_is_well(&network, 3).await;
+    ready(&network, 3).await;
+    assert!(node.is_running(), "{}", node.log());
+    logs.push(node.log());
+    let all = places(&logs);
+    let new: Vec<_> = all.keys().filter(|place| !before.contains_key(place)).collect();
+    let (first, last) = (new.first().unwrap(), before.keys().last().unwrap());
+    assert!(first.0 > last.0, "it signed {first:?}, and had signed up to {last:?} before");
+    say(&format!(
+        "copied at {copied_at}, last signed at {}, came back and votes at {again}; first signature at {}",
+        last.0, first.0
+    ));
+    // Over a restart, too: what its own ledger shows of its key is no surprise.
+    drop(node);
+    network.testnet(&["start", "v3"]);
+    all_is_well(&network, 3).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_lost_commits_follows_without_voting_and_heals() {
     let network = Network::up();
@@ -544,24 +642,52 @@ async fn a_validator_killed_again_and_again_loses_and_contradicts_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_under_load_drains_in_five_seconds_and_a_second_one_forces() {
+    const AT_MOST: Duration = Duration::from_secs(5);
     let network = Network::up();
     let load = Load::start(&network, 8).await;
+    network.testnet(&["kill", "v2"]);
+    let mut node = Node::start(&network, 2, "");
+    let height = network.node_status(1).await.height;
+    network.votes_again(2, height).await;
+    let told = Instant::now();
+    node.signal(Signal::SIGTERM);
+    assert_eq!(node.end().await, Some(0), "{}", node.log());
+    assert!(told.elapsed() <= AT_MOST, "{:?}", told.elapsed());
+    drop(node);
+    load.stop().await;
+
+    // Somebody waits for what nobody can decide: that is waited for, but not for ever, and not at all if it is told again.
     for signals in [1, 2] {
-        network.testnet(&["kill", "v2"]);
         let mut node = Node::start(&network, 2, "");
-        let height = network.node_status(1).await.height;
-        network.votes_again(2, height).await;
-        let started = Instant::now();
-        for _ in 0..signals {
+        all_is_well(&network, 2).await;
+        let tx =
+            network.sign(&network.signer("issuer"), vec![licence(&format!("{signals}"))]).await;
+        network.testnet(&["pause", "v3"]);
+        network.testnet(&["pause", "v4"]);
+        // What was decided by then is not what is waited for.
+        sleep(Duration::from_millis(500)).await;
+        let client = network.client(2);
+        let waits = tokio::spawn(async move { client.submit(&tx, Wait::Committed).await });
+        eventually("it waits", async || (network.node_status(2).await.pending > 0).then_some(()))
+            .await;
+        let told = Instant::now();
+        node.signal(Signal::SIGTERM);
+        if signals == 2 {
+            eventually("it has heard", async || node.log().contains("stopping").then_some(()))
+                .await;
             node.signal(Signal::SIGTERM);
-            sleep(Duration::from_millis(50)).await;
         }
         assert_eq!(node.end().await, Some(0), "{}", node.log());
-        assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+        let took = told.elapsed();
+        let (drained, forced) = (took >= Duration::from_secs(2), node.log().contains("told twice"));
+        assert_eq!((drained, forced), (signals == 1, signals == 2), "{took:?}\n{}", node.log());
+        assert!(took <= AT_MOST, "{took:?}");
+        waits.abort();
+        network.testnet(&["resume", "v3"]);
+        network.testnet(&["resume", "v4"]);
         drop(node);
-        network.testnet(&["start", "v2"]);
     }
-    load.stop().await;
+    network.testnet(&["start", "v2"]);
     all_is_well(&network, 2).await;
 }
 

@@ -99,7 +99,9 @@ impl SignState {
         record.write(&record.state.clone())?;
         record.file.sync_all().map_err(io::Error::other)?;
         let directory = record.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all().map_err(io::Error::other)?;
+        File::open(directory.unwrap_or_else(|| Path::new(".")))?
+            .sync_all()
+            .map_err(io::Error::other)?;
         Ok(record)
     }
 

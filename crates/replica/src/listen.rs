@@ -154,15 +154,14 @@ impl Listener {
         u64::from(idle_ms).saturating_add(round).min(LISTEN_MS_MAX)
     }
 
-    /// Whether there is nothing to listen for: no seat; or a key that never signed, on a network of which a quorum has
-    /// not one block yet.
+    /// Whether there is nothing to listen for: a key that never signed, on a network of which a quorum has not one block
+    /// yet. Whoever has no seat listens, too: if its ledger is old, it may have had one since.
     #[must_use]
     pub fn is_pointless(&self) -> bool {
         let new =
             self.last.is_none() && self.floor == Height::GENESIS && self.tip == Height::GENESIS;
         let empty = self.claims.values().filter(|claim| **claim == Height::GENESIS).count();
-        self.seat.is_none()
-            || (new && empty == self.claims.len() && empty + 1 >= self.committee.quorum())
+        new && empty == self.claims.len() && empty + 1 >= self.committee.quorum()
     }
 
     /// Another committee decides from now on. What our key said in an older one, under another seat, is not looked for.
@@ -478,22 +477,27 @@ mod tests {
         Received::Tell(certificate.height, vec![(block, certificate)])
     }
 
+    /// A neighbour says something.
+    fn say(listener: &mut Listener, neighbour: u8, what: &Received) {
+        drop(listener.ask(Peer([neighbour; 32]), what));
+    }
+
     #[test]
     fn a_vote_needs_a_quorum_to_be_heard_first() {
         let (genesis, secrets) = genesis();
         let mut listener =
             Listener::new(&Rules::new(&genesis), &Voter::new(secrets[2].clone()), Height(4));
         for (n, unheard) in [(1, 1), (2, 0), (3, 0)] {
-            listener.ask(Peer([n; 32]), &Received::Status(Height(4), Timestamp(0)));
+            say(&mut listener, n, &Received::Status(Height(4), Timestamp(0)));
             assert_eq!(listener.unheard(), unheard);
             assert!(!listener.has_heard(), "no blocks have come");
         }
         let mut listener =
             Listener::new(&Rules::new(&genesis), &Voter::new(secrets[2].clone()), Height(4));
-        listener.ask(Peer([1; 32]), &told(certificate(4, &[0, 1, 3])));
-        listener.ask(Peer([1; 32]), &Received::Status(Height(4), Timestamp(0)));
+        say(&mut listener, 1, &told(certificate(4, &[0, 1, 3])));
+        say(&mut listener, 1, &Received::Status(Height(4), Timestamp(0)));
         assert!(!listener.has_heard(), "one is not enough, whatever it shows");
-        listener.ask(Peer([3; 32]), &Received::Status(Height(4), Timestamp(0)));
+        say(&mut listener, 3, &Received::Status(Height(4), Timestamp(0)));
         assert!(listener.has_heard());
     }
 
@@ -527,10 +531,10 @@ mod tests {
             let voter = Voter::new(secrets[2].clone());
             let mut listener = Listener::new(&Rules::new(&genesis), &voter, Height(10));
             for (n, claim) in (1..).zip(claims) {
-                listener.ask(Peer([n; 32]), &Received::Status(Height(*claim), Timestamp(0)));
+                say(&mut listener, n, &Received::Status(Height(*claim), Timestamp(0)));
             }
             if let Some((height, seats)) = shown {
-                listener.ask(Peer([1; 32]), &told(certificate(height, seats)));
+                say(&mut listener, 1, &told(certificate(height, seats)));
             }
             assert_eq!(listener.decided(), decided.map(Height), "{claims:?} {shown:?}");
         }

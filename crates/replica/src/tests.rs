@@ -349,7 +349,10 @@ impl Town {
                 }
                 Effect::Blame(peer, offence) => self.blamed.push((n, peer, offence)),
                 Effect::Answer(..) | Effect::Refused(..) => {
-                    assert!(self.nodes[n].unsynced.is_empty(), "node {n} answers, and may lose a block");
+                    assert!(
+                        self.nodes[n].unsynced.is_empty(),
+                        "node {n} answers, and may lose a block"
+                    );
                 }
                 Effect::Accuse(_) | Effect::Admit(_) => {}
             }
@@ -362,7 +365,10 @@ impl Town {
 
     fn send(&mut self, from: usize, to: To, channel: Channel, bytes: &[u8]) {
         let unsynced = self.nodes[from].unsynced.len();
-        assert!(channel == Channel::Sync || unsynced == 0, "node {from} speaks, and may lose a block");
+        assert!(
+            channel == Channel::Sync || unsynced == 0,
+            "node {from} speaks, and may lose a block"
+        );
         if let (Channel::Votes, Ok(Received::Message(message))) =
             (channel, receive(&self.chain, channel, bytes))
         {

@@ -258,7 +258,9 @@ impl Judge {
         };
         let reached = self.reached[node];
         unless(reached >= needs, Promise::Durability, || {
-            format!("node {node} speaks as one that has block {needs}, and may lose all above {reached}")
+            format!(
+                "node {node} speaks as one that has block {needs}, and may lose all above {reached}"
+            )
         })
     }
 

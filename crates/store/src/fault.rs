@@ -138,11 +138,17 @@ mod tests {
     #[test]
     fn want_of_room_is_not_a_disk_that_failed() {
         for (told, code) in [
-            ("IO error: No space left on device: While appending to file: /d/000012.log: No space left on device", 75),
+            (
+                "IO error: No space left on device: While appending to file: /d/000012.log: No space left on device",
+                75,
+            ),
             ("IO error: While open a file for appending: /d/000013.sst: Read-only file system", 75),
             ("IO error: While appending to file: /d/000012.log: Disk quota exceeded", 75),
             ("IO error: While fdatasync: /d/000012.log: Input/output error", 74),
-            ("IO error: No space left on device: While fdatasync: /d/000012.log: No space left on device", 74),
+            (
+                "IO error: No space left on device: While fdatasync: /d/000012.log: No space left on device",
+                74,
+            ),
             ("IO error: While fsync: /d/MANIFEST-000004: Read-only file system", 74),
             ("IO error: While appending to file: /d/000012.log: Input/output error", 74),
         ] {

@@ -72,7 +72,8 @@ impl Body {
                 Ok(()) | Err(_) => deaf_until = None,
             }
             self.silence = (!over).then(|| {
-                let why = "listening whether another process uses this validator's key, before it votes";
+                let why =
+                    "listening whether another process uses this validator's key, before it votes";
                 match self.listener.unheard() {
                     0 => why.to_owned(),
                     more => format!("{why}; it waits for {more} more of its neighbours to speak"),
@@ -123,8 +124,10 @@ impl Body {
         tracing::warn!(%until, %why, "follows without voting");
         self.silent_until = Some((until, why));
         // It was heard by nobody yet, and has heard nothing.
-        let journal = if self.store.distrusted_blocks()? == 0 { self.store.replay()? } else { Vec::new() };
-        let (replica, effects) = restored(&self.genesis, self.voter.clone(), &self.store, &journal)?;
+        let journal =
+            if self.store.distrusted_blocks()? == 0 { self.store.replay()? } else { Vec::new() };
+        let (replica, effects) =
+            restored(&self.genesis, self.voter.clone(), &self.store, &journal)?;
         (self.replica, self.effects) = (replica, effects.into());
         Ok(())
     }
