@@ -4,7 +4,7 @@
 #![cfg(test)]
 
 use client::Wait;
-use ledger::Column;
+use ledger::{Column, State as _, Write};
 use nix::sys::signal::Signal;
 use std::{
     collections::BTreeMap,
@@ -12,18 +12,19 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use store::Store;
 use tests::{
-    Load, Network,
+    Chain, Load, Network,
     faults::{
         EVERYONE, Node, SmallDisk, all_is_well, copy, eventually, flip, home, not_ready, number,
         path, ready, twin,
     },
     licence, powercut,
     program::minlian_node,
-    say,
+    publish, say,
 };
 use tokio::time::{Instant, sleep};
-use types::Height;
+use types::{Certificate, Height, codec};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_fails_ends_the_process_and_is_never_tried_again() {
@@ -476,6 +477,75 @@ async fn a_journal_damaged_before_its_end_follows_without_voting_and_heals() {
     all_is_well(&network, 2).await;
     ready(&network, 2).await;
     assert!(node.is_running(), "by itself");
+}
+
+/// What the check of a ledger says is wrong, in all the words it has.
+fn damage(chain: &Chain, ledger: &Store, scratch: &Path) -> Vec<String> {
+    let report = node::fsck::check(chain.genesis(), ledger, scratch, |_, _| ()).unwrap();
+    fs::remove_dir_all(scratch).unwrap();
+    report.damage
+}
+
+#[test]
+fn the_check_of_a_ledger_names_what_is_changed_missing_or_should_not_be_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, scratch) = (directory.path().join("data"), directory.path().join("scratch"));
+    let mut chain = Chain::new("check", 1);
+    let fails = |fault: &store::Fault| -> ! { panic!("{fault}") };
+    let ledger = store::open(&data, &chain.genesis().chain(), fails).unwrap();
+    for n in 1..=3 {
+        let tx = chain.transaction(
+            0,
+            n,
+            vec![licence(&format!("L{n}")), publish(u32::try_from(n).unwrap())],
+        );
+        ledger.commit(&chain.append(vec![tx])).unwrap();
+    }
+    ledger.sync().unwrap();
+    assert_eq!(damage(&chain, &ledger, &scratch), Vec::<String>::new());
+    let put = |column, key: &[u8], value: Option<Vec<u8>>| {
+        ledger.write(&[Write { column, key: key.to_vec(), value }]).unwrap();
+    };
+    let mut columns = 0;
+    for column in Column::ALL {
+        let Some((key, value)) = ledger.scan(column, &[], &[], 1).pop() else { continue };
+        columns += 1;
+        // Some keys say all there is to say, and have no value.
+        let mut changed = value.clone();
+        match changed.first_mut() {
+            Some(byte) => *byte ^= 1,
+            None => changed.push(1),
+        }
+        let (more, name) = ([&key[..], &[0xff]].concat(), codec::hex(&key));
+        let longer = codec::hex(&more);
+        for (key, to, was, said) in [
+            (&key, Some(changed), Some(value.clone()), format!("the value of {name} is damaged")),
+            (&key, None, Some(value.clone()), format!("{name} is missing")),
+            (&more, Some(vec![1]), None, format!("{longer} should not be there")),
+        ] {
+            put(column, key, to);
+            let found = damage(&chain, &ledger, &scratch);
+            put(column, key, was);
+            let named = format!("{}: {said}", column.name());
+            // What a block is read from is missed before columns are compared, and by its height.
+            let of_a_block = match column {
+                Column::Headers | Column::Bodies | Column::Certificates => "block ",
+                _ => &named,
+            };
+            let is_named = |line: &String| *line == named || line.starts_with(of_a_block);
+            assert!(found.iter().any(is_named), "{named}, and it says {found:?}");
+        }
+    }
+    assert!(columns > 10, "{columns}");
+    // A certificate that certifies nothing: one signature is of another block.
+    let (key, sound) = ledger.scan(Column::Certificates, &[], &[], 2).pop().unwrap();
+    let mut certificate: Certificate = codec::decode(&sound).unwrap();
+    certificate.signatures[1].1 = certificate.signatures[0].1;
+    put(Column::Certificates, &key, Some(codec::encode(&certificate)));
+    let found = damage(&chain, &ledger, &scratch);
+    assert!(found[0].starts_with("block 2: the signature of seat 1"), "{found:?}");
+    put(Column::Certificates, &key, Some(sound));
+    assert_eq!(damage(&chain, &ledger, &scratch), Vec::<String>::new());
 }
 
 /// The tables of a ledger, each with the name of its column, which RocksDB writes behind the data.
