@@ -100,7 +100,7 @@ impl Fault {
                 let what = format!("cannot {doing} {}: {error}", path.display());
                 Self::Damaged { what, advice: ADVICE_LEDGER }
             } else {
-                let source = io::Error::new(kind_of(&error.to_string()), error);
+                let source = io::Error::new(kind_of(error.as_ref()), error);
                 Self::Io { doing, path: path.to_owned(), source }
             }
         }

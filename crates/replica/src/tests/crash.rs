@@ -202,11 +202,11 @@ fn an_older_home_says_nothing_where_its_key_may_have_spoken_and_votes_again_late
     (node.disk, node.journal, node.signed) = (disk, journal, signed);
     let listener = listens(&town, n);
     assert!(listener.has_heard());
-    let decided = listener.decided().unwrap();
-    assert!(decided.0 + 1 >= town.height(0), "{decided}");
-    town.nodes[n].floor = decided;
     // Every word of every life is compared with every other, and every signature with the floor.
+    let decided = listener.decided().unwrap_or_default();
+    town.nodes[n].floor = decided;
     town.start(n);
+    assert!(decided.0 + 1 >= town.height(0), "{decided}");
     assert!(town.reaches(&[0, 1, 2, 3], decided.0 + 8));
     let signs = |height: &u64| {
         let certificate = query::certificate(&town.nodes[0].disk, Height(*height)).unwrap();
