@@ -30,10 +30,7 @@ use std::{
 };
 use store::{Cached, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use types::{
-    ChainId, Genesis, Height, SecretKey, Transaction, TxId, Verified,
-    net::{Channel, Peer},
-};
+use types::{ChainId, Genesis, Height, SecretKey, Transaction, TxId, Verified, net::Peer};
 
 /// How often an observer may be told something new between two blocks.
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);
