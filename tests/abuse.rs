@@ -298,7 +298,7 @@ async fn a_validator_that_votes_twice_is_convicted_once_by_everyone_and_for_good
     // Of a height that begins soon, so that nobody is past it when the first vote comes.
     let height = net.node_status(1).await.height.plus(2);
     let vote = |n: u8, step| {
-        let block = (n > 0).then(|| BlockId(Hash([n; 32])));
+        let block = (n > 0).then_some(BlockId(Hash([n; 32])));
         Vote { height, round: Round(0), step, block, seat: 3 }
     };
     for n in 0..40 {
@@ -539,7 +539,7 @@ fn small_frames_that_claim_gigabytes_are_refused_without_memory() {
         assert!(ran.status.success() && text.contains("1 passed"), "{text}");
         return;
     }
-    let chain = ChainId(types::Hash([1; 32]));
+    let chain = ChainId(Hash([1; 32]));
     let claims = [u64::MAX, 1 << 63, 1 << 40, 2 << 30, (2 << 30) - 1, 1 << 28, 1 << 20];
     let mut frames = Vec::new();
     for claim in claims {

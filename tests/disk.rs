@@ -528,10 +528,9 @@ fn the_check_of_a_ledger_names_what_is_changed_missing_or_should_not_be_there() 
             put(column, key, was);
             let named = format!("{}: {said}", column.name());
             // What a block is read from is missed before columns are compared, and by its height.
-            let of_a_block = match column {
-                Column::Headers | Column::Bodies | Column::Certificates => "block ",
-                _ => &named,
-            };
+            let is_read_first =
+                [Column::Headers, Column::Bodies, Column::Certificates].contains(&column);
+            let of_a_block = if is_read_first { "block " } else { &named };
             let is_named = |line: &String| *line == named || line.starts_with(of_a_block);
             assert!(found.iter().any(is_named), "{named}, and it says {found:?}");
         }

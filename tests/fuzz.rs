@@ -724,8 +724,8 @@ fn requests_of_strangers_to_the_api() {
     let (file, data) = (home.path().join("a.snapshot"), home.path().join("data"));
     std::fs::write(&file, a_snapshot(&town)).unwrap();
     snapshot::restore(&genesis, &file, &data, |_, _| ()).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all();
-    let runtime = runtime.build().unwrap();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
     let _within = runtime.enter();
     let store = store::open(&data, &chain, node_ends).unwrap();
     let evidence = Records::open(&data, &chain, |_| genesis.committee()).unwrap();

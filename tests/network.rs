@@ -427,7 +427,7 @@ async fn two_halt_and_name_the_missing_and_go_on_by_themselves() {
     let home = network.network_home().join("v1");
     let doctor = |more: &[&str]| {
         let words = [&["doctor", "--json", "--home", path(&home)][..], more].concat();
-        let ran = program::minlian_node(&words).expect(1);
+        let ran = minlian_node(&words).expect(1);
         let said: Value = serde_json::from_str(&ran.stdout).unwrap();
         let findings = said["findings"].as_array().unwrap().iter();
         let unsound = findings.filter(|found| found["sound"] == false);

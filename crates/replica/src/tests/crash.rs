@@ -192,10 +192,10 @@ fn an_older_home_says_nothing_where_its_key_may_have_spoken_and_votes_again_late
 
     let disk = SharedMemory::default();
     let did = core::mem::take(&mut town.nodes[n].did);
-    let commits = did.iter().filter_map(|effect| match effect {
-        Effect::Commit(commit) if commit.certified().height() <= taken_at => Some(commit),
-        _ => None,
-    });
+    let commits = did
+        .iter()
+        .filter_map(|effect| if let Effect::Commit(commit) = effect { Some(commit) } else { None });
+    let commits = commits.filter(|commit| commit.certified().height() <= taken_at);
     commits.for_each(|commit| disk.write(commit.writes()));
     assert_eq!(query::height(&disk), taken_at);
     let node = &mut town.nodes[n];
