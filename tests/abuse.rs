@@ -15,7 +15,11 @@ use std::{
     },
     time::Duration,
 };
-use tests::{Chain, Network, lots, say};
+use tests::{
+    Chain, Network,
+    faults::{eventually, path},
+    lots, program, say,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpSocket,
@@ -23,7 +27,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use types::{
-    ChainId, Height, Round, SecretKey, Transaction, codec,
+    BlockId, ChainId, Hash, Height, Round, SecretKey, Transaction, codec,
     net::{Channel, Peer, To},
     vote::{Message, Step, Vote},
 };
@@ -282,6 +286,68 @@ fn rogue_name(net: &Network) -> String {
     format!("peer={}", peer(&key(net, 4, "transport")))
 }
 
+/// B-04, item by item of what evidence is for: whoever says many things in one place is convicted, once, by each who heard it,
+/// to anybody who has the genesis, and for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validator_that_votes_twice_is_convicted_once_by_everyone_and_for_good() {
+    let net = Network::up();
+    net.testnet(&["kill", "v4"]);
+    let rogue = Rogue::meet(&net, &key(&net, 4, "transport")).await;
+    rogue.is_connected().await;
+    let (chain, consensus) = (net.chain(), key(&net, 4, "consensus"));
+    // Of a height that begins soon, so that nobody is past it when the first vote comes.
+    let height = net.node_status(1).await.height.plus(2);
+    let vote = |n: u8, step| {
+        let block = (n > 0).then_some(BlockId(Hash([n; 32])));
+        Vote { height, round: Round(0), step, block, seat: 3 }
+    };
+    for n in 0..40 {
+        let frame = vote_frame(&chain, &consensus, &vote(n, Step::Prevote));
+        rogue.network.send(To::Everyone, Channel::Votes, frame);
+    }
+    // One thing alone, however often, convicts nobody.
+    for _ in 0..10 {
+        let frame = vote_frame(&chain, &consensus, &vote(7, Step::Precommit));
+        rogue.network.send(To::Everyone, Channel::Votes, frame);
+    }
+    for validator in [1, 2, 3] {
+        eventually(&format!("v{validator} has evidence"), async || {
+            (!net.client(validator).evidence().await.ok()?.evidence.is_empty()).then_some(())
+        })
+        .await;
+    }
+    net.agreed(&[1, 2, 3], height.plus(2)).await;
+    let (genesis, file) = (net.genesis(), net.scratch().join("evidence.proof"));
+    let mut held = Vec::new();
+    for validator in [1, 2, 3] {
+        let evidence = net.client(validator).evidence().await.unwrap().evidence;
+        let [one] = &evidence[..] else { panic!("v{validator} holds {evidence:?}") };
+        let place = (one.height, one.round, one.step.as_str(), one.seat);
+        assert_eq!(place, (height, 0, "prevote", 3), "v{validator}");
+        let url = net.url(validator);
+        let words = ["prove", "--evidence", "--node", &url, "--out", path(&file)];
+        program::minlian(&words).expect(0);
+        let words = ["verify", path(&file), "--trust-root", path(&genesis)];
+        let told = program::minlian(&words).expect(0);
+        assert!(told.stdout.contains(&one.name), "who it was: {told:?}");
+        let bytes = fs::read(&file).unwrap();
+        let mut changed = bytes.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        fs::write(&file, &changed).unwrap();
+        assert_ne!(program::minlian(&words).code, 0, "a changed file convicts nobody");
+        fs::remove_file(&file).unwrap();
+        held.push(evidence);
+    }
+    for validator in [1, 2, 3] {
+        net.testnet(&["kill", &format!("v{validator}")]);
+        net.testnet(&["start", &format!("v{validator}")]);
+        let after = net.client(validator).evidence().await.unwrap().evidence;
+        assert_eq!(after, held[usize::from(validator) - 1], "v{validator}, after a restart");
+    }
+    let before = net.node_status(1).await.height;
+    net.agreed(&[1, 2, 3], Height(before.0 + 2)).await;
+}
+
 /// N-12: one validator's connection carries what another signed. That is allowed, and charged to who says it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_signed_may_be_passed_on_and_is_charged_to_who_passes_it_on() {
@@ -473,7 +539,7 @@ fn small_frames_that_claim_gigabytes_are_refused_without_memory() {
         assert!(ran.status.success() && text.contains("1 passed"), "{text}");
         return;
     }
-    let chain = ChainId(types::Hash([1; 32]));
+    let chain = ChainId(Hash([1; 32]));
     let claims = [u64::MAX, 1 << 63, 1 << 40, 2 << 30, (2 << 30) - 1, 1 << 28, 1 << 20];
     let mut frames = Vec::new();
     for claim in claims {

@@ -18,16 +18,24 @@
 
 use consensus::{Evidence, Signed, Timer, TimerKind};
 use ledger::{PoolLimits, Rules, SharedMemory, query};
-use node::{evidence::Records, signstate::SignState};
-use replica::{Effect, Event, Received, Replica, Ticket, Voter, Wake, receive};
+use node::{
+    api, evidence::Records, metrics::Metrics, shell, signer, signstate::SignState, snapshot,
+};
+use replica::{
+    Effect, Event, Question, Received, Replica, Ticket, Unchecked, Voter, Wake, receive,
+};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Arc, Mutex},
+    time::Duration,
 };
-use tests::{Chain, licence, lots, publish, repository};
+use tests::{Chain, catalogue, licence, lots, publish, repository, vectors};
 use types::{
-    Block, BlockId, Certificate, ChainId, Genesis, Hash, Header, Height, Operation, Round,
-    SecretKey, Subject, Timestamp, Transaction,
+    Block, BlockId, Certificate, ChainId, Domain, Genesis, Hash, Header, Height, Operation,
+    RecordId, Round, SecretKey, Subject, Timestamp, Transaction,
     codec::{self, Wire},
     net::{Channel, Peer, To},
     vote::{Message, Proposal, Step, Vote},
@@ -408,9 +416,11 @@ fn blocks_certificates_headers_transactions_and_messages() {
         },
         Err(error) => kind(error),
     });
-    let operations: Vec<Vec<u8>> =
-        [publish(1), licence("L"), lots("a", "b")].iter().map(codec::encode).collect();
-    fuzz("operation", operations, spelled::<Operation>);
+    // Records of each kind, and every act of governance.
+    let mut operations = vec![publish(1), licence("L"), lots("a", "b")];
+    operations.extend(catalogue::operations(&town.chain));
+    operations.extend(vectors::governance(&town.chain, RecordId(Hash([3; 32]))));
+    fuzz("operation", operations.iter().map(codec::encode).collect(), spelled::<Operation>);
 }
 
 #[test]
@@ -549,6 +559,239 @@ fn a_record_of_signatures_on_a_disk_that_lies() {
 }
 
 #[test]
+fn lines_to_a_signer_that_anybody_may_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let key_file = directory.path().join("consensus.json");
+    let (secret, chain) = (SecretKey::from_seed([1; 32]), ChainId(Hash([7; 32])));
+    let record = SignState::create(&key_file, secret.public(), Height(0)).unwrap();
+    let guard = signer::Guard::new(secret.clone(), chain, record).unwrap();
+    let vote = |height, step, block| Vote {
+        height: Height(height),
+        round: Round(0),
+        step,
+        block,
+        seat: 0,
+    };
+    let block = Some(BlockId(Hash([5; 32])));
+    let asks = [
+        (signer::Purpose::Prevote, vote(1, Step::Prevote, None)),
+        (signer::Purpose::Prevote, vote(1, Step::Prevote, block)),
+        (signer::Purpose::Precommit, vote(1, Step::Precommit, block)),
+        (signer::Purpose::Prevote, vote(2, Step::Prevote, block)),
+    ];
+    let line = |(id, (purpose, vote)): (u64, &(signer::Purpose, Vote))| {
+        let body = codec::hex(&codec::encode(&(vote.height, vote.round, vote.block)));
+        serde_json::to_vec(&signer::Request { id, purpose: *purpose, chain, body }).unwrap()
+    };
+    let mut corpus: Vec<Vec<u8>> = (1..).zip(&asks).map(line).collect();
+    // What the node reads from it: a greeting, a refusal.
+    let greeting = signer::Greeting {
+        version: 1,
+        public: secret.public(),
+        chain,
+        height: Height(2),
+        last: None,
+    };
+    corpus.push(serde_json::to_vec(&greeting).unwrap());
+    let refused = signer::Answer::Refused { id: 3, why: "no".into() };
+    corpus.push(serde_json::to_vec(&refused).unwrap());
+    // Every signature that leaves it: of one purpose and body at a place, whatever was asked in between.
+    let places = Mutex::new(BTreeMap::new());
+    fuzz("signer", corpus, |bytes| {
+        let read = [
+            serde_json::from_slice::<signer::Greeting>(bytes).is_ok(),
+            serde_json::from_slice::<signer::Answer>(bytes).is_ok(),
+        ];
+        let Ok(request) = serde_json::from_slice::<signer::Request>(bytes) else {
+            return format!("{read:?}");
+        };
+        match guard.answer(&request).unwrap() {
+            signer::Answer::Signed { signature, .. } => {
+                let body = codec::unhex(&request.body).unwrap();
+                let domain = match request.purpose {
+                    signer::Purpose::Proposal => Domain::Proposal,
+                    signer::Purpose::Prevote => Domain::Prevote,
+                    signer::Purpose::Precommit => Domain::Precommit,
+                };
+                let asked = types::vote::Asked::of(domain, &body).unwrap();
+                let place = (asked.height, asked.round, asked.step);
+                let mut places = places.lock().unwrap();
+                let first = places.entry(place).or_insert(signature);
+                assert_eq!(*first, signature, "signed twice at {place:?}");
+                "signed".into()
+            }
+            signer::Answer::Refused { why, .. } => kind(why),
+        }
+    });
+}
+
+/// A snapshot of the corpus' network, as `snapshot create` writes one.
+fn a_snapshot(town: &Town) -> Vec<u8> {
+    let blocks = town.blocks();
+    let last = &blocks.last().unwrap().0;
+    let mut bytes = snapshot::MAGIC.to_vec();
+    bytes.extend(town.chain.genesis().chain().as_bytes());
+    bytes.extend(last.header.height.0.to_le_bytes());
+    bytes.extend(last.id().as_bytes());
+    for (block, certificate) in &blocks {
+        for part in [codec::encode(block), codec::encode(certificate)] {
+            bytes.extend(u32::try_from(part.len()).unwrap().to_le_bytes());
+            bytes.extend(part);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn snapshots_from_anywhere() {
+    let town = Town::new();
+    let sound = a_snapshot(&town);
+    let directory = tempfile::tempdir().unwrap();
+    let (file, into) = (directory.path().join("a.snapshot"), directory.path().join("restored"));
+    fuzz("snapshot", vec![sound.clone()], |bytes| {
+        let mut rest = bytes;
+        let label = match snapshot::read_label(&mut rest) {
+            Ok(label) => label,
+            Err(refusal) => return kind(refusal),
+        };
+        let mut read = 0;
+        while let Ok((block, certificate)) = snapshot::read_block(&mut rest) {
+            assert!(codec::encode(&block).len() + codec::encode(&certificate).len() < bytes.len());
+            read += 1;
+        }
+        // Whatever reads as a whole one is restored, which is slower; and only the one that was made is.
+        if read < town.blocks().len() || label.height.0 > 8 {
+            return format!("{read} blocks");
+        }
+        std::fs::write(&file, bytes).unwrap();
+        let restored = snapshot::restore(town.chain.genesis(), &file, &into, |_, _| ());
+        std::fs::remove_dir_all(&into).unwrap_or_default();
+        assert_eq!(restored.is_ok(), bytes == sound, "{restored:?}");
+        restored.map_or_else(kind, |_| "restored".into())
+    });
+}
+
+/// What an HTTP server answers to a request whose method, target and body stand in `input`, line by line: the status, and
+/// the code if it is a problem.
+fn asked(address: SocketAddr, input: &[u8]) -> String {
+    let cut = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
+    let (head, body) = input.split_at(cut);
+    let body = body.get(1..).unwrap_or_default();
+    let (method, target) =
+        head.split_at(head.iter().position(|byte| *byte == b' ').unwrap_or(head.len()));
+    let spelled = |bytes: &[u8]| -> String {
+        let spell = |byte: &u8| match byte {
+            b'!'..=b'~' => char::from(*byte).to_string(),
+            _ => format!("%{byte:02x}"),
+        };
+        bytes.iter().map(spell).collect()
+    };
+    let head = format!(
+        "{} {} HTTP/1.1\r\nhost: fuzz\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        spelled(method),
+        spelled(target.get(1..).unwrap_or_default()),
+        body.len()
+    );
+    let mut line = TcpStream::connect(address).unwrap();
+    line.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    // It may have answered, and hung up, before it has read all.
+    line.write_all(head.as_bytes()).and_then(|()| line.write_all(body)).unwrap_or_default();
+    let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+    while let Ok(read @ 1..) = line.read(&mut buffer) {
+        answer.extend_from_slice(&buffer[..read]);
+        // A stream of events has no end.
+        if answer.windows(17).any(|window| window == b"text/event-stream") {
+            break;
+        }
+    }
+    let text = String::from_utf8_lossy(&answer);
+    let status = text.split(' ').nth(1).unwrap_or_default().to_owned();
+    assert!(status.len() == 3 && !status.starts_with("500"), "{head}{}", text.trim());
+    let code = text.split("\"code\":\"").nth(1).and_then(|rest| rest.split('"').next());
+    // What the HTTP library refuses by itself has no body; what we do says why.
+    assert!(
+        !status.starts_with('4') || code.is_some() || text.contains("content-length: 0"),
+        "{text}"
+    );
+    format!("{status} {}", code.unwrap_or_default())
+}
+
+#[test]
+fn requests_of_strangers_to_the_api() {
+    let town = Town::new();
+    let (genesis, chain) = (town.chain.genesis().clone(), town.chain.genesis().chain());
+    let home = tempfile::tempdir().unwrap();
+    let (file, data) = (home.path().join("a.snapshot"), home.path().join("data"));
+    std::fs::write(&file, a_snapshot(&town)).unwrap();
+    snapshot::restore(&genesis, &file, &data, |_, _| ()).unwrap();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+    let _within = runtime.enter();
+    let store = store::open(&data, &chain, node_ends).unwrap();
+    let evidence = Records::open(&data, &chain, |_| genesis.committee()).unwrap();
+    let (handle, _publish) = shell::reading(&genesis, Arc::new(store), evidence, "nobody writes");
+    let jobs = Arc::new(api::Jobs::open(&home.path().join("jobs")).unwrap());
+    let transport = Some(SecretKey::from_seed([9; 32]));
+    let metrics = Arc::new(Metrics::default());
+    let shared = api::Shared::new(genesis, handle, metrics, jobs, None, transport, None);
+    let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = socket.local_addr().unwrap();
+    drop(runtime.spawn(async move { axum::serve(socket, api::router(shared)).await }));
+
+    let blocks = town.blocks();
+    let txs: Vec<&Transaction> = blocks.iter().flat_map(|(block, _)| &block.transactions).collect();
+    let (tx, record) = (txs[0].id(), txs[0].records().next().unwrap());
+    let with = |head: &str, body: &[u8]| [head.as_bytes(), b"\n", body].concat();
+    let ask = vec![client::api::Ask::Record(record), client::api::Ask::Block];
+    let proofs = client::api::ProofRequest { since: Height::GENESIS, at: None, ask };
+    let proofs = serde_json::to_vec(&proofs).unwrap();
+    let event = std::fs::read(repository().join("genesis/samples/farm-lot.jsonld")).unwrap();
+    let batch = client::api::job(txs.iter().copied());
+    let mut corpus = vec![
+        with("POST /v1/transactions?wait=accepted", &codec::encode(txs[0])),
+        with("POST /v1/transactions:batch?wait=committed", &batch),
+        with("POST /v1/jobs", &batch),
+        with("POST /v1/proofs", &proofs),
+        with("POST /epcis/capture", &event),
+        with("POST /epcis/events", &event),
+    ];
+    for target in [
+        "/v1/status",
+        "/v1/evidence",
+        "/v1/blocks?limit=3&before=4",
+        "/v1/blocks/2",
+        &format!("/v1/transactions/{tx}"),
+        &format!("/v1/records/{record}"),
+        &format!("/v1/proofs/records/{record}"),
+        "/v1/records?kind=licence&limit=2&from=1",
+        "/v1/subjects/licence:L1",
+        "/v1/subjects/licence:L1/history?limit=1",
+        "/v1/proofs/subjects/lot:urn:epc:a:1?at=3",
+        "/v1/checkpoints/3",
+        "/v1/events/blocks?from=2",
+        "/v1/events/records?kind=item&from=1",
+        "/v1/agencies",
+        "/v1/genesis",
+        "/v1/jobs/00112233445566778899aabbccddeeff",
+        "/epcis/events?EQ_bizStep=shipping&perPage=2",
+        "/readyz",
+        "/healthz",
+        "/version",
+        "/metrics",
+        "/docs",
+        "/",
+    ] {
+        corpus.push(with(&format!("GET {target}"), b""));
+    }
+    fuzz("api", corpus, |input| asked(address, input));
+}
+
+/// A disk that fails fails the test.
+fn node_ends(fault: &store::Fault) -> ! {
+    panic!("{fault}")
+}
+
+#[test]
 fn names_in_requests_and_files_of_keys() {
     let texts =
         ["lot:urn:epc:class:lgtin:9521001.010017.LJ20260512-01", "licence:L1", "item:1", "basic:2"];
@@ -673,6 +916,8 @@ struct Victim<'a> {
     journalled: BTreeSet<Vec<u8>>,
     /// Blocks that exist, sound and not.
     bodies: Vec<Block>,
+    /// What it wants checked, and was not told of yet.
+    unchecked: Vec<Unchecked>,
     now: u64,
 }
 
@@ -695,6 +940,7 @@ impl<'a> Victim<'a> {
             last: None,
             journalled: BTreeSet::new(),
             bodies: Vec::new(),
+            unchecked: Vec::new(),
             now: 0,
         };
         assert!(victim.perform(effects));
@@ -739,6 +985,8 @@ impl<'a> Victim<'a> {
                 if !self.step(Event::Committed(height)) {
                     return false;
                 }
+            } else if let Effect::Check(unchecked) = effect {
+                self.unchecked.push(*unchecked);
             }
         }
         true
@@ -749,6 +997,7 @@ impl<'a> Victim<'a> {
         match restored(&self.town.chain, 0, &self.disk, &self.journal, self.last) {
             Ok((replica, effects)) => {
                 self.replica = replica;
+                self.unchecked.clear();
                 self.perform(effects)
             }
             Err(stuck) => {
@@ -873,6 +1122,36 @@ impl<'a> Victim<'a> {
         })
     }
 
+    /// What one who catches up is told or asked: mostly what the other network agreed on, some of it changed.
+    fn catching_up(&self, dice: &mut Dice) -> Received {
+        let here = query::height(&self.disk).next();
+        let height = match dice.below(6) {
+            0 => Height(dice.next()),
+            1 => Height(dice.below(8) as u64),
+            _ => here,
+        };
+        let count = *dice.pick(&[0, 1, 16, 256, u32::MAX]);
+        match dice.below(6) {
+            0 => Received::Ask(Question { from: height, count }),
+            1 | 2 => Received::Status(height, Timestamp(start() + self.now)),
+            _ => {
+                let from = self.blocks.iter().filter(|(block, _)| block.header.height >= height);
+                let mut told: Vec<_> = from.take(dice.below(6)).cloned().collect();
+                if let Some((block, certificate)) = told.last_mut()
+                    && dice.one_in(3)
+                {
+                    match dice.below(4) {
+                        0 => block.header.time = block.header.time.plus(1),
+                        1 => drop(block.transactions.pop()),
+                        2 => drop(certificate.signatures.pop()),
+                        _ => certificate.round = Round(certificate.round.0 + 1),
+                    }
+                }
+                Received::Tell(height, told)
+            }
+        }
+    }
+
     /// One event of the dice's making; false if the life is over.
     fn suffer(&mut self, dice: &mut Dice) -> bool {
         self.now += u64::from(dice.byte()) / 8;
@@ -896,7 +1175,14 @@ impl<'a> Victim<'a> {
                     (*dice.pick(&kinds), Round(u32::try_from(dice.below(4)).unwrap()));
                 Event::Elapsed(Wake::Round(Timer { kind, round }))
             }
-            5 => Event::Elapsed(*dice.pick(&[Wake::Idle, Wake::Status, Wake::CatchUp])),
+            5 => Event::Elapsed(*dice.pick(&[
+                Wake::Idle,
+                Wake::Status,
+                Wake::CatchUp,
+                Wake::Follow,
+                Wake::Serve,
+                Wake::Share,
+            ])),
             6 => {
                 let (channel, bytes) = dice.pick(self.frames);
                 match receive(&chain, *channel, bytes) {
@@ -909,10 +1195,15 @@ impl<'a> Victim<'a> {
                 let tx = self.town.chain.transaction(0, nonce, vec![licence(&format!("F{nonce}"))]);
                 Event::Submitted(Ticket(nonce), tx.verify(&chain).unwrap())
             }
-            8..=10 => {
+            8 | 9 => {
                 let body = self.body(dice);
                 Event::Received(from, Received::Block(Box::new(body)))
             }
+            10 if !self.unchecked.is_empty() && dice.one_in(2) => {
+                let at = dice.below(self.unchecked.len());
+                Event::Checked(self.unchecked.swap_remove(at).check())
+            }
+            10 => Event::Received(from, self.catching_up(dice)),
             _ => Event::Received(from, Received::Message(self.message(dice))),
         };
         self.step(event)

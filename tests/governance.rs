@@ -192,11 +192,21 @@ async fn a_fifth_validator_joins_the_first_leaves_and_a_new_agency_records() {
         assert_eq!((status.validators.len(), status.quorum), (4, 3), "v{validator}");
         assert!(status.validators.iter().all(|v| v.reachable), "v{validator}: {status:?}");
     }
-    within("the first is left alone", async || {
-        let status = net.node_status(1).await;
-        status.height < net.node_status(2).await.height
+    // It has the block before, with which its seat ended, and nobody gives it another, or speaks with it.
+    let (left_at, mut refused) = (net.node_status(1).await.height, 0);
+    assert!(left_at < from.next(), "the first is at {left_at}, and had its seat until {from}");
+    for validator in [2, 3, 4, 5] {
+        refused += net.counted(validator, "minlian_peers_refused").await;
+    }
+    within("the others go on without the first, and turn it away", async || {
+        let mut now = 0;
+        for validator in [2, 3, 4, 5] {
+            now += net.counted(validator, "minlian_peers_refused").await;
+        }
+        now > refused && net.node_status(2).await.height >= Height(from.0 + 15)
     })
     .await;
+    assert_eq!(net.node_status(1).await.height, left_at, "the first is left alone");
 
     // An agency that genesis does not know is enrolled, granted a role, and records.
     let organisation = key(&net.key("new"), "organisation", NEW, &net.genesis());

@@ -420,9 +420,33 @@ async fn two_halt_and_name_the_missing_and_go_on_by_themselves() {
     for validator in [1, 2] {
         let (status, why) = readiness(&network, validator).await;
         assert_eq!(status, 503);
-        assert!(why.contains("no quorum") && why.contains("v3") && why.contains("v4"), "{why}");
+        assert!(why.contains("no_quorum: ") && why.contains("v3") && why.contains("v4"), "{why}");
         assert!(!why.contains("v1 ") && !why.contains("v2 "), "{why}");
     }
+    // The operator asks in another way, and is told the same: which line is dead, and what that comes to.
+    let home = network.network_home().join("v1");
+    let doctor = |more: &[&str]| {
+        let words = [&["doctor", "--json", "--home", path(&home)][..], more].concat();
+        let ran = minlian_node(&words).expect(1);
+        let said: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let findings = said["findings"].as_array().unwrap().iter();
+        let unsound = findings.filter(|found| found["sound"] == false);
+        unsound.map(|found| format!("{}: {}", found["what"], found["detail"])).collect::<Vec<_>>()
+    };
+    let of = |found: &[String], what: &str| -> Vec<String> {
+        found.iter().filter(|line| line.starts_with(&format!("\"{what}\": "))).cloned().collect()
+    };
+    let found = doctor(&[]);
+    let (chain, lines) = (of(&found, "chain"), of(&found, "line"));
+    assert!(chain.len() == 1 && chain[0].contains("no_quorum: 2 of 4"), "{found:?}");
+    assert_eq!(lines.len(), 2, "{found:?}");
+    let names = network.node_status(1).await.validators;
+    for (line, stopped) in lines.iter().zip(&names[2..]) {
+        assert!(line.contains(&stopped.name) && line.contains("cannot be reached"), "{line}");
+    }
+    assert!(of(&found, "disk").is_empty(), "{found:?}");
+    let full = of(&doctor(&["--set", "reserve_mib=1000000000"]), "disk");
+    assert!(full.len() == 1 && full[0].contains("disk_full: "), "{full:?}");
     let states: Vec<_> = network.status().iter().map(|node| node["state"].to_string()).collect();
     assert_eq!(states, [r#""waiting""#, r#""waiting""#, r#""stopped""#, r#""stopped""#]);
 

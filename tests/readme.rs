@@ -219,7 +219,8 @@ fn the_units_are_ones_that_systemd_reads() {
     let program = program::path("minlian-node").to_str().unwrap().to_owned();
     for name in ["minlian-node.service", "minlian-signer.service"] {
         let text = packaged(name);
-        assert!(text.contains("RestartPreventExitStatus=5 74"), "{name}");
+        assert!(text.contains("Restart=always\n"), "{name}: 4 and 75 are tried again");
+        assert!(text.contains("\nRestartPreventExitStatus=5 74\n"), "{name}: and these are not");
         // It wants to find the program, which is not installed here.
         fs::write(folder.path().join(name), text.replace("/usr/bin/minlian-node", &program))
             .unwrap();

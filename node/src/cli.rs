@@ -35,7 +35,8 @@ use types::{Height, Text, Timestamp};
     propagate_version = true,
     after_help = "\
 Exit codes: 0 done; 1 a definite negative; 2 usage; 4 a network or peer unavailable, safe to retry;
-5 refused for safety, do not restart automatically; 74 the disk failed; 130 interrupted.
+5 refused for safety and 74 the disk failed, do not restart automatically; 75 the disk is full or read-only, start again: it
+serves and waits; 130 interrupted.
 
 Try:  minlian-node testnet up --validators 4 --home ./minlian-testnet"
 )]
@@ -344,7 +345,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(&format!("error: cannot start: {error}"));
-            return ExitCode::from(74);
+            return ExitCode::from(store::exit_code_of(&error));
         }
     };
     match runtime.block_on(dispatch(cli)) {
@@ -381,16 +382,16 @@ async fn guard(
     Ok(ExitCode::SUCCESS)
 }
 
-/// 4 for what may be tried again, 5 for what was refused for safety, 74 for what the system refused, 1 for the rest.
+/// 4 for what may be tried again, 5 for what was refused for safety, 74 for what the system refused, 75 for want of room, 1
+/// for the rest.
 fn exit_code(error: &anyhow::Error) -> u8 {
     if error.chain().any(|cause| cause.downcast_ref::<home::Unsafe>().is_some()) {
         5
     } else if error.chain().any(|cause| cause.downcast_ref::<home::Unavailable>().is_some()) {
         4
-    } else if error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some()) {
-        74
     } else {
-        1
+        let refused = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+        refused.map_or(1, store::exit_code_of)
     }
 }
 

@@ -112,7 +112,7 @@ impl Records {
             return Ok(false);
         }
         writeln!(self.file, "{}", codec::hex(&codec::encode(&evidence)))?;
-        self.file.sync_data()?;
+        self.file.sync_data().map_err(std::io::Error::other)?;
         self.kept.insert(place, evidence);
         Ok(true)
     }

@@ -87,7 +87,7 @@ fn obstacles(snapshot: &Snapshot, validators: &[ValidatorStatus]) -> Vec<String>
             .map(|v| format!("v{} {}", v.seat + 1, v.name))
             .collect();
         found.push(format!(
-            "no quorum: {reachable} of {size} validators are in reach and {quorum} are needed; missing: {}",
+            "no_quorum: {reachable} of {size} validators are in reach and {quorum} are needed; missing: {}",
             missing.join(", ")
         ));
     }

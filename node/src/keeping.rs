@@ -104,7 +104,7 @@ async fn restore(
             fs::remove_dir_all(&beside).ok();
             let code = match &refusal {
                 Refusal::Fault(fault) => ExitCode::from(fault.exit_code()),
-                Refusal::Io(_) => ExitCode::from(74),
+                Refusal::Io(error) => ExitCode::from(store::exit_code_of(error)),
                 Refusal::Unsound(_) | Refusal::Foreign { .. } => ExitCode::FAILURE,
             };
             complain(&format!("error: {}: {refusal}; nothing was changed", file.display()));

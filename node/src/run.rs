@@ -31,8 +31,10 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 const QUIET_TIMES: u32 = 3;
 /// How often all neighbours must be found to lack a block before whoever fetches gives up.
 const OUT_OF_REACH_TIMES: u32 = 20;
-/// How long requests under way may take to end when the node stops: with what comes after, less than five seconds.
-const DRAIN: Duration = Duration::from_secs(4);
+/// How long requests under way may take to end when the node stops, and then the replica: with what comes after, less than
+/// five seconds.
+const DRAIN: Duration = Duration::from_secs(3);
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// The same, when a node that could only be read from begins to write.
 const HANDOVER: Duration = Duration::from_secs(1);
 /// How often it is looked whether the disk can be written to.
@@ -194,7 +196,7 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
             tokio::time::timeout(DRAIN, server).await.map(drop).unwrap_or_default();
         }
         // A replica that waits for its signer does not hear; what it has said is on the disk.
-        if tokio::time::timeout(DRAIN, handle.stop()).await.is_err() {
+        if tokio::time::timeout(LAST_WORD, handle.stop()).await.is_err() {
             tracing::warn!("the replica does not answer, and is left behind");
         }
         network.stop().await;

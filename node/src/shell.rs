@@ -30,10 +30,7 @@ use std::{
 };
 use store::{Cached, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use types::{
-    ChainId, Genesis, Height, SecretKey, Transaction, TxId, Verified,
-    net::{Channel, Peer},
-};
+use types::{ChainId, Genesis, Height, SecretKey, Transaction, TxId, Verified, net::Peer};
 
 /// How often an observer may be told something new between two blocks.
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);
@@ -101,7 +98,7 @@ impl Ended {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Disk(fault) => fault.exit_code(),
-            Self::Evidence(_) | Self::Record(_) => 74,
+            Self::Evidence(error) | Self::Record(error) => store::exit_code_of(error),
             Self::Stuck(_) | Self::Refused(_) | Self::Elsewhere(_) | Self::Unheard(_) => 5,
         }
     }
@@ -383,14 +380,7 @@ pub fn start(
         }
         Listening::First | Listening::WhileVoting => voter.floor,
     };
-    let (replica, effects) = Replica::restore(
-        genesis,
-        voter,
-        Cached::new(store.clone()),
-        &journal,
-        clock::now(),
-        PoolLimits::default(),
-    )?;
+    let (replica, effects) = restored(genesis, voter.clone(), &store, &journal)?;
     let chain = *replica.rules().chain();
     let (asks, asked) = mpsc::channel(SUBMISSIONS_WAITING);
     let snapshot = Snapshot {
@@ -449,6 +439,8 @@ pub fn start(
 
     let (end, ended) = oneshot::channel();
     let mut body = Body {
+        genesis: genesis.clone(),
+        voter,
         replica,
         listener,
         listening,
@@ -505,6 +497,17 @@ pub fn start(
     Ok((handle, ended))
 }
 
+/// The replica over this ledger and journal, and how it goes on.
+fn restored(
+    genesis: &Genesis,
+    voter: Voter,
+    store: &Arc<Store>,
+    journal: &[Vec<u8>],
+) -> Result<(Replica<Cached>, Vec<Effect>), consensus::Stuck> {
+    let (state, limits) = (Cached::new(store.clone()), PoolLimits::default());
+    Replica::restore(genesis, voter, state, journal, clock::now(), limits)
+}
+
 /// What turns bytes into events for the replica's thread, with their signatures checked, off that thread.
 struct Ears {
     chain: ChainId,
@@ -558,27 +561,9 @@ fn note_offence(metrics: &Metrics, network: &Network, peer: Peer, offence: &Offe
     }
 }
 
-/// Whether nobody may learn of this before what was committed is durable. Questions of who catches up are no promise.
-const fn may_not_precede(effect: &Effect) -> bool {
-    match effect {
-        Effect::Journal(_)
-        | Effect::Sign(_)
-        | Effect::Answer(..)
-        | Effect::Refused(..)
-        | Effect::Send(_, Channel::Votes | Channel::Proposals | Channel::Transactions, _) => true,
-        Effect::Commit(_)
-        | Effect::Check(_)
-        | Effect::Send(_, Channel::Sync, _)
-        | Effect::Set(..)
-        | Effect::Cancel(_)
-        | Effect::CancelRounds
-        | Effect::Blame(..)
-        | Effect::Accuse(_)
-        | Effect::Admit(_) => false,
-    }
-}
-
 struct Body {
+    genesis: Genesis,
+    voter: Voter,
     replica: Replica<Cached>,
     listener: Listener,
     listening: Listening,
@@ -719,7 +704,7 @@ impl Body {
 
     fn perform(&mut self) -> Result<(), Ended> {
         while let Some(effect) = self.effects.pop_front() {
-            if may_not_precede(&effect) {
+            if effect.waits_for_sync() {
                 self.sync()?;
             }
             match effect {

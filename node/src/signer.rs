@@ -208,7 +208,7 @@ impl Guard {
             let answer = self.answer(&request).unwrap_or_else(|error| {
                 // What the disk now holds is unknown, so nothing more is signed until a new start has read it.
                 tracing::error!(%error, "cannot record a signature");
-                std::process::exit(74)
+                std::process::exit(store::exit_code_of(&error).into())
             });
             write_line(lines.get_mut(), &answer)?;
         }

@@ -97,9 +97,11 @@ impl SignState {
         let state = State { version: VERSION, sequence: 0, key, chain: None, floor, last: None };
         let mut record = Self { file, path, state };
         record.write(&record.state.clone())?;
-        record.file.sync_all()?;
+        record.file.sync_all().map_err(io::Error::other)?;
         let directory = record.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all()?;
+        File::open(directory.unwrap_or_else(|| Path::new(".")))?
+            .sync_all()
+            .map_err(io::Error::other)?;
         Ok(record)
     }
 
@@ -247,7 +249,7 @@ impl SignState {
         bytes.push(b'\n');
         let at = if state.sequence.is_multiple_of(2) { 0 } else { SLOT };
         self.file.write_all_at(&bytes, at as u64)?;
-        self.file.sync_data()?;
+        self.file.sync_data().map_err(io::Error::other)?;
         self.state = state;
         Ok(())
     }

@@ -140,8 +140,7 @@ pub fn restore(
     let mut height = Height(1);
     while height <= label.height {
         let wrong = |what: String| Refusal::Unsound(format!("block {height}: {what}"));
-        let block: Block = take(&mut file).map_err(wrong)?;
-        let certificate: Certificate = take(&mut file).map_err(wrong)?;
+        let (block, certificate) = read_block(&mut file).map_err(wrong)?;
         let executed = fsck::execute(&rules, &store, block, certificate);
         let (commit, governs) = executed.map_err(wrong)?;
         store.commit(&commit)?;
@@ -191,6 +190,14 @@ pub fn read_label(file: &mut impl Read) -> Result<Label, Refusal> {
     file.read_exact(&mut block).map_err(short)?;
     let height = Height(u64::from_le_bytes(height));
     Ok(Label { chain: ChainId(Hash(chain)), height, block: BlockId(Hash(block)) })
+}
+
+/// The next block of a snapshot and its certificate. Nothing of either is checked.
+///
+/// # Errors
+/// When there is none, or no whole one.
+pub fn read_block(file: &mut impl Read) -> Result<(Block, Certificate), String> {
+    Ok((take(file)?, take(file)?))
 }
 
 /// The next value, which takes no more memory than its kind may.

@@ -357,7 +357,8 @@ impl Drop for Rig {
 }
 
 /// The place and the signature of a line `… signed height=7 round=0 step=1 block=… signature=…`.
-fn place(line: &str) -> Option<((u64, u64, u64), String)> {
+#[must_use]
+pub fn place(line: &str) -> Option<((u64, u64, u64), String)> {
     let word = |name: &str| {
         line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
     };

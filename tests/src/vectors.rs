@@ -144,8 +144,9 @@ fn story() -> (Chain, Story) {
     (chain, Story { operations, transaction, last, proposal, approval, issue })
 }
 
-/// Every act of governance and every change, sensible or not.
-fn governance(chain: &Chain, story: &Story) -> Vec<Operation> {
+/// Every act of governance and every change, sensible or not; what is approved and withdrawn is `proposal`.
+#[must_use]
+pub fn governance(chain: &Chain, proposal: RecordId) -> Vec<Operation> {
     let genesis = chain.genesis();
     let (agency, key) = (newcomer(), chain.organisation(7).public());
     let possessed = |n| Possessed::sign(&chain.organisation(n), &genesis.chain(), &agency);
@@ -166,7 +167,6 @@ fn governance(chain: &Chain, story: &Story) -> Vec<Operation> {
         Change::Timing(genesis.timing),
         Change::Rules(genesis.governance),
     ];
-    let proposal = story.proposal;
     let acts = [
         Governance::Approve { proposal, target: Target::Agency(agency) },
         Governance::Withdraw { proposal, target: Target::Network },
@@ -277,7 +277,7 @@ fn state_map() -> Value {
 fn values(chain: &Chain, story: &Story) -> Value {
     let genesis = chain.genesis();
     let Story { operations, transaction, last, .. } = story;
-    let governance = governance(chain, story);
+    let governance = governance(chain, story.proposal);
     let uses = uses(&transaction.header.agency);
     let catalogue: Vec<Operation> = catalogue::operations(chain)
         .into_iter()

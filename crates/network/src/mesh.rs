@@ -561,7 +561,12 @@ impl Mesh {
             What::Unknown => {
                 count(&self.shared.tally.foreign);
                 let peer = member.peer;
-                warn_now_and_then!(self.paces.foreign, %peer, "peer speaks another chain or protocol version");
+                warn_now_and_then!(
+                    self.paces.foreign,
+                    %peer,
+                    ours = name::PROTOCOL,
+                    "peer speaks another chain or protocol version: compare genesis and versions"
+                );
                 self.hang_up(id);
             }
             What::Failed(error) => {

@@ -23,9 +23,14 @@ pub(crate) type Names = Arc<ByChannel<StreamProtocol>>;
 
 /// Names the streams of a chain: the protocol, sixteen bytes of the chain id, the channel.
 pub(crate) fn streams(chain_id: &[u8; 32]) -> Names {
+    streams_of(PROTOCOL, chain_id)
+}
+
+/// The same, in some version of the protocol.
+pub(crate) fn streams_of(protocol: &str, chain_id: &[u8; 32]) -> Names {
     let chain = hex(&chain_id[..16]);
     Arc::new(ByChannel::each(|channel: Channel| {
-        StreamProtocol::try_from_owned(format!("{PROTOCOL}/{chain}/{}", channel.name()))
+        StreamProtocol::try_from_owned(format!("{protocol}/{chain}/{}", channel.name()))
             .expect("a stream name needs only to begin with a slash, and ours does")
     }))
 }

@@ -440,9 +440,17 @@ struct Rogue {
 impl Rogue {
     /// Connects to a node that admits it.
     async fn meet(victim: &mut Node) -> Self {
+        let mut rogue = Self::approach(victim, name::streams(&CHAIN)).await;
+        rogue.accept(Channel::Votes).await;
+        victim.expect(Inbound::Connected(peer(9))).await;
+        rogue
+    }
+
+    /// The same, speaking whatever it likes; the node may not want to know it then.
+    async fn approach(victim: &Node, names: name::Names) -> Self {
         let keys = Keypair::ed25519_from_bytes(secret(9)).unwrap();
         let limits = limits();
-        let behaviour = Behaviour::new(&limits, keys.public(), name::streams(&CHAIN));
+        let behaviour = Behaviour::new(&limits, keys.public(), names);
         let transport =
             transport::build(&keys, &Limits { streams_per_connection: 1000, ..limits }).unwrap();
         let running = swarm::Config::with_tokio_executor();
@@ -460,8 +468,6 @@ impl Rogue {
             victim: id,
         };
         rogue.dial(victim.address);
-        rogue.accept(Channel::Votes).await;
-        victim.expect(Inbound::Connected(peer(9))).await;
         rogue
     }
 

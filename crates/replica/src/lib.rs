@@ -97,7 +97,7 @@ pub enum Effect {
     /// record says that something else was signed there or later, the process ends.
     Sign(Signed),
     /// Write a block and all it changes, as a whole, so that it can be read; then feed [`Event::Committed`]. It is to be
-    /// durable before anything after it is journalled, signed, answered or said, but for questions of who catches up.
+    /// durable before anything after it that [waits for that](Effect::waits_for_sync).
     Commit(Box<Commit>),
     /// Check these, on any thread; then feed [`Event::Checked`], at any time.
     Check(Box<Unchecked>),
@@ -120,6 +120,32 @@ pub enum Effect {
     /// Speak with these neighbours, ourselves among them if we have a seat, and with nobody else. What was agreed on last
     /// says who they are.
     Admit(Vec<Peer>),
+}
+
+impl Effect {
+    /// Whether nobody may learn of this before all that was committed is durable. Questions of who catches up are no
+    /// promise.
+    ///
+    /// Whoever performs effects syncs the ledger before such a one, and before it waits for the next event.
+    #[must_use]
+    pub const fn waits_for_sync(&self) -> bool {
+        match self {
+            Self::Journal(_)
+            | Self::Sign(_)
+            | Self::Answer(..)
+            | Self::Refused(..)
+            | Self::Send(_, Channel::Votes | Channel::Proposals | Channel::Transactions, _) => true,
+            Self::Commit(_)
+            | Self::Check(_)
+            | Self::Send(_, Channel::Sync, _)
+            | Self::Set(..)
+            | Self::Cancel(_)
+            | Self::CancelRounds
+            | Self::Blame(..)
+            | Self::Accuse(_)
+            | Self::Admit(_) => false,
+        }
+    }
 }
 
 /// What an operator wants to know.
@@ -165,7 +191,9 @@ impl Voter {
 
     /// What the journal says this key signed in `seat`, and its record does not know: a crash came between the two.
     fn unrecorded(&self, seat: u16, journal: &[Entry]) -> Vec<Signed> {
-        let signed = journal.iter().filter_map(Entry::signed).filter(|(by, _)| *by == seat);
+        // Below the floor the record says already that anything may be signed.
+        let signed = journal.iter().filter_map(Entry::signed);
+        let signed = signed.filter(|(by, signed)| *by == seat && signed.height > self.floor);
         let mut last = self.signed.map(|signed| signed.place());
         let mut unrecorded = Vec::new();
         for (_, signed) in signed {

@@ -66,6 +66,8 @@ pub struct Listener {
     floor: Height,
     tip: Height,
     claims: BTreeMap<Peer, Height>,
+    /// The highest block of which a neighbour showed that a quorum of our committee agreed on it.
+    shown: Height,
     /// Who can be spoken to.
     lines: BTreeSet<Peer>,
     /// Whether somebody answered with blocks.
@@ -98,17 +100,39 @@ impl Listener {
             floor: voter.floor,
             tip,
             claims: BTreeMap::new(),
+            shown: Height::GENESIS,
             lines: BTreeSet::new(),
             told: false,
         }
     }
 
-    /// Whether anybody was heard who could know of a twin. Without, time that passes proves nothing; and nobody to listen
-    /// to is nobody to decide with.
+    /// Whether as many were heard as a vote needs beside us, and one of them who could know of a twin. Without, time that
+    /// passes proves nothing; and too few to listen to are too few to decide with.
     #[must_use]
     pub fn has_heard(&self) -> bool {
         let empty = self.claims.values().all(|claim| *claim == Height::GENESIS);
-        !self.claims.is_empty() && (self.told || empty)
+        self.unheard() == 0 && (self.told || empty)
+    }
+
+    /// How many more neighbours have to say how far they are before as many are heard as a vote needs beside us.
+    #[must_use]
+    pub fn unheard(&self) -> usize {
+        self.committee.quorum().saturating_sub(1 + self.claims.len())
+    }
+
+    /// Up to where blocks were agreed on that are not here, if any were: a home that is an older copy of itself knows
+    /// nothing of what its key signed for them.
+    ///
+    /// More neighbours claim to have the block of that height than may be lying; or one has shown the certificate of the
+    /// block after it. Whoever signed that one has this one, and they are f+1 honest validators: nobody's vote is missed
+    /// up to here.
+    #[must_use]
+    pub fn decided(&self) -> Option<Height> {
+        let mut claims: Vec<Height> = self.claims.values().copied().collect();
+        claims.sort_unstable();
+        let claimed = claims.iter().rev().nth(self.committee.faults()).copied();
+        let decided = claimed.max(self.shown.previous()).unwrap_or_default();
+        (decided > self.tip).then_some(decided)
     }
 
     /// Whether a quorum is connected and not one of them has said even how far it is, which every validator does at once.
@@ -130,15 +154,14 @@ impl Listener {
         u64::from(idle_ms).saturating_add(round).min(LISTEN_MS_MAX)
     }
 
-    /// Whether there is nothing to listen for: no seat; or a key that never signed, on a network of which a quorum has
-    /// not one block yet.
+    /// Whether there is nothing to listen for: a key that never signed, on a network of which a quorum has not one block
+    /// yet. Whoever has no seat listens, too: if its ledger is old, it may have had one since.
     #[must_use]
     pub fn is_pointless(&self) -> bool {
         let new =
             self.last.is_none() && self.floor == Height::GENESIS && self.tip == Height::GENESIS;
         let empty = self.claims.values().filter(|claim| **claim == Height::GENESIS).count();
-        self.seat.is_none()
-            || (new && empty == self.claims.len() && empty + 1 >= self.committee.quorum())
+        new && empty == self.claims.len() && empty + 1 >= self.committee.quorum()
     }
 
     /// Another committee decides from now on. What our key said in an older one, under another seat, is not looked for.
@@ -179,7 +202,16 @@ impl Listener {
     /// What to ask a neighbour who says something new of its height: its last blocks, with their certificates.
     #[must_use]
     pub fn ask(&mut self, peer: Peer, received: &Received) -> Option<Effect> {
-        self.told |= matches!(received, Received::Tell(_, blocks) if !blocks.is_empty());
+        if let Received::Tell(_, blocks) = received
+            && let Some((_, certificate)) = blocks.last()
+        {
+            self.told = true;
+            if certificate.height > self.shown
+                && certificate.verify(&self.chain, &self.committee).is_ok()
+            {
+                self.shown = certificate.height;
+            }
+        }
         let Received::Status(height, _) = received else { return None };
         let known = self.claims.insert(peer, *height);
         // A question may be lost, as may its answer, while two that dial each other agree on one line.
@@ -418,6 +450,94 @@ mod tests {
         assert!(!listener.has_heard(), "its blocks have not come");
         assert!(listener.ask(Peer([1; 32]), &Received::Tell(Height(1), Vec::new())).is_none());
         assert!(!listener.has_heard(), "no blocks are no answer");
+    }
+
+    /// The certificate of a block that these seats agreed on.
+    fn certificate(height: u64, seats: &[u16]) -> Certificate {
+        let (genesis, secrets) = genesis();
+        let sign = |seat: u16| {
+            let vote = vote(height, 0, Step::Precommit, 1, seat);
+            (seat, vote.sign(&genesis.chain(), &secrets[usize::from(seat)]))
+        };
+        Certificate {
+            height: Height(height),
+            round: Round(0),
+            block: block(1),
+            signatures: seats.iter().copied().map(sign).collect(),
+        }
+    }
+
+    /// What a neighbour answers who has one block, and this certificate of it.
+    fn told(certificate: Certificate) -> Received {
+        let (genesis, _) = genesis();
+        let (rules, disk) = (Rules::new(&genesis), ledger::SharedMemory::default());
+        let tip = ledger::tip(&rules, &disk);
+        let now = Timestamp(0);
+        let block = ledger::propose(&rules, &disk, &tip, now, 0, core::iter::empty()).0;
+        Received::Tell(certificate.height, vec![(block, certificate)])
+    }
+
+    /// A neighbour says something.
+    fn say(listener: &mut Listener, neighbour: u8, what: &Received) {
+        drop(listener.ask(Peer([neighbour; 32]), what));
+    }
+
+    #[test]
+    fn a_vote_needs_a_quorum_to_be_heard_first() {
+        let (genesis, secrets) = genesis();
+        let mut listener =
+            Listener::new(&Rules::new(&genesis), &Voter::new(secrets[2].clone()), Height(4));
+        for (n, unheard) in [(1, 1), (2, 0), (3, 0)] {
+            say(&mut listener, n, &Received::Status(Height(4), Timestamp(0)));
+            assert_eq!(listener.unheard(), unheard);
+            assert!(!listener.has_heard(), "no blocks have come");
+        }
+        let mut listener =
+            Listener::new(&Rules::new(&genesis), &Voter::new(secrets[2].clone()), Height(4));
+        say(&mut listener, 1, &told(certificate(4, &[0, 1, 3])));
+        say(&mut listener, 1, &Received::Status(Height(4), Timestamp(0)));
+        assert!(!listener.has_heard(), "one is not enough, whatever it shows");
+        say(&mut listener, 3, &Received::Status(Height(4), Timestamp(0)));
+        assert!(listener.has_heard());
+    }
+
+    #[test]
+    fn what_others_agreed_on_without_this_home_is_not_voted_on_again() {
+        // Over a ledger of ten blocks: what three neighbours claim, whose certificate of which block is shown, and up to
+        // where nothing is voted on.
+        let all: &[u16] = &[0, 1, 3];
+        for (claims, shown, decided) in [
+            // All are as far as we are, or behind.
+            (&[10, 10, 10][..], None, None),
+            (&[9, 3, 0], None, None),
+            (&[], None, None),
+            // One may lie, and its claim alone is worth nothing; two may not.
+            (&[u64::MAX / 2, 10, 10], None, None),
+            (&[90], None, None),
+            (&[u64::MAX / 2, 50, 10], None, Some(50)),
+            (&[90, 91, 92], None, Some(91)),
+            // The block under vote when we went away: decided since, and to be fetched.
+            (&[11, 11, 10], None, Some(11)),
+            // Others who came back as old as we did do not hide what one can show.
+            (&[90, 10, 10], Some((90, all)), Some(89)),
+            (&[10, 10], Some((12, all)), Some(11)),
+            // What only one may have is decided again if that one dies: we may be needed for it.
+            (&[11, 10, 10], Some((11, all)), None),
+            // No certificate: too few, or not of this committee.
+            (&[90, 10, 10], Some((90, &[0, 1])), None),
+            (&[90, 10, 10], Some((90, &[0, 1, 1])), None),
+        ] {
+            let (genesis, secrets) = genesis();
+            let voter = Voter::new(secrets[2].clone());
+            let mut listener = Listener::new(&Rules::new(&genesis), &voter, Height(10));
+            for (n, claim) in (1..).zip(claims) {
+                say(&mut listener, n, &Received::Status(Height(*claim), Timestamp(0)));
+            }
+            if let Some((height, seats)) = shown {
+                say(&mut listener, 1, &told(certificate(height, seats)));
+            }
+            assert_eq!(listener.decided(), decided.map(Height), "{claims:?} {shown:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod clock;
 mod limits;
 mod liveness;
 
-use ledger::{SharedMemory, query};
+use ledger::{SharedMemory, Write, query};
 use proptest::prelude::*;
 use types::{
     Agency, AgencyCode, BlockId, ChainId, Digest, Operation, Region, Role, Signature,
@@ -113,8 +113,12 @@ fn tx(chain: ChainId, n: u64, operations: Vec<Operation>) -> Transaction {
 struct Node {
     replica: Option<Replica<SharedMemory>>,
     disk: SharedMemory,
+    /// Of each commit that is not synced, what it replaced. Until they are, the journal of their height counts.
+    unsynced: Vec<Vec<Write>>,
     journal: Vec<Vec<u8>>,
     signed: Option<Signed>,
+    /// Up to where its record says that anything may be signed.
+    floor: Height,
     alarms: BTreeMap<Wake, u64>,
     /// What it did, in words that leave out the bytes.
     did: Vec<Effect>,
@@ -134,6 +138,9 @@ struct Town {
     doomed: Option<(usize, usize)>,
     /// After how many effects of its next life it crashes again.
     doomed_again: Option<usize>,
+    /// Whether a crash takes with it what was committed and not synced; and how often it took something.
+    is_lossy: bool,
+    losses: usize,
     effects: Vec<usize>,
     /// How often each node was started.
     lives: Vec<usize>,
@@ -160,8 +167,10 @@ impl Town {
         let node = || Node {
             replica: None,
             disk: SharedMemory::default(),
+            unsynced: Vec::new(),
             journal: Vec::new(),
             signed: None,
+            floor: Height::GENESIS,
             alarms: BTreeMap::new(),
             did: Vec::new(),
         };
@@ -175,6 +184,8 @@ impl Town {
             silent: BTreeSet::new(),
             doomed: None,
             doomed_again: None,
+            is_lossy: true,
+            losses: 0,
             effects: vec![0; 4],
             lives: vec![0; 4],
             spoken: BTreeMap::new(),
@@ -201,7 +212,7 @@ impl Town {
         let (disk, journal) = (node.disk.clone(), node.journal.clone());
         let (replica, effects) = Replica::restore(
             &self.genesis,
-            Voter { signed: node.signed, ..Voter::new(secret(1, n)) },
+            Voter { secret: secret(1, n), signed: node.signed, floor: node.floor },
             disk,
             &journal,
             now,
@@ -210,6 +221,7 @@ impl Town {
         .unwrap();
         node.replica = Some(replica);
         self.perform(n, effects);
+        self.sync(n);
         for other in (0..4).filter(|other| *other != n) {
             self.meet(n, other);
         }
@@ -224,6 +236,15 @@ impl Town {
 
     fn stop(&mut self, n: usize) {
         self.nodes[n].replica = None;
+        let unsynced = core::mem::take(&mut self.nodes[n].unsynced);
+        if !unsynced.is_empty() {
+            self.losses += 1;
+            if self.is_lossy {
+                unsynced.iter().rev().for_each(|replaced| self.nodes[n].disk.write(replaced));
+            } else {
+                self.nodes[n].journal.clear();
+            }
+        }
         self.mail.retain(|(_, to, ..)| *to != n);
         for other in 0..4 {
             self.step(other, Event::Lost(peer(n)));
@@ -231,6 +252,20 @@ impl Town {
     }
 
     fn step(&mut self, n: usize, event: Event) {
+        self.react(n, event);
+        self.sync(n);
+    }
+
+    /// Before it waits for the next event, and before anybody may learn of it, what a node committed is durable.
+    fn sync(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        if node.replica.is_some() && !node.unsynced.is_empty() {
+            node.unsynced.clear();
+            node.journal.clear();
+        }
+    }
+
+    fn react(&mut self, n: usize, event: Event) {
         let now = self.clock_of(n);
         let Some(replica) = self.nodes[n].replica.as_mut() else { return };
         let effects = replica.step(now, event).unwrap();
@@ -251,6 +286,7 @@ impl Town {
     fn remember(&mut self, n: usize, signed: Signed) {
         let journalled = self.is_journalled(n, &signed.signature);
         assert!(journalled, "node {n} signed what is not in its journal: {signed:?}");
+        assert!(signed.height > self.nodes[n].floor, "node {n} signs below its floor: {signed:?}");
         if let Some(last) = self.nodes[n].signed.replace(signed) {
             let same = last.place() == signed.place() && last.signature == signed.signature;
             assert!(last.place() < signed.place() || same, "{last:?} and then {signed:?}");
@@ -279,19 +315,27 @@ impl Town {
             }
             self.effects[n] += 1;
             self.nodes[n].did.push(effect.clone());
+            if effect.waits_for_sync() {
+                self.sync(n);
+            }
             match effect {
                 Effect::Journal(entries) => self.nodes[n].journal.extend(entries),
                 Effect::Sign(signed) => self.remember(n, signed),
-                Effect::Check(unchecked) => self.step(n, Event::Checked(unchecked.check())),
+                Effect::Check(unchecked) => self.react(n, Event::Checked(unchecked.check())),
                 Effect::Commit(commit) => {
                     let block = commit.certified().block();
                     let (height, id) = (block.header.height, block.id());
                     assert_eq!(query::height(&self.nodes[n].disk).next(), height);
                     assert_eq!(*self.agreed.entry(height).or_insert(id), id, "a fork at {height}");
                     self.committed.entry(height).or_insert(self.now);
-                    self.nodes[n].disk.write(commit.writes());
-                    self.nodes[n].journal.clear();
-                    self.step(n, Event::Committed(height));
+                    let node = &mut self.nodes[n];
+                    let replaced = |write: &Write| Write {
+                        value: node.disk.get(write.column, &write.key),
+                        ..write.clone()
+                    };
+                    node.unsynced.push(commit.writes().iter().map(replaced).collect());
+                    node.disk.write(commit.writes());
+                    self.react(n, Event::Committed(height));
                 }
                 Effect::Send(to, channel, bytes) => self.send(n, to, channel, &bytes),
                 Effect::Set(wake, delay) => {
@@ -304,8 +348,13 @@ impl Town {
                     self.nodes[n].alarms.retain(|wake, _| !matches!(wake, Wake::Round(_)));
                 }
                 Effect::Blame(peer, offence) => self.blamed.push((n, peer, offence)),
-                Effect::Answer(..) | Effect::Refused(..) | Effect::Accuse(_) | Effect::Admit(_) => {
+                Effect::Answer(..) | Effect::Refused(..) => {
+                    assert!(
+                        self.nodes[n].unsynced.is_empty(),
+                        "node {n} answers, and may lose a block"
+                    );
                 }
+                Effect::Accuse(_) | Effect::Admit(_) => {}
             }
             // What a life that is over would have done next is never done.
             if self.nodes[n].replica.is_none() || self.lives[n] != life {
@@ -315,6 +364,11 @@ impl Town {
     }
 
     fn send(&mut self, from: usize, to: To, channel: Channel, bytes: &[u8]) {
+        let unsynced = self.nodes[from].unsynced.len();
+        assert!(
+            channel == Channel::Sync || unsynced == 0,
+            "node {from} speaks, and may lose a block"
+        );
         if let (Channel::Votes, Ok(Received::Message(message))) =
             (channel, receive(&self.chain, channel, bytes))
         {
@@ -421,6 +475,26 @@ fn four_replicas_decide() {
         town.nodes.iter().map(|n| ledger::tip(&town.rules, &n.disk).log.root()).collect();
     assert_eq!(roots.len(), 1);
     assert_eq!(ledger::tip(&town.rules, &town.nodes[3].disk).log.size(), 1);
+}
+
+#[test]
+fn what_others_learn_from_waits_for_what_was_committed() {
+    let send = |channel| Effect::Send(To::Everyone, channel, Vec::new());
+    let id = tx(genesis().chain(), 1, vec![issue(1)]).id();
+    for (effect, waits) in [
+        (Effect::Journal(Vec::new()), true),
+        (send(Channel::Votes), true),
+        (send(Channel::Proposals), true),
+        (send(Channel::Transactions), true),
+        (Effect::Answer(Ticket(1), Ok(id)), true),
+        (Effect::Refused(id, Rejection::Full), true),
+        // Who catches up asks on, and syncs once for many.
+        (send(Channel::Sync), false),
+        (Effect::Set(Wake::Follow, 1), false),
+        (Effect::CancelRounds, false),
+    ] {
+        assert_eq!(effect.waits_for_sync(), waits, "{effect:?}");
+    }
 }
 
 #[test]

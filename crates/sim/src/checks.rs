@@ -83,7 +83,7 @@ pub(crate) struct Judge {
     /// When each block was first written, and when the network was healed.
     written_at: Vec<u64>,
     healed_at: Option<u64>,
-    /// How far each node came: its disk never shows less.
+    /// How far each node came durably: its disk never shows less, and no more is known to others.
     reached: Vec<Height>,
     /// What each honest key has said at each place.
     spoken: BTreeMap<Place, Said>,
@@ -232,8 +232,6 @@ impl Judge {
     /// one node of each height: all ledgers are the same but for the certificates.
     pub(crate) fn committed(&mut self, node: usize, ledger: &SharedMemory) -> Result<(), Broken> {
         let height = query::height(ledger);
-        self.reached[node] = height;
-        self.journalled[node].clear();
         let size = query::header(ledger, height).map_or(0, |header| header.log_size);
         let Some(newest) = size.checked_sub(1) else { return Ok(()) };
         let nodes = u64::try_from(self.reached.len()).unwrap_or(1);
@@ -242,6 +240,35 @@ impl Judge {
         }
         let old = height.0.wrapping_mul(7919) % size;
         self.prove(ledger, [newest, old].into_iter(), true)
+    }
+
+    /// A node made durable what it wrote.
+    pub(crate) fn synced(&mut self, node: usize, ledger: &SharedMemory) {
+        self.reached[node] = query::height(ledger);
+        self.journalled[node].clear();
+    }
+
+    /// An honest node says this to another: it has the blocks that it speaks of, or follows on, and cannot lose them.
+    pub(crate) fn tells(&self, node: usize, said: &Received) -> Result<(), Broken> {
+        let needs = match said {
+            Received::Status(height, _) => *height,
+            Received::Message(message) => message.height().previous().unwrap_or_default(),
+            Received::Block(block) => block.header.height.previous().unwrap_or_default(),
+            Received::Transactions(_) | Received::Ask(_) | Received::Tell(..) => Height::GENESIS,
+        };
+        let reached = self.reached[node];
+        unless(reached >= needs, Promise::Durability, || {
+            format!(
+                "node {node} speaks as one that has block {needs}, and may lose all above {reached}"
+            )
+        })
+    }
+
+    /// A node answers an application, or takes an answer back, with so many commits that it may lose.
+    pub(crate) fn answers(&self, node: usize, unsynced: usize) -> Result<(), Broken> {
+        unless(unsynced == 0, Promise::Durability, || {
+            format!("node {node} answers on the strength of {unsynced} commits that it may lose")
+        })
     }
 
     /// Proves records of a ledger, and their subjects if asked, in one proof, and verifies it.

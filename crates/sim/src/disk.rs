@@ -2,19 +2,21 @@
 //!
 //! Three things are written, and each is modelled by what `store` and `node::signstate` give back after a crash:
 //!
-//! * **The ledger** takes a commit as one synced batch of RocksDB. A crash within leaves all of it or nothing.
+//! * **The ledger** takes a commit as one batch of RocksDB, and syncs many at once. A crash within a batch leaves all of it
+//!   or nothing; a crash before the sync may take any number of the last commits, whole and from the end.
 //! * **The journal** takes the entries of one `Effect::Journal` as one frame under one checksum. A crash within leaves
 //!   the whole frame, nothing, or a *torn* one (some of its bytes); a torn frame with nothing of its epoch behind it was
 //!   never acknowledged, and is forgotten whole, its first entries too. The next frame is written over it. Every frame
 //!   carries the epoch, the number of commits the ledger holds; those of another epoch are void, so the commit and the
-//!   end of the journal's validity are one write.
+//!   end of the journal's validity are one write. A frame is written when all commits before it are synced, and the first
+//!   frames are written over only then: a commit that is lost leaves the journal of its height.
 //! * **The record beside the key** is written in two slots in turn. A torn write spoils one and leaves the other, which
 //!   is the record before.
 //!
-//! Every effect is synced before the next begins, so at most the one in flight is in doubt: [`Fate`].
+//! But for commits, every effect is synced before the next begins, so at most the one in flight is in doubt: [`Fate`].
 
 use consensus::Signed;
-use ledger::{Commit, SharedMemory};
+use ledger::{Commit, SharedMemory, State as _, Write};
 
 /// What becomes of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ struct Frame {
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     ledger: SharedMemory,
+    /// Of each commit that is not synced, what it replaced.
+    unsynced: Vec<Vec<Write>>,
     epoch: u64,
     /// The frames of the file in their order, void ones included; they are written over from the first on.
     frames: Vec<Frame>,
@@ -53,8 +57,9 @@ impl Disk {
         &self.ledger
     }
 
-    /// Adds a frame to the journal.
+    /// Adds a frame to the journal. What was committed is synced first, or there would be no saying which frames are void.
     pub(crate) fn append(&mut self, entries: Vec<Vec<u8>>, fate: Fate) {
+        assert!(self.unsynced.is_empty(), "journalled over commits that may be lost");
         let frame = Frame { epoch: self.epoch, is_torn: fate == Fate::Torn, entries };
         match fate {
             Fate::Lost => return,
@@ -79,17 +84,46 @@ impl Disk {
         }
     }
 
-    /// Writes a block and all it changes. Says whether it did.
+    /// Writes a block and all it changes, and does not sync it. Says whether it did.
     pub(crate) fn commit(&mut self, commit: &Commit, fate: Fate) -> bool {
         match fate {
             Fate::Done => {
+                let replaced = |write: &Write| Write {
+                    value: self.ledger.get(write.column, &write.key),
+                    ..write.clone()
+                };
+                self.unsynced.push(commit.writes().iter().map(replaced).collect());
                 self.ledger.write(commit.writes());
                 self.epoch += 1;
-                self.end = 0;
                 true
             }
             Fate::Lost | Fate::Torn => false,
         }
+    }
+
+    /// Makes durable what was committed. The journal begins anew, if anything was.
+    pub(crate) fn sync(&mut self) -> bool {
+        let was_committed = self.unsynced() > 0;
+        if was_committed {
+            self.unsynced.clear();
+            self.end = 0;
+        }
+        was_committed
+    }
+
+    /// How many commits a crash may take.
+    pub(crate) const fn unsynced(&self) -> usize {
+        self.unsynced.len()
+    }
+
+    /// The power goes, and takes so many of the last commits with it, which were not synced.
+    pub(crate) fn lose(&mut self, commits: usize) {
+        for _ in 0..commits {
+            let replaced = self.unsynced.pop().expect("what is synced is not lost");
+            self.ledger.write(&replaced);
+            self.epoch -= 1;
+        }
+        self.unsynced.clear();
     }
 
     /// What was signed last, as far as the disk knows.

@@ -66,6 +66,8 @@ enum Happening {
 pub(crate) struct World {
     plan: Plan,
     dice: Dice,
+    /// What a crash takes with it.
+    losses: Dice,
     genesis: Genesis,
     chain: ChainId,
     nodes: Vec<Node>,
@@ -118,6 +120,7 @@ impl World {
             judge: Judge::new(&plan, &genesis),
             genesis,
             dice,
+            losses: Dice::new(plan.seed, 2),
             now: 0,
             sequence: 0,
             agenda: BTreeMap::new(),
@@ -398,6 +401,7 @@ impl World {
             .map_err(|stuck| (Promise::Service, format!("node {node} does not start: {stuck}")))?;
         self.nodes[node].replica = Some(replica);
         self.perform(node, effects)?;
+        self.sync(node);
         (0..self.nodes.len()).try_for_each(|other| self.meet(node, other))
     }
 
@@ -421,10 +425,14 @@ impl World {
         Ok(())
     }
 
-    /// A node is no more, until it is started again. What it sent may arrive or not.
+    /// A node is no more, until it is started again. What it sent may arrive or not, and what it committed and did not
+    /// sync may be there or not.
     fn die(&mut self, node: usize) {
         self.crashes += 1;
-        self.nodes[node].replica = None;
+        let at = &mut self.nodes[node];
+        at.replica = None;
+        let lost = self.losses.below_usize(at.disk.unsynced() + 1);
+        at.disk.lose(lost);
         let kept = [0, 1, 2][self.dice.below_usize(3)];
         let dice = &mut self.dice;
         self.agenda.retain(|_, happening| match happening {
@@ -454,7 +462,22 @@ impl World {
             .try_for_each(|other| self.step(other, Event::Lost(peer)))
     }
 
+    /// A node hears of something, and does what follows.
     fn step(&mut self, node: usize, event: Event) -> Result<(), Broken> {
+        self.react(node, event)?;
+        self.sync(node);
+        Ok(())
+    }
+
+    /// Before it waits for what happens next, and before anybody may learn of it, what a node committed is synced.
+    fn sync(&mut self, node: usize) {
+        let at = &mut self.nodes[node];
+        if at.replica.is_some() && at.disk.sync() {
+            self.judge.synced(node, at.disk.ledger());
+        }
+    }
+
+    fn react(&mut self, node: usize, event: Event) -> Result<(), Broken> {
         let now = self.clock(node);
         let Some(replica) = self.nodes[node].replica.as_mut() else { return Ok(()) };
         match replica.step(now, event) {
@@ -474,9 +497,17 @@ impl World {
         for effect in effects {
             if !self.healed && self.dice.odds(self.plan.crash_per_10000, 10_000) {
                 let fate = [Fate::Done, Fate::Lost, Fate::Torn][self.dice.below_usize(3)];
-                self.act(node, effect, fate, true)?;
+                if fate != Fate::Lost && effect.waits_for_sync() {
+                    self.sync(node);
+                }
+                if fate != Fate::Lost || !effect.waits_for_sync() {
+                    self.act(node, effect, fate, true)?;
+                }
                 self.die(node);
                 return Ok(());
+            }
+            if effect.waits_for_sync() {
+                self.sync(node);
             }
             self.act(node, effect, Fate::Done, false)?;
             if self.nodes[node].replica.is_none() {
@@ -516,7 +547,7 @@ impl World {
                 if self.nodes[node].disk.commit(&commit, fate) {
                     self.judge.committed(node, self.nodes[node].disk.ledger())?;
                     if !is_last {
-                        self.step(node, Event::Committed(height))?;
+                        self.react(node, Event::Committed(height))?;
                     }
                 }
             }
@@ -536,13 +567,15 @@ impl World {
             Effect::CancelRounds => {
                 self.nodes[node].alarms.retain(|wake, _| !matches!(wake, Wake::Round(_)));
             }
-            Effect::Answer(_, Ok(_)) => {}
+            Effect::Answer(_, Ok(_)) => self.answers(node)?,
             Effect::Answer(ticket, Err(rejection)) => {
+                self.answers(node)?;
                 self.note(node, rejection.code().as_bytes());
                 let tx = usize::try_from(ticket.0).ok().and_then(|at| self.submitted.get(at));
                 self.refuse(tx.expect("tickets number what was submitted").get().id());
             }
             Effect::Refused(id, rejection) => {
+                self.answers(node)?;
                 self.note(node, rejection.code().as_bytes());
                 self.refuse(id);
             }
@@ -556,6 +589,10 @@ impl World {
             Effect::Admit(_) => {}
         }
         Ok(())
+    }
+
+    fn answers(&self, node: usize) -> Result<(), Broken> {
+        self.judge.answers(node, self.nodes[node].disk.unsynced())
     }
 
     fn refuse(&mut self, id: TxId) {
@@ -604,7 +641,12 @@ impl World {
         let sent = Sent::new(&self.chain, channel, bytes);
         if !self.plan.is_liar(from) {
             match &sent.received {
-                Ok(Received::Message(message)) if reached > 0 => self.judge.says(message)?,
+                Ok(said) if reached > 0 => {
+                    self.judge.tells(from, said)?;
+                    if let Received::Message(message) = said {
+                        self.judge.says(message)?;
+                    }
+                }
                 Ok(_) => {}
                 Err(offence) => {
                     return Err((Promise::Service, format!("node {from} sends: {offence}")));

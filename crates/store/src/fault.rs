@@ -77,12 +77,12 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The exit code of a run that this ends: 74 for a failing disk, 5 for what was refused for safety. Neither is
-    /// cured by starting again at once.
+    /// The exit code of a run that this ends: as [`exit_code_of`], and 5 for what was refused for safety.
     #[must_use]
-    pub const fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Io { .. } | Self::Failed { .. } => 74,
+            Self::Io { source, .. } => exit_code_of(source),
+            Self::Failed { .. } => 74,
             Self::Damaged { .. }
             | Self::Foreign { .. }
             | Self::Format { .. }
@@ -100,8 +100,62 @@ impl Fault {
                 let what = format!("cannot {doing} {}: {error}", path.display());
                 Self::Damaged { what, advice: ADVICE_LEDGER }
             } else {
-                Self::Io { doing, path: path.to_owned(), source: io::Error::other(error) }
+                let source = io::Error::new(kind_of(error.as_ref()), error);
+                Self::Io { doing, path: path.to_owned(), source }
             }
         }
+    }
+}
+
+/// The exit code of a run that the system's refusal ends: 75 if there is no room or the disk is read-only, so that the next
+/// start serves and waits until that is mended; 74 for the rest, which another start does not cure.
+///
+/// A failed sync is of the rest, whatever the reason that is given for it: what was written before may be gone. So its kind
+/// is taken from it where it is met, by [`io::Error::other`].
+#[must_use]
+pub fn exit_code_of(error: &io::Error) -> u8 {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    if matches!(error.kind(), QuotaExceeded | ReadOnlyFilesystem | StorageFull) { 75 } else { 74 }
+}
+
+/// What RocksDB was refused, which it tells in words alone.
+fn kind_of(told: &str) -> io::ErrorKind {
+    const SYNCS: [&str; 3] = ["While fdatasync", "While fsync", "While sync"];
+    let kinds = [
+        ("No space left on device", io::ErrorKind::StorageFull),
+        ("Read-only file system", io::ErrorKind::ReadOnlyFilesystem),
+        ("Disk quota exceeded", io::ErrorKind::QuotaExceeded),
+    ];
+    let known = kinds.into_iter().find(|(words, _)| told.contains(words));
+    let is_sync = SYNCS.into_iter().any(|words| told.contains(words));
+    known.filter(|_| !is_sync).map_or(io::ErrorKind::Other, |(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn want_of_room_is_not_a_disk_that_failed() {
+        for (told, code) in [
+            (
+                "IO error: No space left on device: While appending to file: /d/000012.log: No space left on device",
+                75,
+            ),
+            ("IO error: While open a file for appending: /d/000013.sst: Read-only file system", 75),
+            ("IO error: While appending to file: /d/000012.log: Disk quota exceeded", 75),
+            ("IO error: While fdatasync: /d/000012.log: Input/output error", 74),
+            (
+                "IO error: No space left on device: While fdatasync: /d/000012.log: No space left on device",
+                74,
+            ),
+            ("IO error: While fsync: /d/MANIFEST-000004: Read-only file system", 74),
+            ("IO error: While appending to file: /d/000012.log: Input/output error", 74),
+        ] {
+            assert_eq!(exit_code_of(&io::Error::new(kind_of(told), told)), code, "{told}");
+        }
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(exit_code_of(&full()), 75);
+        assert_eq!(exit_code_of(&io::Error::other(full())), 74, "of a sync");
     }
 }

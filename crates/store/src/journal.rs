@@ -80,10 +80,12 @@ impl Journal {
             let options = &mut OpenOptions::new();
             let file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
             file.write_all_at(&bytes, 0)?;
-            file.sync_all()?;
+            file.sync_all().map_err(io::Error::other)?;
             fs::rename(&new, path)?;
             // The name is the directory's data.
-            File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
+            File::open(path.parent().unwrap_or_else(|| Path::new(".")))?
+                .sync_all()
+                .map_err(io::Error::other)
         };
         write().map_err(Fault::io("create", path))
     }
@@ -119,7 +121,7 @@ impl Journal {
             journal
                 .file
                 .write_all_at(bytes.get(PAGE_BYTES..end).unwrap_or_default(), PAGE_BYTES as u64)
-                .and_then(|()| journal.file.sync_data())
+                .and_then(|()| journal.file.sync_data().map_err(io::Error::other))
                 .map_err(Fault::io("write", path))?;
         }
         Ok(journal)
@@ -172,7 +174,7 @@ impl Journal {
                 self.file.write_all_at(&vec![0; bytes - self.bytes], self.bytes as u64)?;
             }
             self.file.write_all_at(&frame, self.end as u64)?;
-            self.file.sync_data()?;
+            self.file.sync_data().map_err(io::Error::other)?;
             Ok((end, bytes))
         };
         (self.end, self.bytes) = write().map_err(Fault::io("write", &self.path))?;

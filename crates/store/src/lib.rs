@@ -19,6 +19,6 @@ pub mod store;
 pub mod waiting;
 
 pub use cached::Cached;
-pub use fault::Fault;
+pub use fault::{Fault, exit_code_of};
 pub use store::{Snapshot, Store, open, open_reading};
 pub use waiting::Waiting;

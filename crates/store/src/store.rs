@@ -491,7 +491,7 @@ fn sync_names(path: &Path) -> io::Result<()> {
         .ancestors()
         // Where we may not look, we have made nothing.
         .map_while(|directory| File::open(directory).ok())
-        .try_for_each(|directory| directory.sync_all())
+        .try_for_each(|directory| directory.sync_all().map_err(io::Error::other))
 }
 
 /// The first write: whose directory this is.
@@ -893,16 +893,16 @@ mod tests {
         let read_only = || File::open(&bad).unwrap();
         let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
         let without_sync = || OpenOptions::new().write(true).open("/dev/null").unwrap();
-        let files: [(&str, &dyn Fn() -> File); 3] =
-            [("a", &read_only), ("b", &full), ("c", &without_sync)];
-        for (name, file) in files {
+        let files: [(&str, &dyn Fn() -> File, u8); 3] =
+            [("a", &read_only, 74), ("b", &full, 75), ("c", &without_sync, 74)];
+        for (name, file, code) in files {
             let path = home.path().join(name);
             let first = store(&path);
             first.journal(&entries(&["a"])).unwrap();
             divert(&mut first.writer.lock().unwrap().journal, file());
             let fault = first.journal(&entries(&["b"])).unwrap_err();
             assert!(matches!(fault, Fault::Io { .. }), "{fault}");
-            assert_eq!(fault.exit_code(), 74);
+            assert_eq!(fault.exit_code(), code, "{fault}");
             let writes = [put(Column::Meta, b"tip", b"1")];
             for fault in [
                 first.journal(&entries(&["c"])).unwrap_err(),

@@ -158,10 +158,10 @@ impl Waiting {
             let options = options.read(true).write(true).create(true).truncate(true).mode(0o600);
             let file = options.open(&new)?;
             file.write_all_at(&image, 0)?;
-            file.sync_all()?;
+            file.sync_all().map_err(io::Error::other)?;
             fs::rename(&new, &path)?;
             // The name is the directory's data.
-            File::open(directory)?.sync_all()?;
+            File::open(directory)?.sync_all().map_err(io::Error::other)?;
             Ok(file)
         };
         let file = write().map_err(Fault::io("write", &path))?;
@@ -199,7 +199,7 @@ impl Waiting {
                 self.file.write_all_at(&vec![0; bytes - self.bytes], self.bytes as u64)?;
             }
             self.file.write_all_at(&frame, self.end as u64)?;
-            self.file.sync_data()?;
+            self.file.sync_data().map_err(io::Error::other)?;
             Ok((end, bytes, places))
         };
         let (end, bytes, places) = write().map_err(Fault::io("write", &self.path))?;

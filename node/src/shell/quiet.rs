@@ -1,6 +1,6 @@
 //! The time between a start and the first word: listening for our own key, and waiting for room.
 
-use super::{Ask, Body, Ended, Forward, Heard, Submission, WAITING_BYTES};
+use super::{Ask, Body, Ended, Forward, Heard, Submission, WAITING_BYTES, restored};
 use crate::clock;
 use replica::{Elsewhere, Event, Received};
 use std::{collections::VecDeque, time::Duration};
@@ -72,11 +72,18 @@ impl Body {
                 Ok(()) | Err(_) => deaf_until = None,
             }
             self.silence = (!over).then(|| {
-                "listening whether another process uses this validator's key, before it votes"
-                    .to_owned()
+                let why =
+                    "listening whether another process uses this validator's key, before it votes";
+                match self.listener.unheard() {
+                    0 => why.to_owned(),
+                    more => format!("{why}; it waits for {more} more of its neighbours to speak"),
+                }
             });
             self.publish_status();
             if over && self.room.shortage().is_none() {
+                if self.listening == Listening::First {
+                    self.hold_back()?;
+                }
                 return Ok(Some(held));
             }
             tokio::select! {
@@ -97,6 +104,32 @@ impl Body {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
+    }
+
+    /// If others have agreed on blocks that are not here, leaves those to them. Whether this home was away, or is an older
+    /// copy of itself, cannot be told; and what its key signed lately stands in the blocks that were just searched, so what
+    /// it signed before them lies below.
+    fn hold_back(&mut self) -> Result<(), Ended> {
+        let Some(decided) = self.listener.decided() else { return Ok(()) };
+        // The record first: whatever is found of this key below is no surprise from now on, over restarts too.
+        self.signatures.raise(decided).map_err(Ended::Record)?;
+        self.listener.raise(decided);
+        self.voter.floor = self.voter.floor.max(decided);
+        let tip = self.replica.height();
+        let until = self.silent_until.as_ref().map_or(decided, |(until, _)| decided.max(*until));
+        let why = format!(
+            "its neighbours have more blocks than the {tip} that are here, and if this is an older copy of this validator, its \
+             key has voted on them"
+        );
+        tracing::warn!(%until, %why, "follows without voting");
+        self.silent_until = Some((until, why));
+        // It was heard by nobody yet, and has heard nothing.
+        let journal =
+            if self.store.distrusted_blocks()? == 0 { self.store.replay()? } else { Vec::new() };
+        let (replica, effects) =
+            restored(&self.genesis, self.voter.clone(), &self.store, &journal)?;
+        (self.replica, self.effects) = (replica, effects.into());
+        Ok(())
     }
 
     fn overhear(&mut self, (event, room): Heard, held: &mut Held) -> Result<(), Ended> {

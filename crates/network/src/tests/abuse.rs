@@ -133,6 +133,27 @@ fn bare(number: u8) -> Swarm<Bare> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_of_the_next_protocol_version_is_refused_and_the_log_says_why() {
+    listen_to_the_log();
+    let (stem, number) = name::PROTOCOL.rsplit_once('/').unwrap();
+    let next = format!("{stem}/{}", number.parse::<u32>().unwrap() + 1);
+    let mut victim = Node::alone(1);
+    let mut rogue = Rogue::approach(&victim, name::streams_of(&next, &CHAIN)).await;
+    rogue.is_cut_off().await;
+    victim.until("found to speak otherwise", |counters| counters.foreign > 0).await;
+    victim.hears_nothing_for(Duration::from_millis(300)).await;
+    assert!(victim.network.connected().is_empty());
+    let line = logged(&["WARN", "another chain or protocol version", &peer(9).to_string()]);
+    let line = line.expect("whoever reads the log learns of it");
+    assert!(
+        line.contains(name::PROTOCOL) && line.contains("compare genesis and versions"),
+        "{line}"
+    );
+    // The same peer after its upgrade was taken back.
+    Rogue::meet(&mut victim).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_peer_is_closed_after_the_handshake_before_any_stream_and_told() {
     listen_to_the_log();
     let mut victim = Node::alone(1);

@@ -3,7 +3,8 @@
 //! The life: transactions submitted to others and to the node itself; a height that takes two rounds, because three
 //! validators lock on a block and cannot show one another that they do, so that it is proposed again; a stretch of heights
 //! that the node misses and fetches; and heights after it. The node is stopped before effect i, for every i; what it had
-//! journalled, recorded beside the key and committed by then is all it is given back; and the network goes on with it.
+//! journalled, recorded beside the key and committed by then is all it is given back, once with and once without what was
+//! committed and not yet synced; and the network goes on with it.
 //! Every message that leaves it, of this life or of the one before, is compared with every other: nothing is said twice
 //! and differently. Every block is compared with what the others committed.
 
@@ -95,13 +96,18 @@ fn judge(town: &Town, what: &str) {
     assert!(query::place(&town.nodes[3].disk, &first).is_some(), "{what}");
 }
 
-fn crashed(n: usize, at: usize, again: Option<usize>) {
-    let what = format!("node {n}, effect {at}, then {again:?}");
-    let mut town = Town::asleep();
-    (town.doomed, town.doomed_again) = (Some((n, at)), again);
-    (0..4).for_each(|node| town.start(node));
-    assert!(life(&mut town, n), "{what}: no progress");
-    judge(&town, &what);
+/// Says whether there was anything that the crash could take, which it then did once and once did not.
+fn crashed(n: usize, at: usize, again: Option<usize>) -> bool {
+    let live = |is_lossy| {
+        let what = format!("node {n}, effect {at}, then {again:?}, with losses: {is_lossy}");
+        let mut town = Town::asleep();
+        (town.doomed, town.doomed_again, town.is_lossy) = (Some((n, at)), again, is_lossy);
+        (0..4).for_each(|node| town.start(node));
+        assert!(life(&mut town, n), "{what}: no progress");
+        judge(&town, &what);
+        town.losses > 0
+    };
+    live(true) && live(false)
 }
 
 /// How many effects a node performs in the life without a crash.
@@ -124,15 +130,15 @@ fn plain(n: usize) -> usize {
 
 #[test]
 fn a_crash_after_every_effect_of_a_whole_life_changes_nothing() {
-    let mut points = 0;
+    let (mut points, mut losses) = (0, 0);
     // One that locks and proposes again, one that is blind, and the one whose block it is.
     for n in [0, BLIND, 3] {
         let effects = plain(n);
-        (0..effects).for_each(|at| crashed(n, at, None));
+        losses += (0..effects).filter(|at| crashed(n, *at, None)).count();
         points += effects;
     }
-    println!("{points} crash points");
-    assert!(points > 300, "{points}");
+    println!("{points} crash points, at {losses} of which commits may be lost");
+    assert!(points > 300 && losses > 20, "{points} {losses}");
 }
 
 #[test]
@@ -147,4 +153,64 @@ fn a_second_crash_while_it_recovers_changes_nothing_either() {
     }
     println!("{points} pairs of crash points");
     assert!(points > 100, "{points}");
+}
+
+/// What a node finds when it listens before it votes, asking all that live.
+fn listens(town: &Town, n: usize) -> Listener {
+    let node = &town.nodes[n];
+    let voter = Voter { secret: secret(1, n), signed: node.signed, floor: node.floor };
+    let rules = Rules::load(&town.genesis, &node.disk);
+    let mut listener = Listener::new(&rules, &voter, query::height(&node.disk));
+    for (other, replica) in (0..4).filter_map(|m| Some((m, town.nodes[m].replica.as_ref()?))) {
+        let status = Received::Status(replica.height(), town.clock());
+        let asked = listener.ask(peer(other), &status);
+        let Some(Effect::Send(_, channel, bytes)) = asked else { panic!("{asked:?}") };
+        let Ok(Received::Ask(question)) = receive(&town.chain, channel, &bytes) else { panic!() };
+        let Effect::Send(_, channel, bytes) = replica.tell(peer(n), question) else { panic!() };
+        let told = receive(&town.chain, channel, &bytes).unwrap();
+        listener.hear(&told).unwrap();
+        assert!(listener.ask(peer(other), &told).is_none());
+    }
+    listener
+}
+
+#[test]
+fn an_older_home_says_nothing_where_its_key_may_have_spoken_and_votes_again_later() {
+    let mut town = Town::new();
+    let (n, others) = (2, [0, 1, 3]);
+    // A copy is taken when the next turn is its own, and before it is taken; then the key goes on, and is silent for longer
+    // than anybody searches.
+    assert!(town.reaches(&[n], 5));
+    let taken_at = query::height(&town.nodes[n].disk);
+    assert_eq!(taken_at.next().0 % 4, 2, "the turn after the copy is its own");
+    let (journal, signed) = (town.nodes[n].journal.clone(), town.nodes[n].signed);
+    assert!(signed.unwrap().height <= taken_at && journal.is_empty(), "it has said nothing yet");
+    let away_at = taken_at.0 + 40;
+    assert!(town.reaches(&[0, 1, 2, 3], away_at));
+    town.stop(n);
+    assert!(town.reaches(&others, away_at + 2 * BLOCKS_SEARCHED));
+
+    let disk = SharedMemory::default();
+    let did = core::mem::take(&mut town.nodes[n].did);
+    let commits = did
+        .iter()
+        .filter_map(|effect| if let Effect::Commit(commit) = effect { Some(commit) } else { None });
+    let commits = commits.filter(|commit| commit.certified().height() <= taken_at);
+    commits.for_each(|commit| disk.write(commit.writes()));
+    assert_eq!(query::height(&disk), taken_at);
+    let node = &mut town.nodes[n];
+    (node.disk, node.journal, node.signed) = (disk, journal, signed);
+    let listener = listens(&town, n);
+    assert!(listener.has_heard());
+    // Every word of every life is compared with every other, and every signature with the floor.
+    let decided = listener.decided().unwrap_or_default();
+    town.nodes[n].floor = decided;
+    town.start(n);
+    assert!(decided.0 + 1 >= town.height(0), "{decided}");
+    assert!(town.reaches(&[0, 1, 2, 3], decided.0 + 8));
+    let signs = |height: &u64| {
+        let certificate = query::certificate(&town.nodes[0].disk, Height(*height)).unwrap();
+        certificate.signatures.iter().any(|(seat, _)| usize::from(*seat) == n)
+    };
+    assert!((decided.0 + 1..=decided.0 + 8).any(|height| signs(&height)), "it votes again");
 }
