@@ -189,8 +189,8 @@ fn what_cannot_be_checked_is_neither_proven_nor_disproven() {
     };
     let (proof, nothing) =
         (desk.folder.path().join("licence.proof"), desk.folder.path().join("nothing"));
-    let (root, sound) = (Some(desk.root.clone()), proof.with_extension("sound"));
-    std::fs::write(&sound, proof::encode(&home().record())).unwrap();
+    let (root, sound) = (Some(desk.root), proof.with_extension("sound"));
+    fs::write(&sound, proof::encode(&home().record())).unwrap();
     for (root, proof, document, code) in [
         (None, &proof, None, "V-NO-TRUST-ROOT"),
         (Some(proof.clone()), &proof, None, "V-BAD-TRUST-ROOT"),
