@@ -2,46 +2,35 @@
 
 #![cfg(test)]
 
+use client::api::{Ask, Named, ProofRequest};
 use consensus::Evidence;
 use ledger::prove::Asked;
 use node::home::read_key;
 use proof::{Claim, ProofError, Said};
-use std::{env, fs, path::PathBuf, process::Command};
-use tests::{Chain, Network, exports, program, program::Ran, publish, repository, say};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tests::{Chain, Network, exports, program, program::Ran, publish, python, repository, say};
+use tokio::task::JoinSet;
 use types::{
-    BlockId, Hash, Height, Round, codec,
+    BlockId, Hash, Height, RecordId, Round, Subject, codec,
     vote::{Proposal, Step, Vote},
 };
 
-/// A Python that has `cryptography`: the one of `scripts/differential`, or the system's.
-fn python() -> Option<PathBuf> {
-    let cache = env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
-    let own = cache.map(|cache| cache.join("minlian/venv/bin/python"));
-    own.into_iter().chain([PathBuf::from("python3")]).find(|python| {
-        let needs = ["-c", "import cryptography, tomllib"];
-        Command::new(python).args(needs).output().is_ok_and(|done| done.status.success())
-    })
-}
-
-/// What `tests/exports/check.py` says of a file, and whether it holds; nothing without a Python that can.
-fn checked(format: &str, file: &str, genesis: &str, leaf: &str) -> Option<(bool, String)> {
-    let Some(python) = python() else {
-        println!(
-            "NOT CHECKED BY OTHERS: no Python with cryptography; scripts/differential makes one"
-        );
-        return None;
-    };
-    let done = Command::new(python)
-        .arg("-B")
-        .arg(repository().join("tests/exports/check.py"))
+/// What `tests/exports/check.py` says of a file, and whether it holds.
+fn checked(format: &str, file: &str, genesis: &str, leaf: &str) -> (bool, String) {
+    let done = python("exports/check.py")
         .args([format, file, "--genesis", genesis, "--record", leaf])
         .output()
         .unwrap();
     let said =
         String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
-    Some((done.status.success(), said))
+    (done.status.success(), said)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,22 +102,21 @@ async fn a_proof_goes_on_paper_to_other_peoples_software_and_into_the_past() {
         let signers = row["keys"].as_array().unwrap().len();
         let seen = exports::check(format, &fs::read(&out).unwrap(), &entry, &keys, signers);
         say(&format!("{format} as others read it: {seen:?}"));
-        if let Some((holds, said)) = checked(format, &out, &genesis, leaf) {
-            assert!(holds, "{said}");
-            say(&said);
-            let other = leaf.replacen("00", "01", 1);
-            assert!(!checked(format, &out, &genesis, &other).unwrap().0, "another record");
-            let bytes = fs::read(&out).unwrap();
-            // Any of the log's signatures will do, so those of a tlog-proof are left alone.
-            let text = String::from_utf8_lossy(&bytes);
-            let end = text.rfind("\n\n").filter(|_| format != "cose").unwrap_or(bytes.len() - 1);
-            for place in (30..end).step_by(end / 9) {
-                let mut changed = bytes.clone();
-                changed[place] ^= 1;
-                fs::write(at("changed"), changed).unwrap();
-                let (holds, said) = checked(format, &at("changed"), &genesis, leaf).unwrap();
-                assert!(!holds, "{format} {place}: {said}");
-            }
+        let (holds, said) = checked(format, &out, &genesis, leaf);
+        assert!(holds, "{said}");
+        say(&said);
+        let other = leaf.replacen("00", "01", 1);
+        assert!(!checked(format, &out, &genesis, &other).0, "another record");
+        let bytes = fs::read(&out).unwrap();
+        // Any of the log's signatures will do, so those of a tlog-proof are left alone.
+        let text = String::from_utf8_lossy(&bytes);
+        let end = text.rfind("\n\n").filter(|_| format != "cose").unwrap_or(bytes.len() - 1);
+        for place in (30..end).step_by(end / 9) {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            fs::write(at("changed"), changed).unwrap();
+            let (holds, said) = checked(format, &at("changed"), &genesis, leaf);
+            assert!(!holds, "{format} {place}: {said}");
         }
     }
     // Nothing is signed but what a quorum certified.
@@ -248,4 +236,78 @@ fn whatever_evidence_a_node_keeps_becomes_a_file_that_convicts() {
     assert!(forged.convicts(&id, chain.rules().committee()).is_none());
     let proof = chain.prove(&[Asked::Votes(Box::new(node::evidence::claim(&forged)))]);
     assert!(proof::verify(&proof::encode(&proof), &root).error().is_some());
+}
+
+/// Commits are made while proofs are asked for on many lines, and an inspector follows from block to block, each of which must
+/// be shown to continue the one before.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inspector_follows_while_many_ask_and_commits_go_on() {
+    const LINES: usize = 16;
+    const COMMITS: u32 = 12;
+    let net = Network::up();
+    let at = |name: &str| net.scratch().join(name).to_str().unwrap().to_owned();
+    let (genesis, url) = (net.genesis().to_str().unwrap().to_owned(), net.url(1));
+    let run = |words: &[&str]| Ran::of(&program::command("minlian").args(words).output().unwrap());
+    let first = net.commit(1, (0..100).map(|n| publish(1000 + n)).collect()).await;
+    let records: Vec<RecordId> = first.records.iter().map(|one| one.record).collect();
+
+    let prove = |more: &[&str], name: &str| {
+        run(&[&["prove", "--node", &url, "--out", &at(name)], more].concat()).expect(0);
+        proof::decode(&fs::read(at(name)).unwrap()).unwrap()
+    };
+    let advance = |root: &str, proof: &str, out: &str| {
+        run(&["trust", "advance", root, "--proof", &at(proof), "--out", &at(out)])
+    };
+    let block = prove(&["--block"], "first.proof");
+    advance(&genesis, "first.proof", "root").expect(0);
+    let saved = at("root");
+
+    // Many ask one validator, in every way, until there is nothing more to commit by it.
+    let asked = Arc::new(AtomicBool::new(true));
+    let mut lines = JoinSet::new();
+    for line in 0..LINES {
+        let (client, records, asked) = (net.client(1), records.clone(), Arc::clone(&asked));
+        lines.spawn(async move {
+            let (mut served, record) = (0u32, records[line]);
+            let ask = vec![Ask::Records(records), Ask::Subject(Named(Subject::network()))];
+            let all = ProofRequest { since: Height::GENESIS, at: None, ask };
+            while asked.load(Ordering::Relaxed) {
+                assert!(client.record_proof(&record).await.unwrap().is_some());
+                assert!(client.subject_proof(&Subject::network()).await.unwrap().is_some());
+                assert!(client.prove(&all).await.unwrap().is_some());
+                served += 3;
+            }
+            served
+        });
+    }
+    let mut height = first.height.unwrap();
+    for number in 0..COMMITS {
+        let receipt = net.commit(1, vec![publish(2000 + number)]).await;
+        let now = receipt.height.unwrap();
+        assert!(now > height, "each is in a block of its own");
+        height = now;
+    }
+    // The one that is asked is not left behind by those that are not.
+    net.agreed(&[1, 2, 3, 4], height).await;
+    asked.store(false, Ordering::Relaxed);
+    let served: Vec<u32> = lines.join_all().await;
+    say(&format!("{COMMITS} commits, while {served:?} proofs were served on {LINES} lines"));
+    assert!(served.iter().all(|served| *served > 0), "{served:?}");
+
+    // What was saved is shown to be continued by whatever is fetched with it, and nothing else may be saved next.
+    let alone = prove(&["--block"], "alone.proof");
+    assert_eq!(alone.claims, [Claim::Block]);
+    let refused = advance(&saved, "alone.proof", "further").expect(1);
+    assert!(refused.stderr.contains("--trust-root"), "{}", refused.stderr);
+    assert!(!PathBuf::from(at("further")).exists());
+    let shown = prove(&["--block", "--trust-root", &saved], "shown.proof");
+    let [Claim::Block, Claim::Consistency(then)] = &shown.claims[..] else {
+        panic!("{:?}", shown.claims)
+    };
+    assert_eq!(then.header, block.header);
+    advance(&saved, "shown.proof", "further").expect(0);
+    let record = records[0].to_string();
+    let record = prove(&["--record", &record, "--trust-root", &at("further")], "record.proof");
+    assert!(record.header.height >= shown.header.height);
+    run(&["verify", &at("record.proof"), "--trust-root", &at("further")]).expect(0);
 }

@@ -6,11 +6,10 @@ use proof::Claim;
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process::Command,
 };
-use tests::{Network, program::minlian, repository};
+use tests::{Network, program::minlian, python, repository};
 use types::Digest;
 
 /// Copies a document to where receipts may lie beside it.
@@ -270,14 +269,7 @@ fn second_opinion(proof: &Path, root: &Path, want: i32) {
 }
 
 fn another_opinion(program: &str, proof: &Path, root: &Path, want: i32) {
-    let program = repository().join("tests/verifier").join(program);
-    let Some(python) = python() else {
-        println!("skipped: there is no Python with what tests/verifier/requirements.txt names");
-        return;
-    };
-    let ran = Command::new(python)
-        .arg("-B")
-        .arg(program)
+    let ran = python(format!("verifier/{program}"))
         .arg(proof)
         .arg("--trust-root")
         .arg(root)
@@ -285,18 +277,6 @@ fn another_opinion(program: &str, proof: &Path, root: &Path, want: i32) {
         .unwrap();
     let said = String::from_utf8_lossy(&ran.stdout).into_owned();
     assert_eq!(ran.status.code(), Some(want), "{said}{}", String::from_utf8_lossy(&ran.stderr));
-}
-
-/// The Python of `scripts/differential`, or the system's if it has what the second verifier needs.
-fn python() -> Option<PathBuf> {
-    let cache = env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
-    let own = cache.map(|cache| cache.join("minlian/venv/bin/python"));
-    own.into_iter().chain([PathBuf::from("python3")]).find(|python| {
-        let needs = ["-c", "import blake3, cryptography, tomllib"];
-        Command::new(python).args(needs).output().is_ok_and(|done| done.status.success())
-    })
 }
 
 /// A table of seed packs: a unit code is put on one pack, the second is refused by its own code, and a row that is none too;

@@ -3,14 +3,19 @@
 #![cfg(test)]
 
 use ed25519_dalek::{Signer as _, SigningKey};
-use proof::{ProofError, TrustRoot};
+use proof::{LineError, ProofError, TrustRoot, log::LogError};
 use serde_json::Value;
-use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::PathBuf, process::Command};
-use tests::vectors::{files, folder};
+use std::{collections::BTreeSet, fmt::Write as _, fs};
+use tests::{
+    python,
+    vectors::{files, folder},
+};
 use types::{
-    Block, Certificate, Genesis, Header, Operation, Subject, SubjectState, Transaction,
+    Block, Certificate, CertificateError, Genesis, Header, Operation, Subject, SubjectState,
+    Transaction,
     codec::{self, Wire, hex, unhex},
 };
+use verdict::speech::Lang;
 
 fn committed(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(folder().join(name)).unwrap()).unwrap()
@@ -145,9 +150,11 @@ fn every_refusal_has_its_code_and_every_code_is_shown() {
         let verdict = proof::verify(&bytes(&row["bytes"]), &root);
         let error = verdict.error().unwrap_or_else(|| panic!("{} is proven", row["name"]));
         assert_eq!(error.code(), text(&row["code"]), "{}", row["name"]);
+        assert_eq!(error.code(), code_of(error), "{}", row["name"]);
         assert_eq!(error.is_undecided(), row["verdict"] == "cannot-check", "{}", row["name"]);
         seen.insert(error.code());
     }
+    // And of every reason there is it is written here which code it has: one more does not compile until it is, too.
     let wanted = [
         "V-ABSENCE",
         "V-AUTHORITY",
@@ -176,24 +183,8 @@ fn every_refusal_has_its_code_and_every_code_is_shown() {
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), wanted);
 }
 
-/// The Python of `scripts/differential`, or the system's if it has what the second verifier needs.
-fn python() -> Option<PathBuf> {
-    let cache = env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
-    let own = cache.map(|cache| cache.join("minlian/venv/bin/python"));
-    own.into_iter().chain([PathBuf::from("python3")]).find(|python| {
-        let needs = ["-c", "import blake3, cryptography, tomllib"];
-        Command::new(python).args(needs).output().is_ok_and(|done| done.status.success())
-    })
-}
-
 #[test]
 fn the_second_verifier_says_the_same_of_every_vector() {
-    let Some(python) = python() else {
-        println!("NOT RUN: no Python with blake3 and cryptography; scripts/differential makes one");
-        return;
-    };
     let folder = tempfile::tempdir().unwrap();
     let (mut cases, mut roots) = (String::new(), Vec::new());
     let mut root_of = |text: &str| {
@@ -226,12 +217,157 @@ fn the_second_verifier_says_the_same_of_every_vector() {
         }
     }
     fs::write(folder.path().join("cases.ndjson"), cases).unwrap();
-    let done = Command::new(python)
-        .arg("-B")
-        .arg(tests::repository().join("tests/verifier/differential.py"))
-        .arg(folder.path())
-        .output()
-        .unwrap();
+    let done = python("verifier/differential.py").arg(folder.path()).output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success() && said.contains(" 0 disagreements"), "{said}");
+}
+
+#[test]
+fn the_second_verifier_says_the_same_of_lines_presentations_and_logs() {
+    let done = python("verifier/vectors.py").arg(folder()).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    let why = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && said.ends_with("0 judged otherwise\n"), "{said}{why}");
+}
+
+/// The codes of proofs, once more and without the library: a new reason is to be told here, and its code above.
+const fn code_of(error: &ProofError) -> &'static str {
+    use ProofError as E;
+    match error {
+        E::NotAProof | E::Version { .. } => "V-FORMAT",
+        E::TooLong { .. }
+        | E::Truncated
+        | E::Malformed(_)
+        | E::NotCanonical
+        | E::Armor { .. }
+        | E::Checksum
+        | E::Frame { .. }
+        | E::FrameOfAnother { .. }
+        | E::Claims { .. }
+        | E::Hops { .. }
+        | E::Links { .. }
+        | E::Signatures { .. }
+        | E::Work { .. } => "V-MALFORMED",
+        E::FramesMissing { .. } => "V-FRAMES",
+        E::Seal => "V-SEAL",
+        E::Chain { .. } => "V-CHAIN",
+        E::TrustRoot { .. } => "V-TRUST-ROOT",
+        E::Handover(_) => "V-HANDOVER",
+        E::Fork { .. } | E::Contradiction { .. } => "V-FORK",
+        E::Header => "V-HEADER",
+        E::Signature { .. } | E::Certificate(CertificateError::Signature { .. }) => "V-SIGNATURE",
+        E::Certificate(
+            CertificateError::Order { .. }
+            | CertificateError::Seat { .. }
+            | CertificateError::Quorum { .. },
+        ) => "V-QUORUM",
+        E::PathLength { .. } | E::Consistency(LogError::Length { .. }) => "V-PATH-LENGTH",
+        E::PathMismatch { .. } => "V-PATH-MISMATCH",
+        E::Operation { .. } => "V-OPERATION",
+        E::Agency { .. }
+        | E::Key { .. }
+        | E::Unenrolled { .. }
+        | E::Suspended { .. }
+        | E::KeyTerm { .. } => "V-SUBMITTER",
+        E::Line(_) | E::Role { .. } | E::Scope { .. } => "V-AUTHORITY",
+        E::Position { .. }
+        | E::Index { .. }
+        | E::EntryTransaction { .. }
+        | E::EntryRecord { .. }
+        | E::EntryHeight { .. }
+        | E::EntryTime { .. }
+        | E::Batch(_) => "V-ENTRY",
+        E::StateSubject { .. } | E::StatePath(_) | E::State { .. } => "V-STATE",
+        E::AbsencePath(_) | E::Absence { .. } => "V-ABSENCE",
+        E::HistoryOfNothing
+        | E::HistoryCount { .. }
+        | E::HistoryOrder { .. }
+        | E::HistoryHead { .. }
+        | E::HistoryRecord { .. } => "V-HISTORY",
+        E::Consistency(LogError::Order { .. } | LogError::Old { .. } | LogError::New { .. })
+        | E::ConsistencyOrder { .. }
+        | E::ConsistencyChain { .. }
+        | E::ConsistencyMissing { .. } => "V-CONSISTENCY",
+        E::Equivocation(_) => "V-EQUIVOCATION",
+        E::Upstream(_) => "V-UPSTREAM",
+    }
+}
+
+/// The codes of lines, in the same way.
+const fn code_of_line(error: &LineError) -> &'static str {
+    match error {
+        LineError::NotALine | LineError::Version { .. } => "V-LINE-FORMAT",
+        LineError::Malformed(_) => "V-LINE-MALFORMED",
+        LineError::Seal => "V-LINE-SEAL",
+        LineError::Record => "V-LINE-RECORD",
+        LineError::Index { .. } => "V-LINE-INDEX",
+        LineError::Path { .. } => "V-LINE-PATH",
+        LineError::Root { .. } => "V-LINE-ROOT",
+        LineError::Inner(code) => code,
+    }
+}
+
+#[test]
+fn every_line_is_judged_as_it_is_told_and_every_code_is_shown() {
+    let file = committed("lines.json");
+    let root = TrustRoot::from_toml(text(&file["trust_root"])).unwrap();
+    let mut seen = BTreeSet::new();
+    for row in rows(&file["lines"]) {
+        let spelled = bytes(&row["bytes"]);
+        let found = proof::verify_line(&spelled, &root).result.err();
+        let code = found.as_ref().map(LineError::code);
+        assert_eq!(code, row["code"].as_str(), "{}", row["name"]);
+        assert_eq!(code, found.as_ref().map(code_of_line), "{}", row["name"]);
+        seen.insert(code.unwrap_or("proven"));
+    }
+    let wanted = [
+        "V-CHAIN",
+        "V-FORMAT",
+        "V-LINE-FORMAT",
+        "V-LINE-INDEX",
+        "V-LINE-MALFORMED",
+        "V-LINE-PATH",
+        "V-LINE-RECORD",
+        "V-LINE-ROOT",
+        "V-LINE-SEAL",
+        "V-MALFORMED",
+        "proven",
+    ];
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn what_is_asked_beyond_a_proof_is_answered_as_it_is_told() {
+    let file = committed("beyond.json");
+    let mut seen = BTreeSet::new();
+    for row in rows(&file["rows"]) {
+        let proof = bytes(&row["bytes"]);
+        let report = verdict::examine(verdict::Brought {
+            file: "proof".into(),
+            root: Some(("root".into(), Ok(text(&file["trust_root"]).as_bytes().to_vec()))),
+            proof: Ok(&proof),
+            document: row["document"]
+                .as_str()
+                .map(|document| ("document".into(), Ok(unhex(document).unwrap()))),
+            at: row["at"].as_str().map(|at| at.parse().unwrap()),
+        });
+        let found = (report.answer().name(), report.code());
+        assert_eq!(found, (text(&row["verdict"]), row["code"].as_str()), "{}", row["name"]);
+        let standing = report.json(Lang::En)["beyond"]["standing"].clone();
+        assert_eq!(standing, row["standing"], "{}", row["name"]);
+        seen.extend(report.code().map(str::to_owned));
+        seen.extend(standing[0]["standing"].as_str().map(str::to_owned));
+    }
+    for wanted in [
+        "V-AT-INCOMPLETE",
+        "V-AT-LATER",
+        "V-AT-NOTHING",
+        "V-DOC-MISMATCH",
+        "V-DOC-NO-RECORD",
+        "absent",
+        "active",
+        "expired",
+    ] {
+        assert!(seen.contains(wanted), "{wanted} of {seen:?}");
+    }
 }

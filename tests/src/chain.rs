@@ -169,6 +169,13 @@ impl Chain {
     pub fn prove(&self, asked: &[Asked]) -> Proof {
         prove::asked(&self.rules, &self.state, Height::GENESIS, asked).expect("it can be shown")
     }
+
+    /// The same as of an earlier block.
+    #[must_use]
+    pub fn prove_at(&self, at: u64, asked: &[Asked]) -> Proof {
+        prove::as_of(&self.rules, &self.state, Height::GENESIS, Some(Height(at)), asked)
+            .expect("it can be shown")
+    }
 }
 
 /// The same claims as of a block some changes of the committee later: from the first of these committees to the last.

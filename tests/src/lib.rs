@@ -2,7 +2,7 @@
 //!
 //! What it offers to the tests beside it: [`Network`] (validators as processes on this machine, which end with the test),
 //! [`Links`] and [`Namespaces`] (lines between them that can be cut), [`faults`] (disks and files that fail),
-//! [`program`] (the two commands, run as people run them), [`Desk`] (one operation at a time), [`Chain`] (a ledger in one value, with secrets that everyone
+//! [`program`] (the two commands, run as people run them), [`python()`] (the second verifier), [`Desk`] (one operation at a time), [`Chain`] (a ledger in one value, with secrets that everyone
 //! knows, for forgers and for vectors), [`exports`] (what others' software says of our exports), [`vectors`] (the bytes that must
 //! never change).
 //!
@@ -24,6 +24,7 @@ mod network;
 pub mod powercut;
 pub mod program;
 mod proxy;
+mod python;
 pub mod schema;
 mod uses;
 pub mod vectors;
@@ -34,6 +35,7 @@ pub use lines::{Lines, Pairs, both, everyone};
 pub use namespaces::{Namespaces, isolated};
 pub use network::{Load, Network, Submission, say};
 pub use proxy::{Condition, Links};
+pub use python::python;
 
 use std::path::PathBuf;
 

@@ -1,26 +1,28 @@
 //! The bytes that must never change: what every value is spelled as, named by and proven with, for other implementations.
 
 use crate::uses::{presentations, uses};
-use crate::{Chain, catalogue, certify, govern, lastly, licence, lots, moved, publish};
+use crate::{Chain, catalogue, certify, govern, lastly, licence, lots, moved, operation, publish};
 use ledger::prove::Asked;
 use proof::{
-    AuthorityClaim, Claim, ForkClaim, Proof, ProofError, RecordClaim, RecordsClaim, Said,
-    StatusClaim, TrustRoot, UpstreamClaim, VotesClaim,
+    AuthorityClaim, Claim, ForkClaim, LineProof, Proof, ProofError, RecordClaim, RecordsClaim,
+    Said, StatusClaim, TrustRoot, UpstreamClaim, VotesClaim,
     map::{self, Pages},
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    AgencyCode, Digest, Domain, Hash, Level, Operation, RecordId, Region, Role, Subject,
+    AgencyCode, Digest, Domain, Hash, Level, Operation, RecordId, Region, Role, Subject, Timestamp,
     Transaction,
     authority::{Change, Enrolment, Governance, NewSeat, Possessed, Suspension, Target},
+    bulk::BatchAction,
     codec::{encode, hex},
     hash::{Purpose, hash},
     merkle::{self, List, Rfc6962, TreeHash},
     operation::{Action, LicenceVerb, Lot},
     subject::Facts,
-    vote::{Step, Vote},
+    vote::{Proposal, Step, Vote},
 };
+use verdict::{Line, speech::Lang};
 
 /// The folder that the vectors are kept in.
 #[must_use]
@@ -35,6 +37,7 @@ pub fn files() -> Vec<(&'static str, String)> {
     let parts = [
         ("digests.json", digests()),
         ("trees.json", trees()),
+        ("logs.json", logs()),
         ("map.json", state_map()),
         ("values.json", values(&chain, &story)),
         ("signatures.json", signatures(&chain, &story)),
@@ -42,6 +45,8 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("proofs-1.json", proofs_of_format_1(&chain, &story)),
         ("refusals.json", refusals(&chain, &story)),
         ("presentations.json", presentations()),
+        ("lines.json", lines()),
+        ("beyond.json", beyond()),
     ];
     let text =
         |value| serde_json::to_string_pretty(&value).expect("JSON is made of strings") + "\n";
@@ -222,6 +227,104 @@ fn trees() -> Value {
         "log": (0..=9).map(tree::<Rfc6962>).collect::<Vec<_>>(),
         "list": (0..=9).map(tree::<List>).collect::<Vec<_>>(),
     })
+}
+
+/// Proofs about small logs, honest ones and others, and which of them hold: what RFC 6962 leaves to whoever checks them.
+fn logs() -> Value {
+    let leaves: Vec<Hash> = (0..40).map(|n: u8| Rfc6962::leaf(n.to_string().as_bytes())).collect();
+    let root = |size: usize| merkle::root::<Rfc6962>(&leaves[..size]);
+    let other = Rfc6962::leaf(b"another log");
+    let mut inclusion = Vec::new();
+    let mut shows =
+        |name: &str, index: u64, size: u64, leaf: Hash, root: Hash, path: &[Hash], holds: bool| {
+            inclusion.push(json!({
+            "name": name, "index": index, "size": size, "leaf": leaf, "root": root, "path": path,
+            "holds": holds,
+        }));
+        };
+    for size in [1, 2, 5, 8, 33usize] {
+        for index in BTreeSet::from([0, size / 3, size / 2, size - 1]) {
+            let (leaf, root) = (leaves[index], root(size));
+            let path = merkle::path::<Rfc6962>(&leaves[..size], index);
+            let (index, size) = (wide(index), wide(size));
+            shows("honest", index, size, leaf, root, &path, true);
+            shows("another leaf", index, size, other, root, &path, false);
+            shows("another root", index, size, leaf, other, &path, false);
+            shows("a leaf beyond the last", size, size, leaf, root, &path, false);
+            shows("a log without leaves", index, 0, leaf, root, &path, false);
+            shows("a longer log", index, 4 * size + 1, leaf, root, &path, false);
+            shows("the last of numbers", u64::MAX - 1, u64::MAX, leaf, root, &path, false);
+            shows("a node too many", index, size, leaf, root, &with(&path, other), false);
+            shows("the root for a leaf", index, size, root, root, &path, size == 1);
+            if let [.., last] = path[..] {
+                shows("a node left out", index, size, leaf, root, &path[1..], false);
+                shows("no path", index, size, leaf, root, &[], false);
+                let changed = with(&path[..path.len() - 1], Hash(last.0.map(|byte| !byte)));
+                shows("another node", index, size, leaf, root, &changed, false);
+                shows("another place", index ^ 1, size, leaf, root, &path, false);
+            }
+        }
+    }
+    let mut consistency = Vec::new();
+    let mut grows =
+        |name: &str, old: u64, new: u64, roots: [Hash; 2], path: &[Hash], holds: bool| {
+            let [old_root, new_root] = roots;
+            consistency.push(json!({
+                "name": name, "old": old, "new": new, "old_root": old_root, "new_root": new_root,
+                "path": path, "holds": holds,
+            }));
+        };
+    for new in [1, 3, 6, 13, 40usize] {
+        for old in BTreeSet::from([0, 1, new / 2, new - 1, new]) {
+            let (roots, path) = ([root(old), root(new)], continued(&leaves[..new], old));
+            let (old, new) = (wide(old), wide(new));
+            grows("honest", old, new, roots, &path, true);
+            grows("another old root", old, new, [other, roots[1]], &path, false);
+            grows("a node too many", old, new, roots, &with(&path, other), false);
+            grows("backwards", new, old, [roots[1], roots[0]], &path, old == new);
+            if old > 0 {
+                grows("another new root", old, new, [roots[0], other], &path, false);
+                grows("an empty log that has a root", 0, new, roots, &[], false);
+            }
+            if let [.., last] = path[..] {
+                grows("a node left out", old, new, roots, &path[1..], false);
+                grows("no path", old, new, roots, &[], false);
+                let changed = with(&path[..path.len() - 1], Hash(last.0.map(|byte| !byte)));
+                grows("another node", old, new, roots, &changed, false);
+                grows("another size", old - 1, new, roots, &path, false);
+            }
+        }
+    }
+    json!({
+        "description": "Leaf n of the log is the decimal digits of n. Inclusion: whether the path leads from the leaf at its index to the root of a log of that size. Consistency: whether the path shows that the old log begins the new one. Both as RFC 9162 sections 2.1.3 and 2.1.4 check them, any other length of a path refused.",
+        "inclusion": inclusion,
+        "consistency": consistency,
+    })
+}
+
+/// What RFC 6962 section 2.1.2 lists for a log that had `old` leaves and has all of these.
+fn continued(leaves: &[Hash], old: usize) -> Vec<Hash> {
+    fn part(leaves: &[Hash], old: usize, whole: bool) -> Vec<Hash> {
+        if old == leaves.len() {
+            return if whole { Vec::new() } else { vec![merkle::root::<Rfc6962>(leaves)] };
+        }
+        let half = leaves.len().next_power_of_two() / 2;
+        let (left, right) = leaves.split_at(half);
+        if old <= half {
+            with(&part(left, old, whole), merkle::root::<Rfc6962>(right))
+        } else {
+            with(&part(right, old - half, false), merkle::root::<Rfc6962>(left))
+        }
+    }
+    if old == 0 { Vec::new() } else { part(leaves, old, true) }
+}
+
+fn with(path: &[Hash], last: Hash) -> Vec<Hash> {
+    path.iter().copied().chain([last]).collect()
+}
+
+fn wide(number: usize) -> u64 {
+    u64::try_from(number).expect("few")
 }
 
 /// Pages of a map, as a state keeps them.
@@ -443,6 +546,28 @@ fn votes_proof(chain: &Chain) -> Proof {
     proof
 }
 
+/// A seat that proposed one block as new, and again as one that was voted for before.
+fn proposals_proof(chain: &Chain) -> Proof {
+    let mut proof = chain.prove(&[Asked::Block]);
+    let (height, round, seat, block) = (proof.header.height, types::Round(3), 1, proof.header.id());
+    let (first, second) = ((block, None), (block, Some(types::Round(1))));
+    let sign = |(block, valid_round)| {
+        let proposal = Proposal { height, round, block, valid_round, seat };
+        proposal.sign(&proof.chain, &chain.seat(1))
+    };
+    let signatures = (sign(first), sign(second));
+    let said = Said::Proposals { first, second };
+    proof.claims =
+        vec![Claim::Votes(Box::new(VotesClaim { height, round, seat, said, signatures }))];
+    proof
+}
+
+/// The committees of a chain on which a fifth validator joins and leaves again: those who are left sit in another order.
+fn returning(chain: &Chain) -> Vec<Vec<types::SecretKey>> {
+    let seats = |numbers: &[u8]| numbers.iter().map(|n| chain.seat(*n)).collect();
+    [&[0, 1, 2, 3][..], &[0, 1, 2, 3, 4], &[1, 2, 3, 0]].map(seats).into()
+}
+
 fn batch_proof(chain: &Chain, story: &Story) -> Proof {
     let agency = &story.transaction.header.agency;
     let ids = [0, 2, 4].map(|at: usize| story.operations[at].record(agency));
@@ -500,6 +625,15 @@ fn proofs(chain: &Chain, story: &Story) -> Value {
         (
             "a basic code with every record of it, a list of items, and the uniform elements",
             items_proof(),
+        ),
+        ("two proposals of one seat", proposals_proof(chain)),
+        (
+            "a lot as it stood in an earlier block, of which nobody keeps the state",
+            chain.prove_at(1, &[Asked::Subject(subject(&format!("lot:{LOT}")))]),
+        ),
+        (
+            "a record after one joined the committee and left it again",
+            moved(record_proof(chain, story), &returning(chain)),
         ),
     ];
     let root = chain.trust_root();
@@ -573,6 +707,135 @@ fn proofs_of_format_1(chain: &Chain, story: &Story) -> Value {
         "description": "Proofs that hold against the trust root given.",
         "trust_root": chain.genesis().to_toml(),
         "proofs": rows,
+    })
+}
+
+/// Proofs of single lines of a batch of five, on a chain of their own with the same genesis.
+fn lines() -> Value {
+    let mut chain = Chain::new("vectors", 1);
+    let all: Vec<Hash> = (0..5u8).map(|n| hash(Purpose::Trace, &[b"line", &[n]])).collect();
+    let leaves: Vec<Hash> = all.iter().map(proof::line_leaf).collect();
+    let series = "urn:epc:class:lgtin:9521005.050021.units".parse().expect("a series");
+    let act = BatchAction { series, lines: 5, root: merkle::root::<Rfc6962>(&leaves) };
+    let batch = operation(Action::Batch(act), "the lines, one after the other");
+    let tx = chain.transaction(0, 30, vec![batch, licence("beside the batch")]);
+    let records: Vec<RecordId> = tx.records().collect();
+    chain.commit(vec![tx]);
+    let proof = proof::encode(&chain.prove_record(&records[0]));
+    let line = |index: usize| LineProof {
+        line: all[index],
+        index: wide(index),
+        path: merkle::path::<Rfc6962>(&leaves, index),
+        proof: proof.clone(),
+    };
+    let changed = |change: &dyn Fn(&mut LineProof)| {
+        let mut made = line(3);
+        change(&mut made);
+        proof::encode_line(&made)
+    };
+    let edit = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = proof::encode_line(&line(3));
+        change(&mut bytes);
+        bytes
+    };
+    let two = proof::encode(&chain.prove(&[Asked::Record(records[0]), Asked::Block]));
+    let beside = proof::encode(&chain.prove_record(&records[1]));
+    let elsewhere = proof::encode(&foreign());
+    let armor = proof::armor(&proof).into_bytes();
+    let frames = proof::frames(&proof).expect("it is short").join("\n").into_bytes();
+    let mut rows: Vec<(&str, Vec<u8>)> =
+        vec![("the first line of five", proof::encode_line(&line(0)))];
+    rows.push(("the fourth", proof::encode_line(&line(3))));
+    rows.push(("the last, whose path is shorter", proof::encode_line(&line(4))));
+    rows.push(("something else", proof.clone()));
+    rows.push(("of a later format", edit(&|bytes| bytes[8] = 2)));
+    rows.push(("nothing after the magic", edit(&|bytes| bytes.truncate(8))));
+    rows.push(("cut off", edit(&|bytes| bytes.truncate(bytes.len() - 40))));
+    rows.push(("followed by a byte", edit(&|bytes| bytes.push(0))));
+    rows.push(("a seal that does not match", edit(&|bytes| bytes[20] ^= 1)));
+    rows.push(("a proof of another chain", changed(&|made| made.proof.clone_from(&elsewhere))));
+    rows.push(("a proof that is cut off", changed(&|made| made.proof.truncate(100))));
+    rows.push(("no proof", changed(&|made| made.proof.clear())));
+    rows.push(("the proof in text armour", changed(&|made| made.proof.clone_from(&armor))));
+    rows.push(("the proof in frames", changed(&|made| made.proof.clone_from(&frames))));
+    rows.push(("a proof of more than the record", changed(&|made| made.proof.clone_from(&two))));
+    rows.push(("a record that is no batch", changed(&|made| made.proof.clone_from(&beside))));
+    rows.push(("a line beyond the last", changed(&|made| made.index = 5)));
+    rows.push(("a path that is too short", changed(&|made| made.path.truncate(1))));
+    rows.push(("a path that is too long", changed(&|made| made.path.push(Hash::ZERO))));
+    rows.push(("another line", changed(&|made| made.line.0[0] ^= 1)));
+    rows.push(("another number", changed(&|made| made.index = 2)));
+    rows.push(("another node", changed(&|made| made.path[1].0[0] ^= 1)));
+    let root = chain.trust_root();
+    let judged = rows.iter().map(|(name, bytes)| {
+        let (answer, code) = Line::examine(bytes, &root, None).decide();
+        json!({ "name": name, "verdict": answer.name(), "code": code, "bytes": hex(bytes) })
+    });
+    json!({
+        "description": "Proofs of single lines of a batch, and why some show nothing (FORMAT.md, One line of a batch).",
+        "trust_root": chain.genesis().to_toml(),
+        "lines": judged.collect::<Vec<_>>(),
+    })
+}
+
+/// What is asked beyond the proof: whether a document is the one that was recorded, and where licences stood at a time.
+fn beyond() -> Value {
+    const LICENCE: &str = "c1:0000000000000000000000000000000000000000000000000000000000000001";
+    let mut chain = Chain::new("vectors", 1);
+    let begin = chain.genesis().time;
+    let mut issue = licence(LICENCE);
+    issue.effective_from = begin;
+    if let Action::Licence(act) = &mut issue.action
+        && let LicenceVerb::Issue(facts) = &mut act.verb
+    {
+        (facts.valid_from, facts.valid_until) = (begin.plus(1500), Some(begin.plus(4000)));
+    }
+    let tx = chain.transaction(0, 1, vec![issue]);
+    let id = tx.records().next().expect("it has an operation");
+    chain.commit(vec![tx]);
+    (0..5).for_each(|_| drop(chain.commit(Vec::new())));
+    let licence = subject(&format!("licence:{LICENCE}"));
+    let record = chain.prove_record(&id);
+    let stood = chain.prove(&[Asked::Subject(licence.clone()), Asked::Record(id)]);
+    let alone = chain.prove(&[Asked::Subject(licence)]);
+    let never = chain.prove(&[Asked::Subject(subject("licence:nowhere"))]);
+    let (exact, other) = (LICENCE.as_bytes(), LICENCE.replace('1', "2"));
+    let time = |ms: u64| Some(begin.plus(ms));
+    let before = "2025-12-31T00:00:00Z".parse().ok();
+    let rows: [(&str, &Proof, Option<&[u8]>, Option<Timestamp>); 12] = [
+        ("the document that was recorded", &record, Some(exact), None),
+        ("another document", &record, Some(other.as_bytes()), None),
+        ("no byte of it", &record, Some(b""), None),
+        ("a document beside the proof of an absence", &never, Some(exact), None),
+        ("a licence before it was issued", &stood, None, before),
+        ("a licence that is not valid yet", &stood, None, time(1499)),
+        ("a licence that is valid", &stood, None, time(1500)),
+        ("a licence whose time is over", &stood, None, time(4000)),
+        ("a licence that was never issued", &never, None, time(2000)),
+        ("a time after the block", &stood, None, time(6001)),
+        ("a history whose records are not there", &alone, None, time(2000)),
+        ("a proof of no licence's state", &record, None, time(2000)),
+    ];
+    let genesis = chain.genesis().to_toml();
+    let judged = rows.map(|(name, proof, document, at)| {
+        let bytes = proof::encode(proof);
+        let report = verdict::examine(verdict::Brought {
+            file: "proof".into(),
+            root: Some(("root".into(), Ok(genesis.clone().into_bytes()))),
+            proof: Ok(&bytes),
+            document: document.map(|document| ("document".into(), Ok(document.to_vec()))),
+            at,
+        });
+        let standing = report.json(Lang::En)["beyond"]["standing"].clone();
+        json!({
+            "name": name, "bytes": hex(&bytes), "document": document.map(hex), "at": at,
+            "verdict": report.answer().name(), "code": report.code(), "standing": standing,
+        })
+    });
+    json!({
+        "description": "What is asked beyond a proof that holds: whether a document, in hexadecimal, is the one that was recorded; where the licences stood at a time.",
+        "trust_root": genesis,
+        "rows": judged,
     })
 }
 
@@ -725,6 +988,10 @@ fn refusals(chain: &Chain, story: &Story) -> Value {
     rows.push(("a frame cut off", frames[0].as_bytes()[..400].to_vec()));
     let others = proof::frames(&proof::encode(&status_proof(chain))).expect("it is short");
     rows.push(("frames of two proofs", [&frames[0][..], &others[0]].join("\n").into_bytes()));
+    let armor = proof::armor(&bytes);
+    let framed = proof::frames(armor.as_bytes()).expect("it is short").join("\n");
+    rows.push(("frames of a text armour", framed.into_bytes()));
+    rows.push(("a text armour of a text armour", proof::armor(armor.as_bytes()).into_bytes()));
     rows.push(("something else", b"%PDF-1.7\n".to_vec()));
     rows.push(("nothing", Vec::new()));
     rows.extend(later_refusals(chain, story));
@@ -747,11 +1014,38 @@ fn refusals(chain: &Chain, story: &Story) -> Value {
         judge("another block than the one that was saved", &proof::encode(&forked), &saved);
     row["trust_root"] = saved.to_text().into();
     rows.push(row);
+    for (name, proof) in contradictions(chain) {
+        let saved = root.advance(&chain.prove_at(8, &[Asked::Block])).expect("it follows");
+        let mut row = judge(name, &proof::encode(&proof), &saved);
+        row["trust_root"] = saved.to_text().into();
+        rows.push(row);
+    }
     json!({
         "description": "Files that prove nothing against the trust root given, and the code of the reason.",
         "trust_root": chain.genesis().to_toml(),
         "refusals": rows,
     })
+}
+
+/// What cannot stand in one chain with block 8, for one who saved that.
+fn contradictions(chain: &Chain) -> Vec<(&'static str, Proof)> {
+    let seats = [0, 1, 2].map(|seat| (seat.into(), chain.seat(seat)));
+    let mut earlier = chain.prove(&[Asked::Consistency(types::Height(8))]);
+    if let Some(Claim::Consistency(claim)) = earlier.claims.first_mut() {
+        claim.header.proposer += 1;
+        claim.certificate = certify(&claim.header, &earlier.chain, &seats);
+    }
+    let mut other = chain.prove_at(5, &[Asked::Block]);
+    other.header.next_committee.0[0] ^= 1;
+    other.certificate = certify(&other.header, &other.chain, &seats);
+    let mut child = chain.prove(&[Asked::Block]);
+    child.header.parent.0.0[0] ^= 1;
+    child.certificate = certify(&child.header, &child.chain, &seats);
+    vec![
+        ("a log that continues another block than the one that was saved", earlier),
+        ("a block that hands over to others than sat after it", other),
+        ("a child of another block than the one that was saved", child),
+    ]
 }
 
 /// What is wrong with handovers and with the later kinds of claims.
@@ -780,6 +1074,19 @@ fn later_refusals(chain: &Chain, story: &Story) -> Vec<(&'static str, Vec<u8>)> 
     if let Some(Claim::Consistency(claim)) = shrunk.claims.first_mut() {
         claim.path[0].0[0] ^= 1;
     }
+    let mut childless = chain.prove(&[Asked::Consistency(types::Height(8))]);
+    if let Some(Claim::Consistency(claim)) = childless.claims.first_mut() {
+        let seats = [0, 1, 2].map(|seat| (seat.into(), chain.seat(seat)));
+        claim.header.proposer += 1;
+        claim.certificate = certify(&claim.header, &childless.chain, &seats);
+    }
+    let back = moved(record_proof(chain, story), &{
+        let mut all = returning(chain);
+        all[2].rotate_right(1);
+        all
+    });
+    let mut straight = moved(record_proof(chain, story), &returning(chain));
+    straight.handover.clear();
     let mut harmless = votes_proof(chain);
     if let Some(Claim::Votes(claim)) = harmless.claims.first_mut() {
         claim.said = Said::Votes { step: Step::Prevote, first: None, second: None };
@@ -798,11 +1105,14 @@ fn later_refusals(chain: &Chain, story: &Story) -> Vec<(&'static str, Vec<u8>)> 
         ("changes of the committee exchanged", hop(|hops| hops.swap(0, 1))),
         ("other seats than were handed over to", hop(|hops| hops[2].committee.swap(0, 1))),
         ("signed by one whose seat was given to another", proof::encode(&removed)),
+        ("handed back to the committee that sat before", proof::encode(&back)),
+        ("changes that led to the first validators again left out", proof::encode(&straight)),
         ("a batch out of order", batch(|claim| claim.records.swap(0, 1))),
         ("a node of a batch altered", batch(|claim| claim.log_nodes[0].0[0] ^= 1)),
         ("an input left out of an upstream", upstream(|claim| drop(claim.lots.remove(0)))),
         ("the upstream of another lot", upstream(|claim| claim.lot = LOT.parse().expect("a lot"))),
         ("a log that was rewritten", proof::encode(&shrunk)),
+        ("a block before that is not the parent", proof::encode(&childless)),
         ("evidence of nothing", proof::encode(&harmless)),
         ("more signatures than may be", proof::encode(&many)),
     ]

@@ -43,10 +43,10 @@ class Verdict:
         return cls("cannot-check" if code in UNDECIDED else "not-proven", code)
 
 
-def check(data: bytes, root: TrustRoot) -> Verdict:
+def check(data: bytes, root: TrustRoot, read=codec.open_file) -> Verdict:
     """Judges what was handed in. Never raises for anything that is in `data`."""
     try:
-        file = codec.open_file(data)
+        file = read(data)
         proof = codec.read_proof(file.body, file.version)
     except codec.Refused as e:
         return Verdict.of(e.code)
@@ -128,7 +128,7 @@ def steps(proof: Proof, root: TrustRoot):
         final = judged(certified, proof.header, proof.certificate, reign_at(reigns, proof.header.height), proof)
         yield final
         if root.saved and final is None:
-            yield judged(checkpoint, proof.header, root.saved.header)
+            yield judged(fits_saved, proof.header, root)
     claimed: dict[int, set[bytes]] = {}
     for claim in proof.claims:
         if isinstance(claim, RecordClaim):
@@ -166,7 +166,7 @@ def steps(proof: Proof, root: TrustRoot):
             if same_chain:
                 yield judged(authorities.held, claim)
         elif reigns is not None and isinstance(claim, ConsistencyClaim):
-            yield judged(consistency, claim, proof, reigns)
+            yield judged(consistency, claim, proof, reigns, root)
         elif reigns is not None and isinstance(claim, ForkClaim):
             yield judged(fork, claim, proof, reigns)
         elif reigns is not None and isinstance(claim, VotesClaim):
@@ -197,18 +197,16 @@ def trust(proof: Proof, root: TrustRoot) -> list[Reign]:
             raise Refused("V-HANDOVER")
         if committee_digest(hop.seats) != header.next_committee:
             raise Refused("V-HANDOVER")
+        if any(r.start <= header.height and r.digest == header.next_committee for r in reigns):
+            raise Refused("V-HANDOVER")
         reign = reign_at(reigns, header.height)
         if header.committee != reign.digest:
             raise Refused("V-TRUST-ROOT")
         if len(hop.certificate.signatures) > reign.quorum:
             raise Refused("V-HANDOVER")
         certified(header, hop.certificate, reign, proof)
-        if saved and header.height < saved.height:
-            if reign_at(reigns, header.height + 1).digest != header.next_committee:
-                raise Refused("V-FORK")
-        elif saved and header.height == saved.height and header.encoded != saved.encoded:
-            raise Refused("V-FORK")
-        else:
+        fits_saved(header, root)
+        if saved is None or header.height >= saved.height:
             seats = [seat.key for seat in hop.seats]
             reigns.append(Reign(header.height + 1, header.next_committee, seats))
     if proof.header.committee != reign_at(reigns, proof.header.height).digest:
@@ -244,7 +242,18 @@ def block_id(header: Header) -> bytes:
     return crypto.derive("minlian v1 block", header.encoded)
 
 
-def checkpoint(header: Header, saved: Header) -> None:
+def fits_saved(header: Header, root: TrustRoot) -> None:
+    """A certified block, held against all that the trust root saved."""
+    if root.saved is None:
+        return
+    for known in [hop.header for hop in root.hops] + [root.saved.header]:
+        beside(header, known)
+    if header.height < root.saved.header.height:
+        if reign_at(reigns_of(root), header.height + 1).digest != header.next_committee:
+            raise Refused("V-FORK")
+
+
+def beside(header: Header, saved: Header) -> None:
     """Two certified blocks of one chain, held against one another."""
     if header.height == saved.height:
         if header.encoded != saved.encoded:
@@ -260,7 +269,7 @@ def checkpoint(header: Header, saved: Header) -> None:
             raise Refused("V-FORK")
 
 
-def consistency(claim: ConsistencyClaim, proof: Proof, reigns: list[Reign]) -> None:
+def consistency(claim: ConsistencyClaim, proof: Proof, reigns: list[Reign], root: TrustRoot) -> None:
     old, new = claim.header, proof.header
     if old.chain != proof.chain:
         raise Refused("V-CHAIN")
@@ -270,7 +279,12 @@ def consistency(claim: ConsistencyClaim, proof: Proof, reigns: list[Reign]) -> N
     if old.committee != reign.digest:
         raise Refused("V-TRUST-ROOT")
     certified(old, claim.certificate, reign, proof)
+    fits_saved(old, root)
     grown(old.log_size, old.log_root, new.log_size, new.log_root, claim.path)
+    if reign_at(reigns, old.height + 1).digest != old.next_committee:
+        raise Refused("V-CONSISTENCY")
+    if new.height == old.height + 1 and new.parent != block_id(old):
+        raise Refused("V-CONSISTENCY")
 
 
 def grown(old: int, old_root: bytes, new: int, new_root: bytes, path: list[bytes]) -> None:
@@ -462,8 +476,14 @@ def upstream(claim: UpstreamClaim) -> None:
     if any(a.encode() >= b.encode() for a, b in zip(ids, ids[1:])):
         raise Refused("V-UPSTREAM")
     lots = dict(zip(ids, claim.lots))
-    named = {r.position: r.operation.lots for r in claim.records.records}
-    reached, used, here, depth = set(), set(), {claim.lot}, 0
+    named = {}
+    for r in claim.records.records:
+        lots_of = r.operation.lots if r.operation.event else []
+        said = [(lot.encode(), part) for lot, part in lots_of]
+        if any(a >= b for a, b in zip(said, said[1:])):
+            raise Refused("V-UPSTREAM")
+        named[r.position] = set(lots_of)
+    reached, used, followed, here, depth = set(), set(), set(), {claim.lot}, 0
     while here:
         if depth > DEPTH_MAX:
             raise Refused("V-UPSTREAM")
@@ -472,12 +492,12 @@ def upstream(claim: UpstreamClaim) -> None:
             if lot not in lots:
                 raise Refused("V-UPSTREAM")
             for link in lots[lot].history:
-                parts = named.get(link.position, ())
-                if (lot, link.part) not in parts:
+                if (lot, link.part) not in named.get(link.position, ()):
                     raise Refused("V-UPSTREAM")
                 used.add(link.position)
-                if link.part == OUTPUT:
-                    above |= {name for name, part in parts if part == INPUT}
+                if link.part == OUTPUT and link.position not in followed:
+                    followed.add(link.position)
+                    above |= {name for name, part in named[link.position] if part == INPUT}
         reached |= here
         here, depth = above - reached, depth + 1
     if reached != set(ids) or used != set(named):

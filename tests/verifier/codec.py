@@ -53,13 +53,20 @@ class File:
 
 
 def open_file(data: bytes) -> File:
-    """Finds the body in either carrier. The seal is judged by the caller, last."""
-    if MAGIC.startswith(data) or BEGIN.startswith(data) or FRAME.startswith(data):
+    """Finds the body in any carrier. The seal is judged by the caller, last."""
+    if BEGIN.startswith(data) or FRAME.startswith(data):
         raise malformed()
     if data.startswith(FRAME):
         data = _unframe(data)
-    if data.startswith(BEGIN):
+    elif data.startswith(BEGIN):
         data = _unarmour(data)
+    return open_binary(data)
+
+
+def open_binary(data: bytes) -> File:
+    """The same of the binary carrier: what frames, armour and other files hold is one, and no other."""
+    if MAGIC.startswith(data):
+        raise malformed()
     if not data.startswith(MAGIC):
         raise Refused("V-FORMAT")
     if len(data) > FILE_BYTES_MAX or len(data) < 10:
@@ -346,6 +353,8 @@ class Operation:
     batch: tuple[int, bytes] | None = None
     # The root over salted fields, if it commits to any.
     fields: bytes | None = None
+    # Whether it is an event: of a batch and of a seed the lot is what the role must cover, and no more.
+    event: bool = False
 
 
 @dataclass
@@ -863,7 +872,7 @@ def read_operation(r: Reader) -> Operation:
     r.time()  # effective_from
     r.variant(4)  # grade
     r.text(64), r.text(32), r.time()  # provenance
-    return Operation(*action, r.since(start), batch, fields)
+    return Operation(*action, r.since(start), batch, fields, kind == 2)
 
 
 def read_item(r: Reader):

@@ -43,10 +43,10 @@ def judge(data: bytes, root: trust.TrustRoot) -> str | None:
         return "V-LINE-MALFORMED"
     if crypto.plain(data[:-8])[:8] != seal:
         return "V-LINE-SEAL"
-    verdict = check.check(inner, root)
+    verdict = check.check(inner, root, codec.open_binary)
     if verdict.code is not None:
         return verdict.code
-    file = codec.open_file(inner)
+    file = codec.open_binary(inner)
     claims = codec.read_proof(file.body, file.version).claims
     if len(claims) != 1 or not isinstance(claims[0], codec.RecordClaim):
         return "V-LINE-RECORD"
@@ -62,6 +62,10 @@ def judge(data: bytes, root: trust.TrustRoot) -> str | None:
     return None if check.fold(leaf, path, index, lines, check.log_node) == wanted else "V-LINE-ROOT"
 
 
+def result_of(code: str | None) -> str:
+    return "proven" if code is None else "cannot-check" if code in UNDECIDED else "not-proven"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="line.py", description="Checks proofs of single lines of batches.")
     parser.add_argument("proof", metavar="PROOF")
@@ -74,7 +78,7 @@ def main() -> int:
         print(f"line.py: {e}", file=sys.stderr)
         return 2
     code = judge(data, root)
-    result = "proven" if code is None else "cannot-check" if code in UNDECIDED else "not-proven"
+    result = result_of(code)
     print(result if code is None else f"{result} {code}")
     return EXIT[result]
 

@@ -5,7 +5,7 @@ use crate::{
     rules::{Case, Changes, View},
 };
 use types::{
-    AgencyCode, PublicKey, RecordId, Role, Subject, SubjectState, Timestamp, Validator,
+    AgencyCode, Committee, PublicKey, RecordId, Role, Subject, SubjectState, Timestamp, Validator,
     authority::{
         AgencyFacts, Change, Enrolment, Governance, Grant, KEYS_MAX, KeyTerm, Member, NetworkFacts,
         NewSeat, Possessed, ProposalFacts, Scheduled, Suspension, Target, fits,
@@ -264,8 +264,7 @@ impl<V: View> Case<'_, V> {
                 transport_key: seat.transport_key.key,
             });
         }
-        let committee = NetworkFacts::committee(&members)
-            .map_err(|why| self.misrule(Misrule::Committee { why }))?;
+        let committee = self.in_turns(&mut members)?;
         // Even if none of those who join ever comes, the others are a quorum.
         let (joining, faults) = (join.len(), committee.faults());
         if joining > faults {
@@ -275,6 +274,24 @@ impl<V: View> Case<'_, V> {
         facts.members = now;
         facts.scheduled = Some(Scheduled { at, members });
         Ok(())
+    }
+
+    /// The committee of members, who take turns as they stand, or, if they sat so before, in the next order in which they
+    /// did not.
+    ///
+    /// A proof shows who sits by the changes that led there. Of a committee that came back it could leave out all that was
+    /// in between, and to whoever was told so the honest account would look like a fork.
+    fn in_turns(&self, members: &mut [Member]) -> Result<Committee, Rejection> {
+        for _ in 0..members.len() {
+            let committee = NetworkFacts::committee(members)
+                .map_err(|why| self.misrule(Misrule::Committee { why }))?;
+            if !self.rules.seated().contains(&committee.digest()) {
+                return Ok(committee);
+            }
+            members.rotate_left(1);
+        }
+        let why = "these validators sat together in every order of turns; one of them must take a new key";
+        Err(self.misrule(Misrule::Parameter { why: why.into() }))
     }
 
     fn enrol(&self, enrolment: &Enrolment, facts: &mut AgencyFacts) -> Result<(), Rejection> {

@@ -1,9 +1,17 @@
 //! Scenarios of governance: every change, every refusal by its code, and the committee through many changes.
 
 use crate::{
-    Draft, Memory, Pool, PoolLimits, Rules, Tip, commit, execute::tip, propose, query, validate,
+    Draft, Memory, Pool, PoolLimits, Rules, Tip, commit,
+    execute::tip,
+    propose,
+    prove::{self, Asked},
+    query, validate,
 };
-use std::{collections::BTreeMap, sync::OnceLock};
+use proof::TrustRoot;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 use types::{
     Agency, AgencyCode, Certificate, Certified, Digest, Genesis, Height, Level, Operation,
     PublicKey, RecordId, Region, Role, Round, SecretKey, Subject, Timestamp, Transaction,
@@ -180,6 +188,7 @@ impl Chain {
         let restarted = Rules::load(&self.genesis, &self.state);
         assert_eq!(restarted.committee(), self.rules.committee());
         assert_eq!(restarted.network(), self.rules.network());
+        assert_eq!(restarted.seated(), self.rules.seated());
         assert!(restarted.agencies().eq(self.rules.agencies()));
         assert_eq!(self.rules.committee().digest(), next_committee);
         let kept = query::committee(&self.state, self.rules.next());
@@ -251,6 +260,15 @@ impl Chain {
 
     fn status(&self, subject: &Subject) -> Option<Status> {
         query::subject(&self.state, subject).map(|state| state.status)
+    }
+
+    /// Changes the committee, and waits until the new one decided.
+    fn seated(&mut self, change: Change) {
+        self.change(change).unwrap();
+        let at = self.tip.height.plus(3);
+        while self.tip.height < at {
+            self.idle();
+        }
     }
 
     fn leaving(&self, n: usize) -> PublicKey {
@@ -526,6 +544,51 @@ fn the_committee_is_replaced_seat_by_seat_until_none_of_the_first_is_left() {
     for (_, seat) in first.seats() {
         assert_eq!(chain.rules.committee().index_of(&seat.key), None);
     }
+}
+
+/// One joins and leaves again, one leaves and comes back: whoever sat before sits in another order, and a proof tells of
+/// every change, or is refused.
+#[test]
+fn no_committee_sits_twice_though_the_same_validators_do() {
+    let mut chain = Chain::new();
+    let root = TrustRoot::new(chain.genesis.clone()).unwrap();
+    let turns = |chain: &Chain| -> Vec<PublicKey> {
+        chain.rules.committee().seats().map(|(_, seat)| seat.key).collect()
+    };
+    let keys = |all: &[usize]| all.iter().map(|n| secret(1, *n).public()).collect::<Vec<_>>();
+    let mut seen = BTreeSet::from([chain.rules.committee().digest()]);
+    // The fifth sits, leaves, and comes back with the same keys; then the first four have sat in every order but one.
+    for round in 1..=4usize {
+        let join = Change::Committee { join: vec![chain.seat(8)], leave: vec![] };
+        chain.seated(join);
+        assert_eq!(chain.rules.committee().size(), 5);
+        assert!(seen.insert(chain.rules.committee().digest()));
+        let leave = Change::Committee { join: vec![], leave: keys(&[8]) };
+        if round == 4 {
+            assert_eq!(chain.propose(0, leave), Err("E-GOV-PARAMETER"), "no order is left");
+            break;
+        }
+        chain.seated(leave);
+        let mut wanted = keys(&[0, 1, 2, 3]);
+        wanted.rotate_left(round);
+        assert_eq!(turns(&chain), wanted);
+        assert!(seen.insert(chain.rules.committee().digest()));
+        // Everything that was proven along the way holds from genesis on, and tells of every change.
+        let proof =
+            prove::asked(&chain.rules, &chain.state, Height::GENESIS, &[Asked::Block]).unwrap();
+        assert_eq!(proof.handover.len(), 2 * round);
+        assert_eq!(proof.clone().verify(&root).error(), None);
+        // None of it can be left out: neither a round trip, nor one change.
+        for (from, count) in [(0, 2 * round), (2 * round - 2, 2), (0, 1)] {
+            let mut short = proof.clone();
+            drop(short.handover.drain(from..from + count));
+            let why = short.verify(&root).error().map(proof::ProofError::code);
+            assert_eq!(why, Some("V-TRUST-ROOT"), "{from} {count}");
+        }
+    }
+    let replace = Change::Committee { join: vec![chain.seat(12)], leave: keys(&[8, 3]) };
+    chain.seated(replace);
+    assert!(seen.insert(chain.rules.committee().digest()));
 }
 
 #[test]

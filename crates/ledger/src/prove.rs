@@ -228,8 +228,11 @@ fn file(
         )
     };
     claims.extend(more);
-    for before in authority::moments(state, &header, &claims) {
-        if before < height && !told(&claims, before) {
+    let mut earlier = authority::moments(state, &header, &claims);
+    // Whoever knows the chain up to a block is to see that nothing of it was taken back.
+    earlier.insert(since);
+    for before in earlier {
+        if Height::GENESIS < before && before < height && !told(&claims, before) {
             claims.push(claim(state, &header, &Asked::Consistency(before))?);
         }
     }
@@ -428,6 +431,8 @@ fn batch(
 fn upstream(state: &impl State, tip: &Header, lot: &Lot) -> Result<UpstreamClaim, Unprovable> {
     let mut lots: BTreeMap<Lot, LotClaim> = BTreeMap::new();
     let mut positions: BTreeSet<u64> = BTreeSet::new();
+    // However many lots a record made, what it made them of is read once.
+    let mut followed: BTreeSet<u64> = BTreeSet::new();
     let mut here = BTreeSet::from([lot.clone()]);
     let mut depth = 0;
     while !here.is_empty() {
@@ -449,7 +454,7 @@ fn upstream(state: &impl State, tip: &Header, lot: &Lot) -> Result<UpstreamClaim
                 if positions.len() > BATCH_MAX {
                     return Err(Unprovable::TooMuch { what: "the number of records upstream" });
                 }
-                if link.part != Part::Output {
+                if link.part != Part::Output || !followed.insert(link.position) {
                     continue;
                 }
                 let found = query::record_at(state, link.position);

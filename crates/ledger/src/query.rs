@@ -5,8 +5,9 @@ use crate::{
     retention::kept_from,
     state::{Column, State},
 };
+use std::collections::BTreeSet;
 use types::{
-    Block, Certificate, Committee, Entry, Header, Height, Operation, RecordId, Subject,
+    Block, Certificate, Committee, Entry, Hash, Header, Height, Operation, RecordId, Subject,
     SubjectState, Timestamp, Transaction, TxId,
     codec::{self, Wire},
     hash::Digest,
@@ -189,6 +190,15 @@ pub fn committees(state: &impl State) -> Vec<(Height, Committee)> {
         Some((Height(from), codec::decode(&bytes).ok()?))
     };
     all.into_iter().filter_map(read).collect()
+}
+
+/// The digest of every committee that a block named: those that sat, and the one that decides the next height.
+pub(crate) fn seated(state: &impl State) -> BTreeSet<Hash> {
+    let all = state.scan(Column::Committees, &[], &[], usize::MAX);
+    let read = |bytes: &[u8]| -> Committee {
+        codec::decode(bytes).expect("what a commit writes is canonical")
+    };
+    all.iter().map(|(_, bytes)| read(bytes).digest()).collect()
 }
 
 /// The most committees that are looked through: two changes a week for a century.

@@ -7,7 +7,10 @@ use crate::{
     rejection::Rejection,
     state::State,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use types::{
     AgencyCode, ChainId, Committee, Genesis, Hash, Height, PublicKey, RecordId, Subject,
     SubjectState, Timestamp,
@@ -33,6 +36,8 @@ pub struct Rules {
     /// The height these rules are for.
     next: Height,
     committee: Committee,
+    /// The digest of every committee that ever sat, this one included.
+    sat: Arc<BTreeSet<Hash>>,
 }
 
 /// What a block changed in the rules themselves.
@@ -83,6 +88,7 @@ impl Rules {
             authority: Arc::new(authority),
             next: Height::GENESIS.next(),
             committee: genesis.committee(),
+            sat: Arc::new(BTreeSet::from([genesis.committee().digest()])),
         }
     }
 
@@ -96,6 +102,7 @@ impl Rules {
         let height = query::height(state);
         if height > Height::GENESIS {
             rules.authority = Arc::new(Authority::of(query::authority(state)));
+            rules.sat = Arc::new(query::seated(state));
         }
         rules.turn_to(height.next());
         rules
@@ -120,6 +127,15 @@ impl Rules {
         self.next = next;
         self.committee = NetworkFacts::committee(self.authority.network().members_at(next))
             .expect("no change makes a committee that is none");
+        let digest = self.committee.digest();
+        if !self.sat.contains(&digest) {
+            Arc::make_mut(&mut self.sat).insert(digest);
+        }
+    }
+
+    /// The digest of every committee that ever sat, this one included.
+    pub(crate) fn seated(&self) -> &BTreeSet<Hash> {
+        &self.sat
     }
 
     /// The chain.

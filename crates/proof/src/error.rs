@@ -372,6 +372,25 @@ pub enum ProofError {
         /// The proof's.
         limit: Height,
     },
+    /// Two certified blocks of which one does not lead to the other.
+    #[error(
+        "block {found} is certified, but does not lead to block {limit}: another committee or another block follows it"
+    )]
+    ConsistencyChain {
+        /// The earlier block.
+        found: Height,
+        /// The proof's.
+        limit: Height,
+    },
+    /// What is to be saved is not shown to continue what was saved before.
+    #[error(
+        "the file does not show that its log continues that of block {saved}, which your trust root saved: ask for one that \
+         does, with `minlian prove --block --trust-root ROOT`"
+    )]
+    ConsistencyMissing {
+        /// The block saved.
+        saved: Height,
+    },
     /// What is shown convicts nobody.
     #[error("equivocation: {0}")]
     Equivocation(EquivocationError),
@@ -396,6 +415,14 @@ pub enum HandoverError {
     Same {
         /// Its height.
         height: Height,
+    },
+    /// A committee that sat before: with it, what was in between could be left out of a proof.
+    #[error("block {height} hands over to the very committee that sat from block {from} on")]
+    Again {
+        /// Its height.
+        height: Height,
+        /// The first block that the committee decided.
+        from: Height,
     },
     /// Other seats than the block names.
     #[error("the block hands over to the committee {wanted}, the file shows {found}")]
@@ -521,6 +548,12 @@ pub enum UpstreamError {
         /// The position.
         position: u64,
     },
+    /// A record whose lots are not in order: no ledger takes one.
+    #[error("the record at position {position} does not name its lots in order")]
+    Unordered {
+        /// Its position.
+        position: u64,
+    },
     /// A lot that was left out.
     #[error("{lot} is upstream and was left out")]
     Missing {
@@ -604,7 +637,9 @@ impl ProofError {
             Self::Consistency(
                 LogError::Order { .. } | LogError::Old { .. } | LogError::New { .. },
             )
-            | Self::ConsistencyOrder { .. } => "V-CONSISTENCY",
+            | Self::ConsistencyOrder { .. }
+            | Self::ConsistencyChain { .. }
+            | Self::ConsistencyMissing { .. } => "V-CONSISTENCY",
             Self::Equivocation(_) => "V-EQUIVOCATION",
             Self::Upstream(_) => "V-UPSTREAM",
         }

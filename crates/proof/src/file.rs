@@ -73,22 +73,12 @@ pub fn decode(bytes: &[u8]) -> Result<Proof, ProofError> {
     seal.and(Ok(proof))
 }
 
-/// The proof that `bytes` spell, and whether its seal is whole; so that a changed proof can be told what is wrong with it.
-pub(crate) fn read(bytes: &[u8]) -> Result<(Proof, Result<(), ProofError>), ProofError> {
-    let begins = [MAGIC.as_slice(), armor::BEGIN.as_bytes(), frames::BEGIN.as_bytes()];
-    if begins.iter().any(|begin| begin.starts_with(bytes)) {
+/// The proof that a binary carrier spells, and whether its seal is whole. What stands inside another file, or in frames,
+/// is such a carrier and no other.
+pub(crate) fn read_binary(bytes: &[u8]) -> Result<(Proof, Result<(), ProofError>), ProofError> {
+    if MAGIC.starts_with(bytes) {
         return Err(ProofError::Truncated);
     }
-    if bytes.starts_with(frames::BEGIN.as_bytes()) {
-        return read_binary(&frames::unframe(bytes)?);
-    }
-    if bytes.starts_with(armor::BEGIN.as_bytes()) {
-        return read_binary(&armor::dearmor(bytes)?);
-    }
-    read_binary(bytes)
-}
-
-fn read_binary(bytes: &[u8]) -> Result<(Proof, Result<(), ProofError>), ProofError> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(ProofError::NotAProof)?;
     if bytes.len() > PROOF_BYTES_MAX {
         return Err(ProofError::TooLong { found: bytes.len() });
@@ -114,6 +104,21 @@ fn read_binary(bytes: &[u8]) -> Result<(Proof, Result<(), ProofError>), ProofErr
     proof.within_limits()?;
     let sealed = seal(&bytes[..bytes.len() - SEAL_BYTES]) == *found;
     Ok((proof, if sealed { Ok(()) } else { Err(ProofError::Seal) }))
+}
+
+/// The proof that `bytes` spell, and whether its seal is whole; so that a changed proof can be told what is wrong with it.
+pub(crate) fn read(bytes: &[u8]) -> Result<(Proof, Result<(), ProofError>), ProofError> {
+    let begins = [armor::BEGIN.as_bytes(), frames::BEGIN.as_bytes()];
+    if begins.iter().any(|begin| begin.starts_with(bytes)) {
+        return Err(ProofError::Truncated);
+    }
+    if bytes.starts_with(frames::BEGIN.as_bytes()) {
+        return read_binary(&frames::unframe(bytes)?);
+    }
+    if bytes.starts_with(armor::BEGIN.as_bytes()) {
+        return read_binary(&armor::dearmor(bytes)?);
+    }
+    read_binary(bytes)
 }
 
 impl Proof {

@@ -38,7 +38,7 @@ pub struct LineProof {
     pub index: u64,
     /// From the line up to the batch's root, nearest first.
     pub path: Vec<Hash>,
-    /// The proof that the batch is on the ledger, as its own file: exactly one claim, of the record.
+    /// The proof that the batch is on the ledger, in its binary carrier: exactly one claim, of the record.
     pub proof: Vec<u8>,
 }
 
@@ -167,6 +167,12 @@ pub fn decode_line(bytes: &[u8]) -> Result<LineProof, LineError> {
     if found != LINE_VERSION {
         return Err(LineError::Version { found });
     }
+    if bytes.len() > LINE_BYTES_MAX {
+        return Err(LineError::Malformed(format!(
+            "{} bytes; it has at most {LINE_BYTES_MAX}",
+            bytes.len()
+        )));
+    }
     let (body, found) = rest.split_last_chunk::<SEAL_BYTES>().ok_or_else(cut)?;
     let proof: LineProof =
         codec::decode(body).map_err(|why: CodecError| LineError::Malformed(why.to_string()))?;
@@ -183,7 +189,7 @@ pub fn verify_line(bytes: &[u8], root: &TrustRoot) -> LineVerdict {
         Ok(proof) => proof,
         Err(why) => return LineVerdict { inner: None, result: Err(why) },
     };
-    let inner = verify::verify(&proof.proof, root);
+    let inner = verify::verify_binary(&proof.proof, root);
     let result = match (&inner.result, inner.error()) {
         (Ok(proven), None) => stands(&proof, proven.get()),
         (_, Some(error)) => Err(LineError::Inner(error.code())),
@@ -286,7 +292,7 @@ mod tests {
     fn a_file_is_spelled_one_way() {
         let proof = LineProof { line: Hash([1; 32]), index: 5, path: lines(3), proof: vec![1, 2] };
         let bytes = encode_line(&proof);
-        assert_eq!(decode_line(&bytes), Ok(proof));
+        assert_eq!(decode_line(&bytes).as_ref(), Ok(&proof));
         for at in 0..bytes.len() {
             let mut other = bytes.clone();
             other[at] ^= 1;
@@ -295,5 +301,15 @@ mod tests {
         }
         assert!(decode_line(&[&bytes[..], &[0]].concat()).is_err());
         assert_eq!(decode_line(b"MINLIAN\0").unwrap_err().code(), "V-LINE-FORMAT");
+        // As long as one may be, in all; and one byte more.
+        let around = bytes.len() - 2;
+        for (length, malformed) in [(LINE_BYTES_MAX, false), (LINE_BYTES_MAX + 1, true)] {
+            let long =
+                LineProof { proof: vec![7; length - around], ..decode_line(&bytes).unwrap() };
+            let long = encode_line(&long);
+            assert_eq!(long.len(), length);
+            let why = decode_line(&long).err().map(|why| (why.code(), why.is_undecided()));
+            assert_eq!(why, malformed.then_some(("V-LINE-MALFORMED", true)));
+        }
     }
 }

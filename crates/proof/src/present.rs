@@ -6,7 +6,7 @@ use crate::{
     many::{self, ManyError},
     receipt::{Claim, Proof},
     trust::TrustRoot,
-    verify::{Verdict, verify},
+    verify::{Verdict, verify_binary},
 };
 use serde::{Deserialize, Serialize};
 use types::{
@@ -232,7 +232,7 @@ impl Presentation {
 /// When it cannot be read.
 pub fn present(bytes: &[u8], root: &TrustRoot) -> Result<Showing, ProofError> {
     let (presentation, sealed) = Presentation::decode(bytes)?;
-    let verdict = verify(&presentation.proof, root);
+    let verdict = verify_binary(&presentation.proof, root);
     let proof = match &verdict.result {
         Ok(proven) => Some(proven.get()),
         Err(refusal) => refusal.claimed.as_deref(),

@@ -3,9 +3,10 @@
 use crate::{
     error::{HandoverError, ProofError},
     receipt::Hop,
+    trust::TrustRoot,
     verify::certified,
 };
-use types::{ChainId, Committee, Hash, Header, Height};
+use types::{Committee, Hash, Height};
 
 /// The committees of a chain, oldest first, as far as they are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,26 +43,35 @@ impl Succession {
         self.0.partition_point(|reign| reign.from <= height).saturating_sub(1)
     }
 
+    /// From which block on a committee sat that began by `until`, if it is known to have sat.
+    ///
+    /// No ledger hands over to one that did: else a proof could leave out what was in between, and whoever believed it
+    /// would take the honest account for a contradiction.
+    fn sat(&self, digest: &Hash, until: Height) -> Option<Height> {
+        let sat = |reign: &&Reign| reign.from <= until && reign.digest == *digest;
+        self.0.iter().find(sat).map(|reign| reign.from)
+    }
+
     /// Every reign, oldest first.
     pub(crate) fn reigns(&self) -> impl Iterator<Item = &Reign> {
         self.0.iter()
     }
 
-    /// Follows a proof's handover to the committee that certifies heights up to `limit`.
+    /// Follows a proof's handover, from what a trust root knows, to the committee that certifies heights up to `limit`.
     ///
-    /// `saved` is a block that the checker knows to be of the chain: whatever was certified before it is known, and a
-    /// file that says otherwise, under good signatures, is evidence of a fork.
+    /// Of a block saved there all that was certified before it is known, and a file that says otherwise, under good
+    /// signatures, is evidence of a fork.
     ///
     /// # Errors
     /// The first thing wrong with the first change that does not hold.
     pub(crate) fn follow(
-        &self,
-        chain: &ChainId,
+        root: &TrustRoot,
         hops: &[Hop],
         limit: Height,
-        saved: Option<&Header>,
     ) -> Result<Self, ProofError> {
-        let mut known = self.clone();
+        let chain = root.chain();
+        let saved = root.checkpoint().map(|saved| saved.header().height);
+        let mut known = root.succession().clone();
         let mut before = None;
         for (index, hop) in hops.iter().enumerate() {
             let header = &hop.header;
@@ -75,6 +85,10 @@ impl Succession {
             }
             before = Some(header.height);
             let committee = new_committee(hop)?;
+            if let Some(from) = known.sat(&header.next_committee, header.height) {
+                let height = header.height;
+                return Err(ProofError::Handover(HandoverError::Again { height, from }));
+            }
             let reign = known.at(header.height);
             let (found, wanted) = (header.committee, reign.digest);
             if found != wanted {
@@ -85,21 +99,10 @@ impl Succession {
                 return Err(ProofError::Handover(HandoverError::Excess { found, wanted }));
             }
             certified(chain, header, &hop.certificate, &reign.committee)?;
-            let from = header.height.plus(1);
-            match saved {
-                Some(saved) if header.height < saved.height => {
-                    if known.at(from).digest != header.next_committee {
-                        let (height, yours) = (header.height, saved.height);
-                        return Err(ProofError::Contradiction { height, yours });
-                    }
-                }
-                Some(saved) if header.height == saved.height && *saved != *header => {
-                    let (height, found, yours) = (header.height, header.id(), saved.id());
-                    return Err(ProofError::Fork { height, found, yours });
-                }
-                Some(_) | None => {
-                    known.0.push(Reign { from, committee, digest: header.next_committee });
-                }
+            root.fits(header)?;
+            if saved.is_none_or(|saved| header.height >= saved) {
+                let from = header.height.plus(1);
+                known.0.push(Reign { from, committee, digest: header.next_committee });
             }
         }
         Ok(known)

@@ -44,6 +44,11 @@ impl Checkpoint {
     pub const fn certificate(&self) -> &Certificate {
         &self.certificate
     }
+
+    /// Every block that is known: those in which the committee changed, and the one that was saved.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &Header> {
+        self.handover.iter().map(|hop| &hop.header).chain([&self.header])
+    }
 }
 
 /// Why text is not a trust root.
@@ -125,20 +130,36 @@ impl TrustRoot {
         Some(Proof { chain: self.chain, handover, header, certificate, claims: vec![Claim::Block] })
     }
 
+    /// The proof, from genesis on, of a block that is known: the saved one, or one in which the committee changed.
+    #[must_use]
+    pub fn known(&self, height: Height) -> Option<Proof> {
+        let mut proof = self.saved()?;
+        if let Some(at) = proof.handover.iter().position(|hop| hop.header.height == height) {
+            let Hop { header, certificate, .. } = proof.handover.swap_remove(at);
+            proof.handover.truncate(at);
+            (proof.header, proof.certificate) = (header, certificate);
+        }
+        (proof.header.height == height).then_some(proof)
+    }
+
     /// The same trust root, with the block of a proof as what is known of the chain.
     ///
-    /// An older block than the one that is saved already is checked, and the later stays.
+    /// An older block than the one that is saved already is checked, and the later stays. Of a later one the proof must show
+    /// that its log continues that of the block that is saved, or the validators could have two logs for two inspectors.
     ///
     /// # Errors
     /// When the block does not follow from this trust root, or contradicts it.
     pub fn advance(&self, proof: &Proof) -> Result<Self, ProofError> {
         let succession = proof.finality(self)?;
         let header = proof.header;
-        if self.checkpoint.as_ref().is_some_and(|saved| saved.header.height >= header.height) {
-            return Ok(self.clone());
+        let saved = self.checkpoint.as_ref();
+        if let Some(saved) = saved {
+            if saved.header.height >= header.height {
+                return Ok(self.clone());
+            }
+            proof.continues(&saved.header, self, &succession)?;
         }
         // Of what the file brings, what was known before is kept as it was.
-        let saved = self.checkpoint.as_ref();
         let known = saved.map_or(&[][..], |saved| &saved.handover[..]);
         let fresh =
             |hop: &&Hop| known.last().is_none_or(|last| hop.header.height > last.header.height);
@@ -204,6 +225,41 @@ impl TrustRoot {
     pub(crate) const fn succession(&self) -> &Succession {
         &self.succession
     }
+
+    /// Whether a certified block can stand in one chain with every block that is known.
+    ///
+    /// # Errors
+    /// It cannot: evidence, or as good as that, against those who certified it.
+    pub(crate) fn fits(&self, header: &Header) -> Result<(), ProofError> {
+        let Some(saved) = &self.checkpoint else { return Ok(()) };
+        for known in saved.blocks() {
+            if known.height == header.height && known != header {
+                let (height, found, yours) = (known.height, header.id(), known.id());
+                return Err(ProofError::Fork { height, found, yours });
+            }
+            let (older, newer) =
+                if header.height < known.height { (header, known) } else { (known, header) };
+            if older.height < newer.height && !fit_together(older, newer) {
+                let (height, yours) = (header.height, known.height);
+                return Err(ProofError::Contradiction { height, yours });
+            }
+        }
+        // Up to the saved block it is known who sat when.
+        let (height, yours) = (header.height, saved.header.height);
+        if height < yours && header.next_committee != self.succession.at(height.plus(1)).digest {
+            return Err(ProofError::Contradiction { height, yours });
+        }
+        Ok(())
+    }
+}
+
+/// Whether two blocks of different heights can stand in one chain, as far as their headers tell.
+fn fit_together(older: &Header, newer: &Header) -> bool {
+    older.time < newer.time
+        && older.log_size <= newer.log_size
+        && (older.log_size < newer.log_size || older.log_root == newer.log_root)
+        && (older.height.plus(1) < newer.height
+            || newer.parent == older.id() && newer.committee == older.next_committee)
 }
 
 /// Where the first line that begins an armoured proof begins.

@@ -11,7 +11,7 @@ use crate::{
     map::{self, MapPath},
     receipt::{AgencyState, AuthorityClaim, Claim, Proof, RecordClaim, Said, StatusClaim},
     succession::Succession,
-    trust::TrustRoot,
+    trust::{Checkpoint, TrustRoot},
 };
 use authority::{Allowed, Authorities};
 pub use authority::{Grounds, genesis_allows};
@@ -356,7 +356,19 @@ pub enum Scope {
 /// Checks the proof that `bytes` spell, in either carrier. Takes no longer than the size of the file allows.
 #[must_use]
 pub fn verify(bytes: &[u8], root: &TrustRoot) -> Verdict {
-    let (proof, seal) = match file::read(bytes) {
+    judge(file::read(bytes), root)
+}
+
+/// The same of a proof that stands inside another file, where there is only its binary carrier.
+pub(crate) fn verify_binary(bytes: &[u8], root: &TrustRoot) -> Verdict {
+    judge(file::read_binary(bytes), root)
+}
+
+/// What was read, and whether its seal is whole.
+type Read = Result<(Proof, Result<(), ProofError>), ProofError>;
+
+fn judge(read: Read, root: &TrustRoot) -> Verdict {
+    let (proof, seal) = match read {
         Ok(read) => read,
         Err(error) => return Verdict::unread(error, None),
     };
@@ -414,9 +426,19 @@ impl Proof {
         let succession = examination.trust()?;
         examination.finality(&succession)?;
         if let Some(saved) = root.checkpoint() {
-            examination.checkpoint(saved.header())?;
+            examination.checkpoint(saved)?;
         }
         Ok(succession)
+    }
+
+    /// Whether it shows that its log continues that of a block that the trust root saved.
+    pub(crate) fn continues(
+        &self,
+        saved: &Header,
+        root: &TrustRoot,
+        known: &Succession,
+    ) -> Result<Fact, ProofError> {
+        Examination { proof: self, root }.continues(saved, known)
     }
 }
 
@@ -535,7 +557,7 @@ impl Examination<'_> {
         push(Check::Finality, finality.map_or(Outcome::NotEvaluated, evaluate));
         push(Check::Trust, evaluate(trust.map(|known| self.trusted(&known))));
         if let Some(saved) = self.root.checkpoint() {
-            push(Check::Checkpoint, evaluate_if(certain, || self.checkpoint(saved.header())));
+            push(Check::Checkpoint, evaluate_if(certain, || self.checkpoint(saved)));
         }
         steps
     }
@@ -549,8 +571,7 @@ impl Examination<'_> {
                 return Err(ProofError::Chain { found, wanted });
             }
         }
-        let saved = self.root.checkpoint().map(|saved| saved.header());
-        let known = self.root.succession().follow(chain, handover, header.height, saved)?;
+        let known = Succession::follow(self.root, handover, header.height)?;
         let (found, wanted) = (header.committee, known.at(header.height).digest);
         if found == wanted { Ok(known) } else { Err(ProofError::TrustRoot { found, wanted }) }
     }
@@ -581,25 +602,11 @@ impl Examination<'_> {
     }
 
     /// What a quorum certified can be held against what a quorum certified before.
-    fn checkpoint(&self, saved: &Header) -> Result<Fact, ProofError> {
+    fn checkpoint(&self, saved: &Checkpoint) -> Result<Fact, ProofError> {
         let header = &self.proof.header;
-        let (height, same) = (saved.height, saved.height == header.height);
-        if same && saved != header {
-            let (found, yours) = (header.id(), saved.id());
-            return Err(ProofError::Fork { height, found, yours });
-        }
-        let (older, newer) = if header.height < height { (header, saved) } else { (saved, header) };
-        let follows = same
-            || older.time < newer.time
-                && older.log_size <= newer.log_size
-                && (older.log_size < newer.log_size || older.log_root == newer.log_root)
-                && (older.height.plus(1) < newer.height
-                    || newer.parent == older.id() && newer.committee == older.next_committee);
-        if follows {
-            Ok(Fact::Checkpoint { height, same })
-        } else {
-            Err(ProofError::Contradiction { height: header.height, yours: height })
-        }
+        self.root.fits(header)?;
+        let height = saved.header().height;
+        Ok(Fact::Checkpoint { height, same: header.height == height })
     }
 
     /// `signed` is the last signature that verified: the claims of one transaction share it.

@@ -270,15 +270,21 @@ impl Report {
     /// Evidence that the validators certified two blocks of one height: this file's, and the one that was saved.
     #[must_use]
     pub fn evidence(&self) -> Option<Proof> {
-        let (Some(ProofError::Fork { .. }), Some(proof), Some(root)) =
+        let (Some(ProofError::Fork { height, found, .. }), Some(proof), Some(root)) =
             (self.error(), self.proof(), &self.root)
         else {
             return None;
         };
-        let saved = root.saved()?;
-        let other = ForkClaim { header: proof.header, certificate: proof.certificate.clone() };
-        (proof.header.height == saved.header.height)
-            .then(|| Proof { claims: vec![Claim::Fork(Box::new(other))], ..saved })
+        let hops = proof.handover.iter().map(|hop| (&hop.header, &hop.certificate));
+        let earlier = proof.claims.iter().filter_map(|claim| {
+            let Claim::Consistency(claim) = claim else { return None };
+            Some((&claim.header, &claim.certificate))
+        });
+        let mut blocks = hops.chain(earlier).chain([(&proof.header, &proof.certificate)]);
+        let (header, certificate) = blocks.find(|(header, _)| header.id() == *found)?;
+        let other = ForkClaim { header: *header, certificate: certificate.clone() };
+        let known = root.known(*height)?;
+        Some(Proof { claims: vec![Claim::Fork(Box::new(other))], ..known })
     }
 
     /// The document, if one was given and read.

@@ -36,13 +36,15 @@ const ASKS_MAX: usize = 64;
 )]
 pub(super) async fn prove_record(State(node): Node, Name(id): Name) -> Result<Response, Failure> {
     let id: RecordId = id.parse().map_err(|error| Failure::bad("E-HTTP-ID", &error))?;
-    let snapshot = node.handle.store.snapshot();
-    let asked = [Asked::Record(id)];
-    let proof = prove::asked(&node.rules(), &snapshot, Height::GENESIS, &asked);
-    proof.map(|proof| file(&proof)).map_err(|why| {
-        let dropped = matches!(why, Unprovable::Dropped { .. });
-        if dropped { node.unprovable(why) } else { unknown_record(&id) }
+    apart(move || {
+        let snapshot = node.handle.store.snapshot();
+        let asked = [Asked::Record(id)];
+        prove::asked(&node.rules(), &snapshot, Height::GENESIS, &asked).map_err(|why| {
+            let dropped = matches!(why, Unprovable::Dropped { .. });
+            if dropped { node.unprovable(why) } else { unknown_record(&id) }
+        })
     })
+    .await
 }
 
 /// The proof of where a subject stands, or that it is not on the ledger
@@ -60,9 +62,11 @@ pub(super) async fn prove_subject(
     Name(text): Name,
 ) -> Result<Response, Failure> {
     let asked = asked::subject(&text)?;
-    let snapshot = node.handle.store.snapshot();
-    let proof = prove::subject(&node.rules(), &snapshot, &asked).ok_or_else(Failure::no_block)?;
-    Ok(file(&proof))
+    apart(move || {
+        let snapshot = node.handle.store.snapshot();
+        prove::subject(&node.rules(), &snapshot, &asked).ok_or_else(Failure::no_block)
+    })
+    .await
 }
 
 /// One proof file of all that is asked
@@ -90,14 +94,21 @@ pub(super) async fn prove_all(State(node): Node, body: Body) -> Result<Response,
     }
     let asked: Vec<Asked> =
         ask.into_iter().map(|ask| meant(&node, ask)).collect::<Result<_, _>>()?;
-    // On a thread that nothing waits for.
-    let work = tokio::task::spawn_blocking(move || {
+    apart(move || {
         let snapshot = node.handle.store.snapshot();
         prove::as_of(&node.rules(), &snapshot, since, at, &asked)
             .map_err(|why| node.unprovable(why))
-    });
-    let proof = work.await.map_err(|error| Failure::fault(&error))??;
-    Ok(file(&proof))
+    })
+    .await
+}
+
+/// The file of a proof that is read and spelled on a thread that nothing waits for.
+async fn apart(
+    prove: impl FnOnce() -> Result<proof::Proof, Failure> + Send + 'static,
+) -> Result<Response, Failure> {
+    let work = tokio::task::spawn_blocking(move || prove().map(|proof| proof::encode(&proof)));
+    let bytes = work.await.map_err(|error| Failure::fault(&error))??;
+    Ok(([(header::CONTENT_TYPE, "application/vnd.minlian.proof")], bytes).into_response())
 }
 
 fn meant(node: &Shared, ask: Ask) -> Result<Asked, Failure> {
@@ -117,9 +128,4 @@ fn meant(node: &Shared, ask: Ask) -> Result<Asked, Failure> {
             Asked::Votes(Box::new(found.ok_or_else(unknown)?))
         }
     })
-}
-
-fn file(proof: &proof::Proof) -> Response {
-    ([(header::CONTENT_TYPE, "application/vnd.minlian.proof")], proof::encode(proof))
-        .into_response()
 }

@@ -172,11 +172,11 @@ fn what_cannot_be_checked_is_neither_proven_nor_disproven() {
     record[8] = 3;
     desk.check("format", &record, None, Answer::CannotCheck, Some("V-FORMAT"));
     desk.check("photo", b"\xff\xd8\xff\xe0", None, Answer::CannotCheck, Some("V-FORMAT"));
-    let asked = |root: Option<PathBuf>, proof: PathBuf| {
+    let asked = |root: Option<PathBuf>, proof: PathBuf, document: Option<PathBuf>| {
         let report = examine(&arguments::Verify {
             proof: vec![proof],
             trust_root: root,
-            document: None,
+            document,
             at: None,
             report: None,
             explain: false,
@@ -189,9 +189,17 @@ fn what_cannot_be_checked_is_neither_proven_nor_disproven() {
     };
     let (proof, nothing) =
         (desk.folder.path().join("licence.proof"), desk.folder.path().join("nothing"));
-    assert_eq!(asked(None, proof.clone()), (Answer::CannotCheck, Some("V-NO-TRUST-ROOT")));
-    assert_eq!(asked(Some(proof.clone()), proof), (Answer::CannotCheck, Some("V-BAD-TRUST-ROOT")));
-    assert_eq!(asked(Some(desk.root), nothing), (Answer::CannotCheck, Some("V-UNREADABLE")));
+    let (root, sound) = (Some(desk.root), proof.with_extension("sound"));
+    fs::write(&sound, proof::encode(&home().record())).unwrap();
+    for (root, proof, document, code) in [
+        (None, &proof, None, "V-NO-TRUST-ROOT"),
+        (Some(proof.clone()), &proof, None, "V-BAD-TRUST-ROOT"),
+        (root.clone(), &nothing, None, "V-UNREADABLE"),
+        (root, &sound, Some(nothing.clone()), "V-DOC-UNREADABLE"),
+    ] {
+        let found = asked(root, proof.clone(), document);
+        assert_eq!(found, (Answer::CannotCheck, Some(code)));
+    }
 }
 
 #[test]

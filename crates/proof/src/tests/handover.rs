@@ -112,6 +112,9 @@ fn every_reason_a_handover_is_refused_has_its_code() {
     assert!(handover(&error, |why| matches!(why, H::Same { .. })), "{error}");
     let error = altered(|_, hop| hop.committee.swap(0, 1));
     assert!(handover(&error, |why| matches!(why, H::Committee { .. })), "{error}");
+    let error = refused(&last_record(&returned(&[10, 11, 12, 13])), &ledger(1).root());
+    let again = |why: &H| matches!(why, H::Again { height: Height(6), from: Height(1) });
+    assert!(handover(&error, again), "{error}");
     let error = altered(|_, hop| hop.committee.truncate(3));
     assert!(handover(&error, |why| *why == H::Seats(CommitteeError::Size(3))), "{error}");
     let error = altered(|ledger, hop| {
@@ -145,6 +148,50 @@ fn every_reason_a_handover_is_refused_has_its_code() {
     for (code, error) in rows {
         assert_eq!(error.code(), code, "{error}");
         assert_eq!(error.is_undecided(), code == "V-FORMAT");
+    }
+}
+
+/// A fifth seat joins and leaves again; then those who are left sit in this order.
+fn returned(back: &[u8]) -> Ledger {
+    let mut ledger = ledger(1);
+    for (number, next) in (0..).zip([&[10, 11, 12, 13, 14][..], back]) {
+        ledger.hand_over(next);
+        ledger.block(vec![ledger.transaction(0, vec![publish(100 + number)])]);
+    }
+    ledger
+}
+
+/// What is known of who sat when is exact: else whoever is shown less than all would take the honest account for a fork,
+/// and a seat could be accused of what was said while others sat there.
+#[test]
+fn a_committee_that_comes_back_is_followed_in_another_order_and_refused_in_the_same() {
+    let root = ledger(1).root();
+    let ledger = returned(&[11, 12, 13, 10]);
+    let proof = last_record(&ledger);
+    let verdict = proof.clone().verify(&root);
+    let trust = outcome(&verdict, Check::Trust);
+    assert!(matches!(trust, Outcome::Passed(Fact::Trust { changes: 2, .. })), "{trust:?}");
+    for left_out in [0..2, 0..1, 1..2] {
+        let mut short = proof.clone();
+        drop(short.handover.drain(left_out));
+        assert_eq!(refused(&short, &root).code(), "V-TRUST-ROOT");
+    }
+    // One who saved the last block takes every block before it, under whichever committee.
+    let saved = root.advance(&proof).unwrap();
+    let (first, mut then) = (self::ledger(1), self::ledger(1));
+    assert_eq!(first.proof(vec![Claim::Block]).verify(&saved).error(), None);
+    then.hand_over(&[10, 11, 12, 13, 14]);
+    then.block(vec![then.transaction(0, vec![publish(100)])]);
+    let mut between = then.proof(vec![Claim::Votes(Box::new(kinds::two_votes(&then, 5)))]);
+    between.certificate = then.certificate(&then.header, &[1, 2, 3, 4]);
+    assert_eq!(between.clone().verify(&root).error(), None);
+    assert_eq!(between.verify(&saved).error(), None);
+    // Two votes are held against the seat of their own height: the third of five is not the third of four.
+    for (height, convicts) in [(3, true), (5, true), (7, false)] {
+        let mut later = proof.clone();
+        later.claims = vec![Claim::Votes(Box::new(kinds::two_votes(&then, height)))];
+        let error = later.verify(&saved).error().map(ProofError::code);
+        assert_eq!(error, if convicts { None } else { Some("V-SIGNATURE") }, "{height}");
     }
 }
 
@@ -211,7 +258,42 @@ fn a_saved_block_reads_back_and_shows_forks() {
     short.handover.drain(..before);
     assert_eq!(short.clone().verify(&saved).error(), None);
     assert_eq!(refused(&short, &root).code(), "V-TRUST-ROOT");
+    // What is saved next must be shown to continue what is saved now.
+    let error = saved.advance(&short).unwrap_err();
+    let missing = ProofError::ConsistencyMissing { saved: proof.header.height };
+    assert_eq!((&error, error.code()), (&missing, "V-CONSISTENCY"));
+    let past = Box::new(kinds::consistency(&generations(1, 5), &ledger));
+    short.claims.push(Claim::Consistency(past.clone()));
+    let mut rewritten = short.clone();
+    rewritten.header.log_root.0[0] ^= 1;
+    rewritten.certificate = ledger.certificate(&rewritten.header, &[0, 1, 2]);
+    assert_eq!(saved.advance(&rewritten).unwrap_err().code(), "V-CONSISTENCY");
     let further = saved.advance(&short).unwrap();
+    // An earlier block that is shown is held against what is saved, too.
+    let mut forked = short.clone();
+    forked.claims.pop();
+    let mut other = past;
+    other.header.proposer += 1;
+    other.certificate = generations(1, 5).certificate(&other.header, &[0, 1, 3]);
+    forked.claims.push(Claim::Consistency(other));
+    let error = refused(&forked, &saved);
+    assert!(matches!(error, ProofError::Fork { .. }), "{error}");
+    forked.handover = last_record(&ledger).handover;
+    assert_eq!(forked.verify(&root).error(), None, "alone it cannot be told");
+    // So is one in which the committee changed: from it on, all is known.
+    let hop = saved.known(Height(6)).unwrap();
+    assert_eq!(hop.clone().verify(&saved).error(), None);
+    let mut other = hop;
+    other.header.proposer += 1;
+    other.certificate = generations(1, 1).certificate(&other.header, &[0, 1, 2]);
+    assert_eq!(other.clone().verify(&root).error(), None, "alone it cannot be told");
+    assert!(matches!(refused(&other, &saved), ProofError::Fork { height: Height(6), .. }));
+    // And one in between that hands over to others than sat after it.
+    let mut other = last_record(&generations(1, 1));
+    other.header.next_committee.0[0] ^= 1;
+    other.certificate = generations(1, 1).certificate(&other.header, &[0, 1, 2]);
+    assert_eq!(other.clone().verify(&root).error(), None, "alone it cannot be told");
+    assert!(matches!(refused(&other, &saved), ProofError::Contradiction { .. }));
     assert_eq!(further.committees().count(), 7);
     assert_eq!(TrustRoot::from_text(&further.to_text()).as_ref(), Ok(&further));
     // An older proof teaches nothing, and holds.
@@ -298,6 +380,16 @@ fn limits_are_counted_before_anything_is_verified() {
     let error = refused(&proof, &root);
     assert_eq!(error, ProofError::Hops { found: HOPS_MAX + 1 });
     assert_eq!((error.code(), error.is_undecided()), ("V-MALFORMED", true));
+    let Claim::Status(mut claim) = ledger.status_claim(&licence_0()) else { unreachable!() };
+    claim.history = claim.history.map(|links| vec![links[0]; LINKS_MAX]);
+    let mut proof = ledger.proof(vec![Claim::Status(claim), ledger.status_claim(&lot())]);
+    let found = LINKS_MAX + ledger.histories[&lot().key()].len();
+    let error = refused(&proof, &root);
+    assert_eq!(error, ProofError::Links { found });
+    assert_eq!((error.code(), error.is_undecided()), ("V-MALFORMED", true));
+    // As many as may be are looked at.
+    proof.claims.pop();
+    assert_eq!(refused(&proof, &root).code(), "V-HISTORY");
     let mut proof = honest;
     let signature = proof.certificate.signatures[0];
     proof.certificate.signatures = vec![signature; SIGNATURES_MAX];

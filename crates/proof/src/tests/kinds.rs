@@ -335,6 +335,16 @@ fn of_upstream(change: impl FnOnce(&Ledger, &mut UpstreamClaim)) -> ProofError {
     })
 }
 
+/// The upstream of what was made by an event that no ledger takes.
+fn of_event(change: impl FnOnce(&mut Vec<(Lot, Part)>)) -> ProofError {
+    let mut made_so = made(&["one"], &["two"]);
+    let Action::Trace(event) = &mut made_so.action else { unreachable!("it is a trace") };
+    change(&mut event.lots);
+    let mut ledger = Ledger::new(1);
+    ledger.block(vec![ledger.transaction(0, vec![made(&[], &["one"]), made_so])]);
+    of_ledger(&ledger, |ledger| Claim::Upstream(Box::new(upstream(ledger, "two"))))
+}
+
 /// A way upstream of so many steps.
 fn chain_of_lots(steps: usize) -> ProofError {
     let mut ledger = Ledger::new(1);
@@ -375,6 +385,8 @@ fn every_reason_of_a_later_kind_has_its_test_and_its_code() {
         ("V-CONSISTENCY", false, of_other_past(|header| header.time.0 += 1000), |e| matches!(e, E::ConsistencyOrder { .. })),
         ("V-CONSISTENCY", false, of_other_past(|header| header.log_size = 17), |e| matches!(e, E::ConsistencyOrder { .. })),
         ("V-CONSISTENCY", false, of_other_past(|header| header.log_root.0[0] ^= 1), |e| matches!(e, E::Consistency(LogError::Old { .. }))),
+        ("V-CONSISTENCY", false, of_other_past(|header| header.next_committee.0[0] ^= 1), |e| matches!(e, E::ConsistencyChain { .. })),
+        ("V-CONSISTENCY", false, of_other_past(|header| header.proposer += 1), |e| matches!(e, E::ConsistencyChain { .. })),
         ("V-CONSISTENCY", false, of_consistency(|_, claim| claim.path[1].0[0] ^= 1), |e| matches!(e, E::Consistency(LogError::New { .. }))),
         ("V-PATH-LENGTH", false, of_consistency(|_, claim| { claim.path.pop(); }), |e| matches!(e, E::Consistency(LogError::Length { .. }))),
         ("V-TRUST-ROOT", false, of_other_past(|header| header.committee.0[0] ^= 1), |e| matches!(e, E::TrustRoot { .. })),
@@ -400,6 +412,8 @@ fn every_reason_of_a_later_kind_has_its_test_and_its_code() {
         ("V-UPSTREAM", false, of_upstream(|_, claim| claim.lot = lot_id("wood")), |e| *e == E::Upstream(U::Missing { lot: lot_id("wood") })),
         ("V-UPSTREAM", false, of_upstream(|ledger, claim| claim.records = batch(ledger, &[0, 1, 2, 3, 4, 5, 6, 7, 9])), |e| *e == E::Upstream(U::ExtraRecord { position: 4 })),
         ("V-UPSTREAM", false, of_upstream(|ledger, claim| claim.records = batch(ledger, &[0, 1, 2, 3, 5, 6, 7])), |e| matches!(e, E::Upstream(U::Record { .. }))),
+        ("V-UPSTREAM", false, of_event(|lots| lots.swap(0, 1)), |e| *e == E::Upstream(U::Unordered { position: 1 })),
+        ("V-UPSTREAM", false, of_event(|lots| lots.push(lots[1].clone())), |e| *e == E::Upstream(U::Unordered { position: 1 })),
         ("V-UPSTREAM", false, chain_of_lots(DEPTH_MAX + 1), |e| *e == E::Upstream(U::Depth)),
         ("V-STATE", false, of_upstream(|_, claim| claim.lots[0].state.version += 1), |e| matches!(e, E::State { .. })),
         ("V-PATH-LENGTH", false, of_upstream(|_, claim| claim.lots[0].siblings = vec![Hash::ZERO; 257]), |e| matches!(e, E::PathLength { .. })),

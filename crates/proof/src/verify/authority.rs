@@ -8,7 +8,7 @@ use crate::{
 };
 use std::collections::BTreeMap;
 use types::{
-    AgencyCode, Genesis, Height, Operation, PublicKey, Role, Subject, Text, Timestamp,
+    Agency, AgencyCode, Genesis, Height, Operation, PublicKey, Role, Subject, Text, Timestamp,
     authority::{AgencyFacts, Governance, Moment},
     item::ListVerb,
     operation::{Action, ItemVerb},
@@ -31,7 +31,8 @@ const NEVER: Timestamp = Timestamp(u64::MAX);
 
 /// Who is known, and when what happened.
 pub(super) struct Authorities<'a> {
-    genesis: &'a Genesis,
+    /// What genesis says of each agency, found without a look at all of them for every record.
+    enrolled: BTreeMap<AgencyCode, &'a Agency>,
     /// The first claim of each agency: the others say the same, or their path does not lead to the state.
     claims: BTreeMap<AgencyCode, &'a AuthorityClaim>,
     /// Of each height that the file tells the time of: the least time of it and all later ones.
@@ -77,7 +78,8 @@ impl<'a> Authorities<'a> {
             least = least.min(time);
             times.insert(height, least);
         }
-        Self { genesis, claims, times, held: BTreeMap::new() }
+        let enrolled = genesis.agencies.iter().map(|agency| (agency.code, agency)).collect();
+        Self { enrolled, claims, times, held: BTreeMap::new() }
     }
 
     /// The moment of a block: its height, and the earliest time that the file shows to be no earlier than that of the block
@@ -97,7 +99,7 @@ impl<'a> Authorities<'a> {
     ) -> Result<Allowed<'a>, ProofError> {
         let TransactionHeader { agency: code, key, .. } = transaction;
         let Some(claim) = self.claims.get(code).copied() else {
-            return by_genesis(self.genesis, transaction, operation);
+            return by_genesis(self.enrolled.get(code).copied(), transaction, operation);
         };
         let line = sound(claim)?;
         let facts = signs(&line, code, Some(key), height)?;
@@ -135,16 +137,16 @@ pub fn genesis_allows(
     transaction: &TransactionHeader,
     operation: &Operation,
 ) -> bool {
-    by_genesis(genesis, transaction, operation).is_ok()
+    by_genesis(genesis.agency(&transaction.agency), transaction, operation).is_ok()
 }
 
 fn by_genesis<'a>(
-    genesis: &'a Genesis,
+    agency: Option<&'a Agency>,
     transaction: &TransactionHeader,
     operation: &Operation,
 ) -> Result<Allowed<'a>, ProofError> {
     let TransactionHeader { agency: code, key, .. } = transaction;
-    let agency = genesis.agency(code).ok_or(ProofError::Agency { agency: *code })?;
+    let agency = agency.ok_or(ProofError::Agency { agency: *code })?;
     if !agency.keys.contains(key) {
         return Err(ProofError::Key { key: *key, agency: *code });
     }

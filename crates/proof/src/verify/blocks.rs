@@ -4,7 +4,7 @@ use super::{Examination, Fact, certified, signers};
 use crate::{
     error::{EquivocationError, ProofError},
     log,
-    receipt::{ConsistencyClaim, ForkClaim, Said, VotesClaim},
+    receipt::{Claim, ConsistencyClaim, ForkClaim, Said, VotesClaim},
     succession::Succession,
 };
 use types::{
@@ -27,6 +27,7 @@ impl Examination<'_> {
         }
         let committee = committee(old, known)?;
         certified(&self.proof.chain, old, &claim.certificate, committee)?;
+        self.root.fits(old)?;
         log::verify_consistency(
             old.log_size,
             &old.log_root,
@@ -35,6 +36,12 @@ impl Examination<'_> {
             &claim.path,
         )
         .map_err(ProofError::Consistency)?;
+        let next = old.height.plus(1);
+        let leads = old.next_committee == known.at(next).digest
+            && (next < new.height || new.parent == old.id());
+        if !leads {
+            return Err(ProofError::ConsistencyChain { found: old.height, limit: new.height });
+        }
         Ok(Fact::Consistency {
             height: old.height,
             time: old.time,
@@ -42,6 +49,16 @@ impl Examination<'_> {
             new: new.log_size,
             hashes: claim.path.len(),
         })
+    }
+
+    /// That the log of a block that was saved begins the log of the proof's.
+    pub(super) fn continues(&self, saved: &Header, known: &Succession) -> Result<Fact, ProofError> {
+        let of_saved =
+            |claim: &&Claim| matches!(claim, Claim::Consistency(claim) if claim.header == *saved);
+        match self.proof.claims.iter().find(of_saved) {
+            Some(Claim::Consistency(claim)) => self.consistency(claim, known),
+            Some(_) | None => Err(ProofError::ConsistencyMissing { saved: saved.height }),
+        }
     }
 
     /// That another block of the proof's height was certified by the same committee.

@@ -3,11 +3,11 @@
 use super::{Examination, Fact};
 use crate::{
     error::{ProofError, UpstreamError},
-    receipt::{BATCH_MAX, DEPTH_MAX, LotClaim, UpstreamClaim},
+    receipt::{BATCH_MAX, DEPTH_MAX, LotClaim, SharedRecord, UpstreamClaim},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use types::{
-    RecordId,
+    RecordId, SubjectState,
     operation::Lot,
     subject::{Kind, Link, Part},
 };
@@ -43,80 +43,110 @@ pub(super) fn whole(claim: &UpstreamClaim) -> Result<Fact, ProofError> {
     if !(1..=BATCH_MAX).contains(&found) {
         return wrong(UpstreamError::Size { found });
     }
-    let mut lots: BTreeMap<&str, &LotClaim> = BTreeMap::new();
-    for lot in &claim.lots {
-        let subject = &lot.state.subject;
-        let ascends = lots.last_key_value().is_none_or(|(before, _)| *before < subject.id.as_str());
+    let mut before = None;
+    for LotClaim { state, .. } in &claim.lots {
+        let SubjectState { subject, .. } = state;
+        let ascends = before.is_none_or(|before| before < subject.id.as_str());
         if !ascends || subject.kind != Kind::Lot {
             return wrong(UpstreamError::Order { lot: subject.id.clone() });
         }
-        lots.insert(subject.id.as_str(), lot);
+        before = Some(subject.id.as_str());
     }
-    // What each record says of lots: which, in which part.
-    let parts: BTreeMap<u64, Vec<(&Lot, Part)>> = claim
-        .records
-        .records
-        .iter()
-        .map(|record| (record.position, lots_of(&record.operation)))
-        .collect();
-    let mut reached: BTreeSet<&str> = BTreeSet::new();
-    let mut used: BTreeSet<u64> = BTreeSet::new();
+    let place = |id: &Lot| claim.lots.binary_search_by(|lot| lot.state.subject.id.cmp(id)).ok();
+    // What each record says of lots. The ledger takes them in order only, so one is found without a look at all of them.
+    let mut said: BTreeMap<u64, &[(Lot, Part)]> = BTreeMap::new();
+    for SharedRecord { position, operation, .. } in &claim.records.records {
+        let lots = lots_of(operation);
+        if lots.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return wrong(UpstreamError::Unordered { position: *position });
+        }
+        said.insert(*position, lots);
+    }
+    let mut reached = vec![false; found];
+    // Every record that is a link, and, of those that made a lot reached, whether it was made of something.
+    let (mut used, mut makers) = (BTreeSet::new(), BTreeMap::new());
     let (mut depth, mut sources) = (0, 0);
-    let mut here: BTreeSet<&Lot> = BTreeSet::from([&claim.lot]);
+    let Some(first) = place(&claim.lot) else {
+        return wrong(UpstreamError::Missing { lot: claim.lot.clone() });
+    };
+    let mut here = BTreeSet::from([first]);
     while !here.is_empty() {
         if depth > DEPTH_MAX {
             return wrong(UpstreamError::Depth);
         }
-        let mut above: BTreeSet<&Lot> = BTreeSet::new();
-        for id in here {
-            let Some(lot) = lots.get(id.as_str()) else {
-                return wrong(UpstreamError::Missing { lot: id.clone() });
-            };
-            reached.insert(id.as_str());
+        let mut above = BTreeSet::new();
+        for at in here {
+            reached[at] = true;
+            let LotClaim { state, history, .. } = &claim.lots[at];
+            let id = &state.subject.id;
             let mut made = false;
-            for Link { position, part, .. } in &lot.history {
-                let named = parts.get(position).map_or(&[][..], Vec::as_slice);
-                if !named.contains(&(id, *part)) {
+            for Link { position, part, .. } in history {
+                let lots = said.get(position).copied().unwrap_or_default();
+                let named = |(lot, named): &(Lot, Part)| lot.cmp(id).then(named.cmp(part));
+                if lots.binary_search_by(named).is_err() {
                     let (lot, position) = (id.clone(), *position);
                     return wrong(UpstreamError::Record { lot, position });
                 }
                 used.insert(*position);
-                if *part == Part::Output {
-                    let inputs = named.iter().filter(|(_, part)| *part == Part::Input);
-                    let inputs: Vec<&Lot> = inputs.map(|(lot, _)| *lot).collect();
-                    made |= !inputs.is_empty();
-                    above.extend(inputs);
+                if *part != Part::Output {
+                    continue;
                 }
+                // However many lots a record made, what it made them of is looked at once.
+                if let Some(of_something) = makers.get(position) {
+                    made |= of_something;
+                    continue;
+                }
+                let of_something =
+                    inputs(lots, &claim.lots, &mut above).map_err(ProofError::Upstream)?;
+                makers.insert(*position, of_something);
+                made |= of_something;
             }
             sources += usize::from(!made);
         }
-        above.retain(|lot| !reached.contains(lot.as_str()));
+        above.retain(|at: &usize| !reached[*at]);
         depth += usize::from(!above.is_empty());
         here = above;
     }
-    if let Some(lot) =
-        claim.lots.iter().find(|lot| !reached.contains(lot.state.subject.id.as_str()))
-    {
+    if let Some((lot, _)) = claim.lots.iter().zip(&reached).find(|(_, reached)| !**reached) {
         return wrong(UpstreamError::Extra { lot: lot.state.subject.id.clone() });
     }
-    if let Some(position) = parts.keys().find(|position| !used.contains(position)) {
+    if let Some(position) = said.keys().find(|position| !used.contains(position)) {
         return wrong(UpstreamError::ExtraRecord { position: *position });
     }
-    Ok(Fact::Upstream { lots: lots.len(), records: parts.len(), depth, sources })
+    Ok(Fact::Upstream { lots: found, records: said.len(), depth, sources })
+}
+
+/// Adds the places, among the lots shown, of those that a record used up: both are in order, so one walk finds them all.
+fn inputs(
+    named: &[(Lot, Part)],
+    shown: &[LotClaim],
+    places: &mut BTreeSet<usize>,
+) -> Result<bool, UpstreamError> {
+    let mut at = 0;
+    let mut any = false;
+    for (lot, _) in named.iter().filter(|(_, part)| *part == Part::Input) {
+        while shown.get(at).is_some_and(|shown| shown.state.subject.id < *lot) {
+            at += 1;
+        }
+        if shown.get(at).is_none_or(|shown| shown.state.subject.id != *lot) {
+            return Err(UpstreamError::Missing { lot: lot.clone() });
+        }
+        places.insert(at);
+        any = true;
+    }
+    Ok(any)
 }
 
 /// The lots of an operation; those of anything but an event are none.
-fn lots_of(operation: &types::Operation) -> Vec<(&Lot, Part)> {
+fn lots_of(operation: &types::Operation) -> &[(Lot, Part)] {
     match &operation.action {
-        types::operation::Action::Trace(event) => {
-            event.lots.iter().map(|(lot, part)| (lot, *part)).collect()
-        }
+        types::operation::Action::Trace(event) => &event.lots,
         types::operation::Action::Item(_)
         | types::operation::Action::Licence(_)
         | types::operation::Action::Govern(_)
         | types::operation::Action::List(_)
         | types::operation::Action::Batch(_)
         | types::operation::Action::Seed(_)
-        | types::operation::Action::Use(_) => Vec::new(),
+        | types::operation::Action::Use(_) => &[],
     }
 }

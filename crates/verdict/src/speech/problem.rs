@@ -166,6 +166,22 @@ pub(super) fn text(lang: Lang, error: &ProofError) -> String {
                 "区块 {found} 被称早于区块 {limit}，实则不然"
             )
         }
+        ProofError::ConsistencyChain { found, limit } => {
+            let (found, limit) = (count(found.0), count(limit.0));
+            say!(
+                lang,
+                "block {found} is certified, but what follows it in the file is not what it leads to (block {limit})",
+                "区块 {found} 已获证明，但文件中其后的内容与它所指向的不符（区块 {limit}）"
+            )
+        }
+        ProofError::ConsistencyMissing { saved } => {
+            let saved = count(saved.0);
+            say!(
+                lang,
+                "the file does not show that its log continues that of block {saved}, which your trust root saved; ask for one with `minlian prove --block --trust-root ROOT`",
+                "文件未表明其日志延续了信任根所存区块 {saved} 的日志；请用 `minlian prove --block --trust-root ROOT` 重新索取"
+            )
+        }
         ProofError::Equivocation(why) => equivocation(lang, why),
         ProofError::Upstream(why) => upstream(lang, why),
         ProofError::Seal => {
@@ -349,6 +365,14 @@ fn handover(lang: Lang, error: &HandoverError) -> String {
                 "区块 {height} 并未更替委员会"
             )
         }
+        HandoverError::Again { height, from } => {
+            let (height, from) = (count(height.0), count(from.0));
+            say!(
+                lang,
+                "block {height} hands over to the very committee that sat from block {from} on, which no ledger does",
+                "区块 {height} 将职权交还给自区块 {from} 起任职的同一委员会，任何账本都不会如此"
+            )
+        }
         HandoverError::Committee { found, wanted } => {
             let (found, wanted) = (found.short(), wanted.short());
             say!(
@@ -436,6 +460,14 @@ fn upstream(lang: Lang, error: &UpstreamError) -> String {
                 lang,
                 "the record at position {position} of the history of lot {lot} is not in the file",
                 "批次 {lot} 历史中位置 {position} 的记录不在文件中"
+            )
+        }
+        UpstreamError::Unordered { position } => {
+            let position = count(*position);
+            say!(
+                lang,
+                "the record at position {position} does not name its lots in order, which no ledger takes",
+                "位置 {position} 的记录所列批次次序不对，任何账本都不会接受"
             )
         }
         UpstreamError::Missing { lot } => {
@@ -545,6 +577,8 @@ pub(super) fn advice(lang: Lang, error: &ProofError, file: &str) -> String {
         | ProofError::Batch(_)
         | ProofError::Consistency(_)
         | ProofError::ConsistencyOrder { .. }
+        | ProofError::ConsistencyChain { .. }
+        | ProofError::ConsistencyMissing { .. }
         | ProofError::Equivocation(_)
         | ProofError::Upstream(_)
         | ProofError::Header

@@ -8,9 +8,9 @@ use client::{
     Wait,
     api::{Ask, Named, ProofRequest},
 };
-use ledger::prove::Asked;
+use ledger::{prove::Asked, query};
 use node::clock;
-use proof::{Claim, Proof, TrustRoot};
+use proof::{Claim, ForkClaim, Proof, Said, TrustRoot, VotesClaim};
 use serde_json::{Value, json};
 use std::{
     sync::{
@@ -19,9 +19,13 @@ use std::{
     },
     time::Duration,
 };
-use tests::{Chain, licence, lots, publish};
+use tests::{Chain, certify, lastly, licence, lots, moved, publish};
 use tokio::task::JoinSet;
-use types::{Hash, Height, Subject, Transaction, codec, merkle::path_length};
+use types::{
+    Block, Certificate, Certified, Hash, Header, Height, Round, Subject, Transaction, codec,
+    merkle::path_length,
+    vote::{Step, Vote},
+};
 
 /// Lines on which a node is asked at once.
 const LINES: usize = 8;
@@ -89,34 +93,121 @@ pub(crate) fn sizes(each: Duration) -> anyhow::Result<Value> {
         ("authority", vec![Asked::Authority { agency, key: None, at: None }]),
         ("consistency", vec![Asked::Consistency(Height(5))]),
         ("block, final", vec![Asked::Block]),
+        ("two votes of a seat", vec![Asked::Votes(Box::new(two_votes(&chain)))]),
     ];
+    let mut rows: Vec<(&str, Option<Vec<Asked>>, Proof)> = rows
+        .into_iter()
+        .map(|(name, asked)| {
+            let proof = chain.prove(&asked);
+            (name, Some(asked), proof)
+        })
+        .collect();
+    // Nobody asks a ledger for these: what they show is brought along, or lies between its blocks.
+    rows.push(("two certified blocks", None, two_blocks(&chain)));
+    for (name, changes) in [("record, 1 change", 1), ("record, 24 changes", 24)] {
+        let all: Vec<_> = (0..4 + changes).map(|seat| chain.seat(seat)).collect();
+        let (first, more) = all.split_at(4);
+        let record = chain.prove(&[Asked::Record(records[500])]);
+        rows.push((name, None, moved(record, &lastly(first, more))));
+    }
     println!(
-        "\nproofs        bytes at a thousand, a million and a billion records; checked on one core"
+        "\nproofs        bytes at a thousand, a million and a billion records; checked and made on one core, from memory"
     );
     let mut report = Vec::new();
-    for (name, asked) in rows {
-        let proof = chain.prove(&asked);
+    for (name, asked, proof) in rows {
         let sizes = [1_000, 1_000_000, 1_000_000_000].map(|count| grown(&proof, count));
-        let rate = checks(&proof::encode(&proof), &root, each)?;
+        let checked = checks(&proof::encode(&proof), &root, each)?;
+        let makes = |asked: Vec<Asked>| {
+            rate(each, || {
+                let made = proof::encode(&chain.prove(&asked));
+                anyhow::ensure!(!made.is_empty(), "a proof has bytes");
+                Ok(())
+            })
+        };
+        let made = asked.map(makes).transpose()?;
         let [thousand, million, billion] = sizes;
-        println!("              {name:<20}{thousand:>8}{million:>8}{billion:>8}   {rate} a second");
-        report.push(json!({ "kind": name, "bytes": sizes, "checks_per_second": rate }));
+        let told = made.map_or_else(|| "-".to_owned(), |made| made.to_string());
+        println!(
+            "              {name:<20}{thousand:>8}{million:>8}{billion:>8}   {checked:>8} {told:>8} a second"
+        );
+        report.push(json!({
+            "kind": name, "bytes": sizes, "checks_per_second": checked, "made_per_second": made,
+        }));
     }
-    let operations: Vec<_> = (0..100).map(|n| publish(10_000 + n)).collect();
-    let tx: Transaction = chain.transaction(0, 99, operations);
-    let block = codec::encode(&vec![tx]).len();
+    // What it takes without proofs: the block itself, which shows where a record stands only to one who has all others, too.
     println!(
-        "              a block of 100 records, which shows one of them only to one who has the rest: {block}"
+        "\nshipped       bytes of a block of a hundred records with its certificate; checked and read on one core, from memory"
     );
-    Ok(json!({ "kinds": report, "block_of_100_bytes": block }))
+    let mut shipped = Vec::new();
+    for (name, of) in [("one transaction", 100), ("a hundred transactions", 1)] {
+        let (mut chain, _) = thousand();
+        let operations = (0..100).map(|n| publish(10_000 + n)).collect::<Vec<_>>();
+        let signed = (99..).zip(operations.chunks(of));
+        let all = signed.map(|(nonce, some)| chain.transaction(0, nonce, some.to_vec())).collect();
+        let certified = chain.commit(all);
+        let (block, certificate) =
+            (codec::encode(certified.block()), codec::encode(certified.certificate()));
+        let bytes = block.len() + certificate.len();
+        let (committee, id) = (chain.rules().committee(), chain.genesis().chain());
+        let checked = rate(each, || {
+            let (block, certificate): (Block, Certificate) =
+                (codec::decode(&block)?, codec::decode(&certificate)?);
+            let transactions = block.transactions.clone();
+            Certified::verify(block, certificate, &id, committee)?;
+            transactions.into_iter().try_for_each(|tx| tx.verify(&id).map(drop))?;
+            Ok(())
+        })?;
+        let read = rate(each, || {
+            let found = query::block(chain.state(), certified.height())
+                .zip(query::certificate(chain.state(), certified.height()));
+            let (block, certificate) =
+                found.ok_or_else(|| anyhow::anyhow!("what was committed is there"))?;
+            let read = codec::encode(&block).len() + codec::encode(&certificate).len();
+            anyhow::ensure!(read == bytes, "it is the block that was committed");
+            Ok(())
+        })?;
+        println!("              {name:<24}{bytes:>20}   {checked:>8} {read:>8} a second");
+        shipped.push(json!({
+            "of": name, "bytes": bytes, "checks_per_second": checked, "reads_per_second": read,
+        }));
+    }
+    Ok(json!({ "kinds": report, "block_of_100": shipped }))
+}
+
+/// A seat that prevoted for nil and for a block.
+fn two_votes(chain: &Chain) -> VotesClaim {
+    let header = chain.prove(&[Asked::Block]).header;
+    let (height, round, seat, step) = (header.height, Round(1), 2, Step::Prevote);
+    let (first, second) = (None, Some(header.id()));
+    let sign =
+        |block| Vote { height, round, step, block, seat }.sign(&header.chain, &chain.seat(2));
+    let signatures = (sign(first), sign(second));
+    VotesClaim { height, round, seat, said: Said::Votes { step, first, second }, signatures }
+}
+
+/// The last block, and another that the same seats certified.
+fn two_blocks(chain: &Chain) -> Proof {
+    let proof = chain.prove(&[Asked::Block]);
+    let header = Header { log_root: Hash::ZERO, ..proof.header };
+    let seats = [0, 1, 2].map(|seat| (seat.into(), chain.seat(seat)));
+    let certificate = certify(&header, &proof.chain, &seats);
+    Proof { claims: vec![Claim::Fork(Box::new(ForkClaim { header, certificate }))], ..proof }
 }
 
 /// How often a proof is checked in so long, a second.
 fn checks(bytes: &[u8], root: &TrustRoot, time: Duration) -> anyhow::Result<u64> {
-    let (started, mut done) = (clock::instant(), 0u64);
-    while started.elapsed() < time {
+    rate(time, || {
         let verdict = proof::verify(bytes, root);
         anyhow::ensure!(verdict.error().is_none(), "an honest proof holds: {:?}", verdict.error());
+        Ok(())
+    })
+}
+
+/// How often something is done in so long, a second.
+fn rate(time: Duration, mut act: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<u64> {
+    let (started, mut done) = (clock::instant(), 0u64);
+    while started.elapsed() < time {
+        act()?;
         done += 1;
     }
     Ok(done * 1_000_000 / micros(started.elapsed()).max(1))
