@@ -51,7 +51,7 @@ fn genesis() -> Genesis {
     let agencies = (0..4).map(|n| Agency {
         code: code(n),
         name: format!("机构{n}").parse().unwrap(),
-        region: Region::new("350000").unwrap(),
+        region: Region::new(["350122", "350100", "350000", "350000"][n]).unwrap(),
         level: [Level::County, Level::City, Level::Province, Level::Province][n],
         parent: (n < 2).then(|| code(n + 1)),
         keys: vec![public(0, n)],

@@ -1,7 +1,8 @@
 //! What everyone agrees on by hand before the first block; its digest is the chain's id.
 
 use crate::{
-    agency::{Agency, AgencyCode},
+    agency::{Agency, AgencyCode, Level, Region},
+    authority::AgencyFacts,
     codec::{self, Wire},
     committee::{Committee, CommitteeError, Validator},
     hash::{ChainId, Purpose, hash},
@@ -196,6 +197,21 @@ pub enum GenesisError {
     /// Parents in a circle.
     #[error("agency {0} is above itself")]
     Circle(AgencyCode),
+    /// A level that the region does not have, or a region outside that of the agency above.
+    #[error(
+        "agency {agency} stands at {level:?} level in region {region}: the code is not of that level, or lies outside the region of the agency above"
+    )]
+    Region {
+        /// The agency.
+        agency: AgencyCode,
+        /// Its level.
+        level: Level,
+        /// Its region.
+        region: Region,
+    },
+    /// More than is kept of one subject.
+    #[error("agency {0} would take more room than a subject may: give it fewer or smaller roles")]
+    Size(AgencyCode),
     /// One key in two places. Three keys, three jobs.
     #[error("the key {0} is used twice")]
     KeyTwice(PublicKey),
@@ -273,9 +289,25 @@ impl Genesis {
                 }
                 above = *agencies.get(&code).ok_or(GenesisError::Unknown(code))?;
             }
+            self.check_place(agency)?;
         }
         Committee::new(self.seats())?;
         Ok(())
+    }
+
+    /// An agency's region is of its level and lies in that of the agency above, and there is room for all that may end it.
+    fn check_place(&self, agency: &Agency) -> Result<(), GenesisError> {
+        let Agency { code, region, level, parent, .. } = agency;
+        let above = parent.and_then(|code| self.agency(&code));
+        if !level.fits(*region) || above.is_some_and(|above| !above.region.covers(*region)) {
+            let (agency, level, region) = (*code, *level, *region);
+            return Err(GenesisError::Region { agency, level, region });
+        }
+        if AgencyFacts::of_genesis(agency).has_room(0) {
+            Ok(())
+        } else {
+            Err(GenesisError::Size(*code))
+        }
     }
 
     fn check_numbers(&self) -> Result<(), GenesisError> {
