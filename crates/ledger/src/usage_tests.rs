@@ -355,7 +355,7 @@ fn a_national_identifier_says_of_what_type_a_licence_is_and_who_issues_it() {
     let (body, check) = good.rsplit_once('.').unwrap();
     assert_eq!(issues(1, "T1001", &good), "ok");
     assert_eq!(issues(1, "T1001", &format!("{body}.{}", if check == "0" { "1" } else { "0" })), "E-LIC-ID");
-    assert_eq!(issues(1, "T1001", &good.replace("001.", "002.")), "E-LIC-ID");
+    assert_eq!(issues(1, "T1001", &good.replace(".001.", ".002.")), "E-LIC-ID");
     for (agency, kind, named, issuer, want) in [
         // The type for which the role is held is the type that the identifier names.
         (1, "T1", "T1001", CODES[1], "E-LIC-KIND"),

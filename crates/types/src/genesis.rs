@@ -360,10 +360,7 @@ impl Genesis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        agency::{Level, Region, Role},
-        key::SecretKey,
-    };
+    use crate::{agency::Role, key::SecretKey};
 
     const CODES: [&str; 4] =
         ["11350000MXDEX0015L", "11350000MXDEX0023F", "11350000MXDEX0031A", "11350000MXDEX004X2"];
@@ -412,6 +409,38 @@ mod tests {
                 })
                 .collect(),
         }
+    }
+
+    #[test]
+    fn agencies_stand_where_their_regions_let_them() {
+        let at = |level, place: &str, parent: bool| {
+            let mut genesis = genesis();
+            let last = genesis.agencies.last_mut().unwrap();
+            (last.level, last.region) = (level, Region::new(place).unwrap());
+            last.parent = last.parent.filter(|_| parent);
+            genesis.check()
+        };
+        for (level, place, parent, sound) in [
+            (Level::Province, "350000", true, true),
+            (Level::City, "350100", true, true),
+            (Level::County, "350122", true, true),
+            (Level::Village, "350122", true, true),
+            (Level::City, "350000", true, false),
+            (Level::Province, "350100", true, false),
+            (Level::National, "350000", false, false),
+            (Level::National, "100000", false, true),
+            (Level::City, "360100", true, false),
+            (Level::City, "360100", false, true),
+        ] {
+            let found = at(level, place, parent);
+            let wrong = matches!(found, Err(GenesisError::Region { .. }));
+            assert_eq!((found.is_ok(), wrong), (sound, !sound), "{level:?} {place}: {found:?}");
+        }
+        let mut full = genesis();
+        let space = |n: usize| format!("urn:{n:0>250}").parse().unwrap();
+        let role = Role::Trace { namespaces: (0..64).map(space).collect() };
+        full.agencies[3].roles = vec![role; 4];
+        assert_eq!(full.check(), Err(GenesisError::Size(full.agencies[3].code)));
     }
 
     #[test]
