@@ -129,9 +129,8 @@ async fn explore(client: &Arc<Client>, graph: &mut Graph) -> Result<(), Stop> {
                 && let Some(lot) = wanted.next()
             {
                 let client = Arc::clone(client);
-                asking.spawn(async move {
-                    (history(&client, &Subject::lot(&lot), room).await, lot)
-                });
+                asking
+                    .spawn(async move { (history(&client, &Subject::lot(&lot), room).await, lot) });
             }
             let Some(answer) = asking.join_next().await else { break };
             let (rows, lot) = answer.map_err(|why| Stop::new(Exit::Undecided, why))?;

@@ -50,7 +50,8 @@ impl<V: View> Case<'_, V> {
         let permit = Subject::licence(&act.permit);
         if let Some(found) = self.view.subject(&permit.key()) {
             let (mine, owner) = (&self.agency, &found.owner);
-            let one_line = self.rules.is_or_above(mine, owner) || self.rules.is_or_above(owner, mine);
+            let one_line =
+                self.rules.is_or_above(mine, owner) || self.rules.is_or_above(owner, mine);
             let valid = found.effective_from <= self.at.time && self.standing(&found).is_valid();
             if !one_line || !valid {
                 return Err(Rejection::SeedPermit { index: self.index, permit });

@@ -8,7 +8,8 @@ use types::{
     AgencyCode, PublicKey, RecordId, Role, Subject, SubjectState, Timestamp, Validator,
     authority::{
         AgencyFacts, Change, Enrolment, FACTS_BYTES_SPARE, Governance, Grant, KEYS_MAX, KeyTerm,
-        Member, NetworkFacts, NewSeat, Possessed, ProposalFacts, Scheduled, Suspension, Target, fits,
+        Member, NetworkFacts, NewSeat, Possessed, ProposalFacts, Scheduled, Suspension, Target,
+        fits,
     },
     fields::FieldName,
     item::ELEMENTS_MAX,

@@ -341,16 +341,10 @@ fn what_governance_may_not_do_is_refused_by_its_own_code() {
         (four(&chain, &|e| e.keys = vec![seated]), "E-GOV-KEY-TAKEN"),
         (four(&chain, &|e| e.keys = vec![e.keys[0], e.keys[0]]), "E-GOV-KEY-TAKEN"),
         (four(&chain, &|e| e.parent = Some(code(5))), "E-SUB-UNKNOWN"),
-        (
-            four(&chain, &|e| (e.level, e.region) = (Level::Province, province())),
-            "E-GOV-LEVEL",
-        ),
+        (four(&chain, &|e| (e.level, e.region) = (Level::Province, province())), "E-GOV-LEVEL"),
         (four(&chain, &|e| e.level = Level::County), "E-GOV-REGION"),
         (four(&chain, &|e| e.region = Region::new("360100").unwrap()), "E-GOV-REGION"),
-        (
-            four(&chain, &|e| (e.level, e.parent) = (Level::Province, None)),
-            "E-GOV-REGION",
-        ),
+        (four(&chain, &|e| (e.level, e.parent) = (Level::Province, None)), "E-GOV-REGION"),
         (four(&chain, &|e| e.code = code(1)), "E-SUB-EXISTS"),
         (Change::Suspend(code(9)), "E-SUB-UNKNOWN"),
         (Change::Reinstate(code(3)), "E-SUB-STATUS"),
@@ -504,9 +498,8 @@ fn a_licence_is_renewed_by_whoever_is_in_charge_of_the_old_one_too() {
     chain.change(Change::Enrol(chain.enrolment(5, Some(3)))).unwrap();
     let role = licence_role(&["1"], "350100");
     chain.change(Change::Grant { agency: code(5), role, until: None }).unwrap();
-    let licence = |id: &str, verb| {
-        Action::Licence(LicenceAction { licence: id.parse().unwrap(), verb })
-    };
+    let licence =
+        |id: &str, verb| Action::Licence(LicenceAction { licence: id.parse().unwrap(), verb });
     let facts = |place: &str| LicenceFacts {
         kind: "1".parse().unwrap(),
         region: Region::new(place).unwrap(),
@@ -562,7 +555,9 @@ fn an_agency_can_always_be_ended() {
     let space = |n: usize| format!("urn:{n:0>60}").parse().unwrap();
     for size in [16, 1] {
         let role = Role::Trace { namespaces: (0..size).map(space).collect() };
-        while chain.change(Change::Grant { agency: three, role: role.clone(), until: None }).is_ok() {}
+        while chain.change(Change::Grant { agency: three, role: role.clone(), until: None }).is_ok()
+        {
+        }
         let grant = Change::Grant { agency: three, role, until: None };
         assert_eq!(chain.change(grant), Err("E-GOV-SIZE"));
     }
@@ -584,7 +579,8 @@ fn an_agency_can_always_be_ended() {
     }
     assert!(chain.rules.authority().roles(&three, chain.tip.moment()).next().is_none());
     // A seat is given up before its agency is dissolved.
-    let change = Change::Committee { join: vec![chain.seat(5)], leave: vec![secret(1, 3).public()] };
+    let change =
+        Change::Committee { join: vec![chain.seat(5)], leave: vec![secret(1, 3).public()] };
     chain.change(change).unwrap();
     for _ in 0..4 {
         chain.idle();

@@ -477,7 +477,8 @@ impl<V: View> Sheet<'_, '_, V> {
     fn close(mut self) -> Result<Changes, Rejection> {
         for basic in core::mem::take(&mut self.closing) {
             if let Some(mut state) = self.find(&Subject::basic(&basic)) {
-                (state.status, state.effective_from) = (Status::Cancelled, self.case.effective_from);
+                (state.status, state.effective_from) =
+                    (Status::Cancelled, self.case.effective_from);
                 self.write(state);
             }
         }

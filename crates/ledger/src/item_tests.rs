@@ -45,7 +45,8 @@ fn code(name: &str) -> ItemCode {
 
 /// `p`, `c`, `k`: the province, a city, a county; `o`: another province. Two letters: a level, and the place of another.
 fn place(letter: &str) -> (Level, Region) {
-    if let Some((level, other)) = letter.split_at_checked(1).filter(|(_, other)| !other.is_empty()) {
+    if let Some((level, other)) = letter.split_at_checked(1).filter(|(_, other)| !other.is_empty())
+    {
         let level = if level == "n" { Level::National } else { place(level).0 };
         return (level, place(other).1);
     }
@@ -521,7 +522,8 @@ fn line() -> impl Strategy<Value = String> {
     let basic = || prop::sample::select(vec!["B", "B", "B", "N"]);
     let who = prop::sample::select(vec![0, 0, 0, 1, 3]);
     let item = (0..10_u8, name(), basic(), spot(), 1..4_u32, name(), basic(), name(), spot());
-    let from = prop::sample::select(vec!["", "", " from=1", " from=1700000004000", " from=1900000000000"]);
+    let from =
+        prop::sample::select(vec!["", "", " from=1", " from=1700000004000", " from=1900000000000"]);
     (who, item, from).prop_map(|(who, (n, a, b, p, version, c, d, e, q), from)| {
         let what = match n {
             0 | 1 => format!("enter {a} {b} {p} 1"),

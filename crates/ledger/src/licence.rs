@@ -89,10 +89,9 @@ impl<V: View> Case<'_, V> {
                 enrolled.is_none_or(|found| found.status == Status::Proposed)
                     || self.rules.is_or_above(&self.agency, &issuer)
             }
-            (Err(_), Some(place)) => self
-                .rules
-                .agency(&self.agency)
-                .is_some_and(|mine| mine.facts.region.covers(place)),
+            (Err(_), Some(place)) => {
+                self.rules.agency(&self.agency).is_some_and(|mine| mine.facts.region.covers(place))
+            }
             // A code of eighteen whose check characters are wrong is nobody's.
             (Err(_), None) => parts.issuer.len() == 18,
         };

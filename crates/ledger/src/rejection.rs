@@ -533,7 +533,9 @@ pub enum ItemFault {
         code: String,
     },
     /// A level that the region does not have.
-    #[error("nothing is exercised at {level:?} level in region {region}: the code is not of that level")]
+    #[error(
+        "nothing is exercised at {level:?} level in region {region}: the code is not of that level"
+    )]
     Region {
         /// The level.
         level: Level,

@@ -444,9 +444,7 @@ impl<V: View> Case<'_, V> {
                     return Err(over(&subject, word(standing)));
                 }
                 // Whoever issued a licence, stands above who did, or is in charge of such, works by it.
-                let covered = || {
-                    matches!(&state.facts, Facts::Licence { facts, .. } if self.covers_licence(facts).is_ok())
-                };
+                let covered = || matches!(&state.facts, Facts::Licence { facts, .. } if self.covers_licence(facts).is_ok());
                 if self.rules.is_or_above(&self.agency, &state.owner) || covered() {
                     return Ok(());
                 }

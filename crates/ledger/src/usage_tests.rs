@@ -189,7 +189,8 @@ fn action(agency: usize, now: u64, words: &[&str]) -> (Action, Timestamp) {
     };
     let licence = |verb| Action::Licence(LicenceAction { licence: word(1).parse().unwrap(), verb });
     let from = number(2).map_or_else(|| at(now), at);
-    let option = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let option =
+        |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
     let made_at = option("made").map_or_else(|| at(now), |made| at(made.parse().unwrap()));
     let data = || DataUse {
         data: word(1).parse().unwrap(),
@@ -354,7 +355,10 @@ fn a_national_identifier_says_of_what_type_a_licence_is_and_who_issues_it() {
     let good = national("T1001", CODES[1]);
     let (body, check) = good.rsplit_once('.').unwrap();
     assert_eq!(issues(1, "T1001", &good), "ok");
-    assert_eq!(issues(1, "T1001", &format!("{body}.{}", if check == "0" { "1" } else { "0" })), "E-LIC-ID");
+    assert_eq!(
+        issues(1, "T1001", &format!("{body}.{}", if check == "0" { "1" } else { "0" })),
+        "E-LIC-ID"
+    );
     assert_eq!(issues(1, "T1001", &good.replace(".001.", ".002.")), "E-LIC-ID");
     for (agency, kind, named, issuer, want) in [
         // The type for which the role is held is the type that the identifier names.
@@ -375,7 +379,11 @@ fn a_national_identifier_says_of_what_type_a_licence_is_and_who_issues_it() {
         (0, "T1001", "T1001", "350200", "ok"),
         (1, "T1001", "T1001", "ABCDEF", "E-LIC-ISSUER"),
     ] {
-        assert_eq!(issues(agency, kind, &national(named, issuer)), want, "{agency} {kind} {named} {issuer}");
+        assert_eq!(
+            issues(agency, kind, &national(named, issuer)),
+            want,
+            "{agency} {kind} {named} {issuer}"
+        );
     }
 }
 
@@ -393,7 +401,10 @@ fn a_licence_is_succeeded_by_one_of_its_type() {
                 valid_from: at(0),
                 valid_until: None,
             };
-            let act = LicenceAction { licence: "M".parse().unwrap(), verb: verb("L".parse().unwrap(), facts) };
+            let act = LicenceAction {
+                licence: "M".parse().unwrap(),
+                verb: verb("L".parse().unwrap(), facts),
+            };
             chain.run(0, operation(Action::Licence(act), at(30), 99)).map_or("ok", |why| why.code())
         }
     });
@@ -414,15 +425,20 @@ fn what_takes_effect_later_is_not_relied_on_before() {
     check(&["10 1 issue L by=40", granted], planned);
     check(&["10 1 issue L by=40", "50 1 grant L 3 loan a 100 2"], "ok");
     for resumed in ["25 1 resume L by=20", "25 1 undo L by=20"] {
-        let stopped = if resumed.contains("undo") { "22 1 transfer-out L" } else { "22 1 suspend L" };
+        let stopped =
+            if resumed.contains("undo") { "22 1 transfer-out L" } else { "22 1 suspend L" };
         check(&[ISSUED, granted, stopped, resumed, used], planned);
         check(&[ISSUED, granted, stopped, resumed, "45 3 use L 3 loan"], "ok");
     }
     check(&[ISSUED, "20 1 renew M L 900 by=20", "21 1 grant M 3 loan a 100 2"], planned);
     // Ended from a later day: how it stands until then the state does not say, and nothing untrue is said of it.
-    for ended in ["suspend L", "revoke L", "cancel L", "transfer-out L", "annul L", "renew M L 900"] {
+    for ended in ["suspend L", "revoke L", "cancel L", "transfer-out L", "annul L", "renew M L 900"]
+    {
         check(&[ISSUED, granted, &format!("25 1 {ended} by=20"), used], planned);
-        check(&[ISSUED, granted, &format!("25 1 {ended} by=20"), "45 3 use L 3 loan"], "E-GRANT-LICENCE");
+        check(
+            &[ISSUED, granted, &format!("25 1 {ended} by=20"), "45 3 use L 3 loan"],
+            "E-GRANT-LICENCE",
+        );
     }
     // A grant that holds later is no grant now, whenever the use says it was made.
     check(&[ISSUED, "20 1 grant L 3 loan a 100 2 by=20", used], planned);
@@ -444,7 +460,12 @@ fn what_was_done_was_done_by_now() {
     check(&[issued, granted, "30 3 use L 3 loan a loan L 3631"], "E-USE-UNMADE");
     check(&[issued, granted, "30 3 use L 3 loan a loan L 30 31"], "ok");
     check(&[issued, granted, "30 3 use L 3 loan a loan L 30 30"], "E-USE-COPY");
-    for line in ["access licence:L tax role:1", "transfer licence:L tax role:1 3", "destroy licence:L tax role:1", "reuse D tax"] {
+    for line in [
+        "access licence:L tax role:1",
+        "transfer licence:L tax role:1 3",
+        "destroy licence:L tax role:1",
+        "reuse D tax",
+    ] {
         let registered = "12 1 register D 合同";
         check(&[issued, registered, &format!("20 1 {line} made=3620")], "ok");
         check(&[issued, registered, &format!("20 1 {line} made=3621")], "E-USE-UNMADE");
@@ -548,7 +569,10 @@ fn data_is_used_on_a_live_basis() {
     // The data of a licence is its issuer's: nobody else's item or licence is a right to it.
     check(&["10 0 issue L 1000", "20 1 access licence:L tax role:0"], "E-DATA-FOREIGN");
     check(&["10 0 issue L 1000", "20 1 access licence:L tax role:1"], "ok");
-    check(&["10 0 issue L 1000", "11 1 issue M", "20 1 access licence:L tax licence:M"], "E-DATA-FOREIGN");
+    check(
+        &["10 0 issue L 1000", "11 1 issue M", "20 1 access licence:L tax licence:M"],
+        "E-DATA-FOREIGN",
+    );
     check(&["10 0 issue L 1000", "20 1 access licence:L tax licence:L"], "E-DATA-FOREIGN");
     check(&["10 2 issue L 1000", item, "20 0 access licence:L tax item:I"], "E-DATA-FOREIGN");
     check(&["10 2 issue L 1000", item, "20 0 transfer licence:L tax item:I 3"], "E-DATA-FOREIGN");

@@ -217,13 +217,10 @@ fn label(text: &str) -> Result<String, Vec<&'static str>> {
     let document = serde_json::json!({
         "op": "seed.label", "at": "2026-03-02T08:30:00+08:00", "label": text, "permit": "permit-1", "lot": "urn:x:1",
     });
-    match prepare(document.to_string().as_bytes(), &capture()) {
-        Ok(prepared) => match &prepared[0].operation.action {
-            Action::Seed(act) => Ok(act.unit.to_string()),
-            other => panic!("{other:?}"),
-        },
-        Err(faults) => Err(faults.iter().map(|fault| fault.code).collect()),
-    }
+    let prepared = prepare(document.to_string().as_bytes(), &capture())
+        .map_err(|faults| faults.iter().map(|fault| fault.code).collect::<Vec<_>>())?;
+    let Action::Seed(act) = &prepared[0].operation.action else { panic!("not a seed label") };
+    Ok(act.unit.to_string())
 }
 
 #[test]
@@ -238,7 +235,8 @@ fn seed_labels_are_judged_as_their_makers_say() {
     assert_eq!(label("闽优示例1号\n某种业公司\n1"), refused);
     let Some(data) = folder("../shared/data/cn/seed_labels.json") else { return };
     let value: serde_json::Value = serde_json::from_slice(&fs::read(data).unwrap()).unwrap();
-    let (valid, invalid) = (value["valid"].as_array().unwrap(), value["invalid"].as_array().unwrap());
+    let (valid, invalid) =
+        (value["valid"].as_array().unwrap(), value["invalid"].as_array().unwrap());
     assert_eq!((valid.len(), invalid.len()), (1, 1));
     for row in valid {
         assert!(label(row.as_str().unwrap()).is_ok(), "{row}");
@@ -257,7 +255,9 @@ fn the_codes_of_organisations_are_codes() {
         changed.push(if last == '0' { '1' } else { '0' });
         assert!(AgencyCode::new(&changed).is_err(), "{changed}");
     };
-    for code in ["11350000XXXX000195", "11350122XXXX0006X9", "91350105XXXX0102XG", "93350122XXXX01062E"] {
+    for code in
+        ["11350000XXXX000195", "11350122XXXX0006X9", "91350105XXXX0102XG", "93350122XXXX01062E"]
+    {
         named(code, "invented");
     }
     let Some(data) = folder("../shared/data/cn/organisations.json") else { return };

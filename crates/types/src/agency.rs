@@ -430,7 +430,8 @@ mod tests {
             ("469001", &[County, Town, Village]),
         ] {
             let all = [National, Province, City, County, Town, Village];
-            let fit: Vec<Level> = all.into_iter().filter(|level| level.fits(region(code))).collect();
+            let fit: Vec<Level> =
+                all.into_iter().filter(|level| level.fits(region(code))).collect();
             assert_eq!(fit, want, "{code}");
         }
         for bad in ["", "35012", "0350122", "035012", "35012x", "+35012"] {

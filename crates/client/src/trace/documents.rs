@@ -246,9 +246,7 @@ impl Licence {
 
     /// Whether it was good for an event at a time, by everything that was done to it.
     pub(crate) fn covers(&self, time: Timestamp) -> bool {
-        self.acts
-            .as_ref()
-            .is_some_and(|(id, acts)| standing::status_at(id, acts, time).is_valid())
+        self.acts.as_ref().is_some_and(|(id, acts)| standing::status_at(id, acts, time).is_valid())
     }
 }
 
@@ -294,9 +292,15 @@ mod tests {
             let acts = acts.map(|acts| ("L".parse().unwrap(), acts));
             Licence::of(None, acts).covers(Timestamp(time))
         };
-        for (time, want) in
-            [(9, false), (10, true), (20, false), (29, false), (30, true), (40, false), (100, false)]
-        {
+        for (time, want) in [
+            (9, false),
+            (10, true),
+            (20, false),
+            (29, false),
+            (30, true),
+            (40, false),
+            (100, false),
+        ] {
             assert_eq!(covers(Some(all.clone()), time), want, "at {time}");
         }
         // It is resumed now, and was not good then; and of what is not whole nothing is said.

@@ -53,9 +53,8 @@ fn more() -> Vec<(usize, Operation)> {
         let act = ListAction { name: "名单".parse().unwrap(), region: region("350000"), verb };
         (0, operation(Action::List(act), 9))
     };
-    let change = |change, n| {
-        (0, operation(Action::Govern(Governance::Propose(Box::new(change))), n))
-    };
+    let change =
+        |change, n| (0, operation(Action::Govern(Governance::Propose(Box::new(change))), n));
     let licence: types::operation::LicenceId = "L5".parse().unwrap();
     let issue = (0, operation(action("issue L5"), 20));
     let terms = Terms {
@@ -64,7 +63,7 @@ fn more() -> Vec<(usize, Operation)> {
         purpose: "审核".parse().unwrap(),
         reference: None,
         fields: vec![name("a"), name("b")],
-        expires: Timestamp(u64::MAX),
+        expires: Timestamp(1_800_000_000_000),
         uses_max: 3,
     };
     let (grant, purpose) = (terms.id(), terms.purpose.clone());
@@ -101,7 +100,11 @@ fn more() -> Vec<(usize, Operation)> {
         ),
         used(0, Usage::Transfer { data: data(Basis::Role(1)), to: fixture::code(2) }, 24),
         used(0, Usage::Register { document, title: "合同".parse().unwrap() }, 25),
-        used(3, Usage::Reuse(Reuse { document, purpose: purpose.clone(), basis: None, made_at }), 26),
+        used(
+            3,
+            Usage::Reuse(Reuse { document, purpose: purpose.clone(), basis: None, made_at }),
+            26,
+        ),
         used(0, Usage::Destroy(data(Basis::Role(1))), 27),
         change(Change::Suspend(fixture::code(3)), 28),
         change(Change::Grant { agency: fixture::code(2), role: Role::Govern {}, until: None }, 29),
