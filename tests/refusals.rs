@@ -208,9 +208,8 @@ const ROWS: &[Row] = &[
         b.ok(0, seed("AB12"));
         b.no(0, seed("AB12"))
     }),
-    ("E-SEED-PERMIT", "a pack under a permit that is suspended", |b| {
+    ("E-SEED-PERMIT", "a pack under a permit that has run out", |b| {
         b.ok(0, licence("permit-1", LicenceVerb::Issue(facts())));
-        b.ok(0, licence("permit-1", LicenceVerb::Suspend));
         b.no(0, seed("AB12"))
     }),
     ("E-TX-VERSION", "a transaction of another version", |b| {
