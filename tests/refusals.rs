@@ -42,7 +42,7 @@ fn chain() -> Chain {
     let agency = |n: u8| Agency {
         code: code(n),
         name: format!("机构{n}").parse().unwrap(),
-        region: region("350000"),
+        region: region(if n == 1 { "350100" } else { "350000" }),
         level: if n == 1 { Level::City } else { Level::Province },
         parent: (n == 1).then(|| code(0)),
         keys: Vec::new(),
@@ -208,6 +208,10 @@ const ROWS: &[Row] = &[
         b.ok(0, seed("AB12"));
         b.no(0, seed("AB12"))
     }),
+    ("E-SEED-PERMIT", "a pack under a permit that has run out", |b| {
+        b.ok(0, licence("permit-1", LicenceVerb::Issue(facts())));
+        b.no(0, seed("AB12"))
+    }),
     ("E-TX-VERSION", "a transaction of another version", |b| {
         let mut tx = one(b);
         tx.header.version = 9;
@@ -338,6 +342,9 @@ const ROWS: &[Row] = &[
         act.code = "ABC".parse().unwrap();
         b.no(0, Action::Item(act))
     }),
+    ("E-ITEM-REGION", "a provincial entry in a city", |b| {
+        b.no(0, item_at(1, Level::Province, "350100", ItemVerb::Enter(edition(1))))
+    }),
     ("E-ITEM-DATES", "an end that is planned before the beginning", |b| {
         let edition = Edition { planned_cancel: Some(Timestamp(1)), ..edition(1) };
         b.no(0, item(1, ItemVerb::Enter(edition)))
@@ -441,11 +448,22 @@ const ROWS: &[Row] = &[
     ("E-GOV-EXPIRY", "a role that has ended already", |b| {
         b.no_change(grant(2, items_of("350000"), Some(Timestamp(1))))
     }),
+    ("E-GOV-ENDLESS", "a role to govern that would end", |b| {
+        b.no_change(grant(2, Role::Govern {}, Some(Timestamp(4_000_000_000_000))))
+    }),
     ("E-GOV-WIDER", "a role passed on that one does not have", |b| {
         b.no(0, delegate(1, items_of("360000")))
     }),
     ("E-GOV-LINE", "a role passed to an agency that is not below", |b| {
         b.no(0, delegate(3, items_of("350100")))
+    }),
+    ("E-GOV-LEVEL", "an agency enrolled below one of its own level", |b| {
+        let enrolment = enrolled(b, Level::Province, "350000");
+        b.no_change(Change::Enrol(enrolment))
+    }),
+    ("E-GOV-REGION", "a city's agency enrolled in a county", |b| {
+        let enrolment = enrolled(b, Level::City, "350122");
+        b.no_change(Change::Enrol(enrolment))
     }),
     ("E-GOV-SEAT-UNKNOWN", "a seat that leaves and is not there", |b| {
         b.no_change(Change::Committee { join: Vec::new(), leave: vec![public(50)] })
@@ -532,6 +550,20 @@ fn pool(b: &mut Bench, transactions_max: usize) -> Rejection {
         refused = pool.admit(rules, state, &tip(rules, state), tx).err();
     }
     refused.expect("the second is one too many")
+}
+
+/// A new agency below the first.
+fn enrolled(b: &Bench, level: Level, place: &str) -> Enrolment {
+    let code = AgencyCode::new("113500000035912564").unwrap();
+    let secret = SecretKey::from_seed([50; 32]);
+    Enrolment {
+        code,
+        name: "新".parse().unwrap(),
+        region: region(place),
+        level,
+        parent: Some(self::code(0)),
+        keys: vec![Possessed::sign(&secret, &b.chain.genesis().chain(), &code)],
+    }
 }
 
 /// From now on two approvals are needed.
@@ -626,6 +658,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
 /// Codes of faults that take a whole document to have; `crates/records/tests` has one of each.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("E-REC-028", "chain_of_events.rs: what_the_schema_lets_pass_is_refused_at_its_place"),
+    ("E-REC-029", "refusals.rs: malformed_events_are_refused_where_they_are_wrong"),
     ("E-REC-070", "usage.rs"),
     ("E-REC-071", "usage.rs"),
     ("E-REC-072", "usage.rs"),

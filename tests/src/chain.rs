@@ -10,6 +10,7 @@ use types::{
     Transaction, Validator, Verified,
     authority::Governance,
     genesis::{GovernanceRules, Limits, Seat, Timing},
+    identifier::LicenceIdentifier,
     operation::{
         Action, Commitment, EventType, Grade, ItemAction, ItemVerb, LicenceAction, LicenceFacts,
         LicenceVerb, Provenance, TraceEvent,
@@ -347,11 +348,11 @@ pub fn publish(number: u32) -> Operation {
     operation(Action::Item(act), &format!("item {number}"))
 }
 
-/// The issue of an e-licence.
+/// The issue of an e-licence, of the type that a national identifier says.
 #[must_use]
 pub fn licence(id: &str) -> Operation {
     let facts = LicenceFacts {
-        kind: text("11350000"),
+        kind: text(LicenceIdentifier::parse(id).map_or("11350000", |parts| parts.kind)),
         region: region("350122"),
         valid_from: "2026-01-05T00:00:00+08:00".parse().expect("a time"),
         valid_until: Some("2031-01-05T00:00:00+08:00".parse().expect("a time")),

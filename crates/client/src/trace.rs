@@ -11,7 +11,7 @@ use crate::{
     speech::{self, say},
 };
 use client::{
-    Client,
+    Client, ClientError,
     graph::{Graph, Limits, Way, Withdrawn},
 };
 use documents::Documents;
@@ -129,7 +129,8 @@ async fn explore(client: &Arc<Client>, graph: &mut Graph) -> Result<(), Stop> {
                 && let Some(lot) = wanted.next()
             {
                 let client = Arc::clone(client);
-                asking.spawn(async move { (history(&client, &lot, room).await, lot) });
+                asking
+                    .spawn(async move { (history(&client, &Subject::lot(&lot), room).await, lot) });
             }
             let Some(answer) = asking.join_next().await else { break };
             let (rows, lot) = answer.map_err(|why| Stop::new(Exit::Undecided, why))?;
@@ -138,16 +139,15 @@ async fn explore(client: &Arc<Client>, graph: &mut Graph) -> Result<(), Stop> {
     }
 }
 
-/// A lot's history, up to one row more than there is room for, so that the graph can tell that it was cut.
+/// A subject's history, up to one row more than there is room for, so that whoever reads it can tell that it was cut.
 async fn history(
     client: &Client,
-    lot: &Lot,
+    subject: &Subject,
     room: usize,
-) -> Result<Vec<client::api::HistoryRow>, Stop> {
-    let subject = Subject::lot(lot);
+) -> Result<Vec<client::api::HistoryRow>, ClientError> {
     let (mut rows, mut from) = (Vec::new(), 0);
     while rows.len() <= room {
-        let Some(page) = client.history(&subject, from, ROWS).await? else { break };
+        let Some(page) = client.history(subject, from, ROWS).await? else { break };
         rows.extend(page.rows);
         match page.next {
             // A page that leads nowhere would be asked for over and over.

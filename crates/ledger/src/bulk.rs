@@ -46,6 +46,17 @@ impl<V: View> Case<'_, V> {
         if self.view.subject(&key).is_some() {
             return Err(Rejection::SeedReused { index: self.index, subject });
         }
+        // Of a permit that is not on this ledger nothing is known; one that is binds its issuer's line, while it is valid.
+        let permit = Subject::licence(&act.permit);
+        if let Some(found) = self.view.subject(&permit.key()) {
+            let (mine, owner) = (&self.agency, &found.owner);
+            let one_line =
+                self.rules.is_or_above(mine, owner) || self.rules.is_or_above(owner, mine);
+            let valid = found.effective_from <= self.at.time && self.standing(&found).is_valid();
+            if !one_line || !valid {
+                return Err(Rejection::SeedPermit { index: self.index, permit });
+            }
+        }
         let state = self.new_state(subject, 1, Facts::Seed { lot: act.lot.clone() });
         Ok(vec![(key, state)])
     }

@@ -35,12 +35,22 @@ pub(crate) fn licence_role(kind: &str, place: &str) -> Role {
     Role::Licence { types: vec![kind.parse().unwrap()], regions: vec![region(place)] }
 }
 
+/// Where an agency of a level is.
+const fn place(level: Level) -> &'static str {
+    match level {
+        Level::National => "100000",
+        Level::Province => "350000",
+        Level::City => "350100",
+        Level::County | Level::Town | Level::Village => "350122",
+    }
+}
+
 /// The agencies with these levels, superiors and roles.
 pub(crate) fn agencies(all: [(Level, Option<usize>, Vec<Role>); 4]) -> Vec<Agency> {
     let agency = |(n, (level, parent, roles)): (usize, (Level, Option<usize>, Vec<Role>))| Agency {
         code: code(n),
         name: format!("机构{n}").parse().unwrap(),
-        region: region("350000"),
+        region: region(place(level)),
         level,
         parent: parent.map(code),
         keys: vec![secret(0, n).public()],

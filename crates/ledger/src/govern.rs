@@ -7,8 +7,9 @@ use crate::{
 use types::{
     AgencyCode, Committee, PublicKey, RecordId, Role, Subject, SubjectState, Timestamp, Validator,
     authority::{
-        AgencyFacts, Change, Enrolment, Governance, Grant, KEYS_MAX, KeyTerm, Member, NetworkFacts,
-        NewSeat, Possessed, ProposalFacts, Scheduled, Suspension, Target, fits,
+        AgencyFacts, Change, Enrolment, FACTS_BYTES_SPARE, Governance, Grant, KEYS_MAX, KeyTerm,
+        Member, NetworkFacts, NewSeat, Possessed, ProposalFacts, Scheduled, Suspension, Target,
+        fits,
     },
     fields::FieldName,
     item::ELEMENTS_MAX,
@@ -90,6 +91,7 @@ impl<V: View> Case<'_, V> {
             return Err(self.misrule(Misrule::Wider { agency: self.agency }));
         }
         self.grant(&mut facts, role, until, Some(self.agency))?;
+        self.room(to, &facts, FACTS_BYTES_SPARE)?;
         state.facts = Facts::Agency(facts);
         self.one(state)
     }
@@ -105,6 +107,7 @@ impl<V: View> Case<'_, V> {
         let (mut state, mut facts) = self.agency(&self.agency)?;
         self.enrol_key(&self.agency, &mut facts, enrol)?;
         self.retire_key(self.agency, &mut facts, retire)?;
+        self.room(&self.agency, &facts, FACTS_BYTES_SPARE)?;
         state.facts = Facts::Agency(facts);
         self.one(state)
     }
@@ -139,6 +142,8 @@ impl<V: View> Case<'_, V> {
                 if let Some(last) = facts.suspensions.last_mut() {
                     last.until = Some(self.at.height.next());
                 }
+                let code = state.owner;
+                self.room(&code, facts, 0)?;
                 self.turn(&mut state, "reinstate", &[Status::Suspended], Status::Active)?;
             }
             Change::Dissolve(code) => {
@@ -151,9 +156,15 @@ impl<V: View> Case<'_, V> {
                 self.stop(facts);
                 self.turn(&mut state, "dissolve", &from, Status::Cancelled)?;
             }
-            Change::EnrolKey { agency, key } => self.enrol_key(agency, facts, key)?,
+            Change::EnrolKey { agency, key } => {
+                self.enrol_key(agency, facts, key)?;
+                self.room(agency, facts, 0)?;
+            }
             Change::RetireKey { agency, key } => self.retire_key(*agency, facts, key)?,
-            Change::Grant { agency: _, role, until } => self.grant(facts, role, *until, None)?,
+            Change::Grant { agency, role, until } => {
+                self.grant(facts, role, *until, None)?;
+                self.room(agency, facts, 0)?;
+            }
             Change::Revoke { agency, number } => self.revoke(*agency, facts, *number, None)?,
             Change::Committee { .. }
             | Change::Limits(_)
@@ -296,10 +307,17 @@ impl<V: View> Case<'_, V> {
 
     fn enrol(&self, enrolment: &Enrolment, facts: &mut AgencyFacts) -> Result<(), Rejection> {
         let Enrolment { code, name, region, level, parent, keys } = enrolment;
+        let misplaced = Misrule::Region { agency: *code, level: *level, region: *region };
+        if !level.fits(*region) {
+            return Err(self.misrule(misplaced));
+        }
         if let Some(above) = parent {
             let (_, standing) = self.agency(above)?;
             if standing.level >= *level {
-                return Err(self.misrule(Misrule::Line { agency: *code, above: *above }));
+                return Err(self.misrule(Misrule::Above { agency: *code, above: *above }));
+            }
+            if !standing.region.covers(*region) {
+                return Err(self.misrule(misplaced));
             }
         }
         *facts = AgencyFacts {
@@ -370,8 +388,10 @@ impl<V: View> Case<'_, V> {
         if !role.is_sound() {
             return Err(self.misrule(Misrule::Scope));
         }
-        let governing = matches!(role, Role::Govern {});
-        if expires.is_some_and(|expires| governing || expires <= self.at.time) {
+        if expires.is_some() && matches!(role, Role::Govern {}) {
+            return Err(self.misrule(Misrule::Endless));
+        }
+        if expires.is_some_and(|expires| expires <= self.at.time) {
             return Err(self.misrule(Misrule::Expiry));
         }
         let number = facts.grants.iter().map(|grant| grant.number + 1).max().unwrap_or_default();
@@ -533,6 +553,14 @@ impl<V: View> Case<'_, V> {
     /// Whether an agency has or had this key, here or earlier in this block.
     fn is_taken(&self, key: &PublicKey) -> bool {
         self.rules.authority().owner(key).is_some() || self.view.has_key(key)
+    }
+
+    /// What adds to an agency leaves room for its end; what ends is not asked.
+    fn room(&self, code: &AgencyCode, facts: &AgencyFacts, spare: usize) -> Result<(), Rejection> {
+        if facts.has_room(spare) {
+            return Ok(());
+        }
+        Err(self.misrule(Misrule::Size { subject: Subject::agency(code) }))
     }
 
     fn one(&self, state: SubjectState) -> Result<Changes, Rejection> {

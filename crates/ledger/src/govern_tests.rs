@@ -359,7 +359,10 @@ fn what_governance_may_not_do_is_refused_by_its_own_code() {
         (four(&chain, &|e| e.keys = vec![seated]), "E-GOV-KEY-TAKEN"),
         (four(&chain, &|e| e.keys = vec![e.keys[0], e.keys[0]]), "E-GOV-KEY-TAKEN"),
         (four(&chain, &|e| e.parent = Some(code(5))), "E-SUB-UNKNOWN"),
-        (four(&chain, &|e| e.level = Level::Province), "E-GOV-LINE"),
+        (four(&chain, &|e| (e.level, e.region) = (Level::Province, province())), "E-GOV-LEVEL"),
+        (four(&chain, &|e| e.level = Level::County), "E-GOV-REGION"),
+        (four(&chain, &|e| e.region = Region::new("360100").unwrap()), "E-GOV-REGION"),
+        (four(&chain, &|e| (e.level, e.parent) = (Level::Province, None)), "E-GOV-REGION"),
         (four(&chain, &|e| e.code = code(1)), "E-SUB-EXISTS"),
         (Change::Suspend(code(9)), "E-SUB-UNKNOWN"),
         (Change::Reinstate(code(3)), "E-SUB-STATUS"),
@@ -370,7 +373,7 @@ fn what_governance_may_not_do_is_refused_by_its_own_code() {
         (Change::Revoke { agency: code(3), number: 7 }, "E-GOV-GRANT"),
         (grant(Role::Item { regions: vec![] }, None), "E-GOV-SCOPE"),
         (grant(many, None), "E-GOV-SCOPE"),
-        (grant(Role::Govern {}, Some(Timestamp(u64::MAX))), "E-GOV-EXPIRY"),
+        (grant(Role::Govern {}, Some(Timestamp(u64::MAX))), "E-GOV-ENDLESS"),
         (grant(licence_role(&["1"], "350000"), Some(Timestamp(5))), "E-GOV-EXPIRY"),
         (committee(vec![], &[]), "E-GOV-NOTHING"),
         (committee(vec![], &[0]), "E-GOV-COMMITTEE"),
@@ -471,7 +474,7 @@ fn delegation_goes_one_level_down_and_only_narrows() {
     let mut chain = Chain::new();
     chain.change(Change::Enrol(chain.enrolment(6, Some(3)))).unwrap();
     let mut village = chain.enrolment(7, Some(6));
-    village.level = Level::Village;
+    (village.level, village.region) = (Level::Village, Region::new("350122").unwrap());
     chain.change(Change::Enrol(village)).unwrap();
     let delegate = |to: usize, role| Governance::Delegate { to: code(to), role, until: None };
     let wide = licence_role(&["1"], "350000");
@@ -505,6 +508,102 @@ fn delegation_goes_one_level_down_and_only_narrows() {
     for n in [6, 7] {
         assert_eq!(chain.issue(code(n), &secret(0, n), "11"), Err("E-AUTH-ROLE"));
     }
+}
+
+#[test]
+fn a_licence_is_renewed_by_whoever_is_in_charge_of_the_old_one_too() {
+    let mut chain = Chain::new();
+    chain.change(Change::Enrol(chain.enrolment(5, Some(3)))).unwrap();
+    let role = licence_role(&["1"], "350100");
+    chain.change(Change::Grant { agency: code(5), role, until: None }).unwrap();
+    let licence =
+        |id: &str, verb| Action::Licence(LicenceAction { licence: id.parse().unwrap(), verb });
+    let facts = |place: &str| LicenceFacts {
+        kind: "1".parse().unwrap(),
+        region: Region::new(place).unwrap(),
+        valid_from: Timestamp(1),
+        valid_until: None,
+    };
+    for id in ["A", "B"] {
+        let issue = licence(id, LicenceVerb::Issue(facts("350100")));
+        chain.does(code(5), &secret(0, 5), issue).unwrap();
+    }
+    let renew = |new: &str, old: &str| {
+        let supersedes = old.parse().unwrap();
+        licence(new, LicenceVerb::Renew { supersedes, facts: facts("350200") })
+    };
+    let change = |new: &str, old: &str| {
+        let supersedes = old.parse().unwrap();
+        licence(new, LicenceVerb::Change { supersedes, facts: facts("350200") })
+    };
+    let (three, key) = (code(3), secret(0, 3));
+    chain.does(three, &key, renew("A2", "A")).unwrap();
+    // The line is the same, and the role is now for another city.
+    let role = licence_role(&["1"], "350200");
+    chain.change(Change::Grant { agency: three, role, until: None }).unwrap();
+    chain.change(Change::Revoke { agency: three, number: 0 }).unwrap();
+    assert_eq!(chain.does(three, &key, renew("B2", "B")), Err("E-AUTH-ROLE"));
+    assert_eq!(chain.does(three, &key, change("B2", "B")), Err("E-AUTH-ROLE"));
+}
+
+/// Whatever an agency does to itself, and whatever is granted to it, it can be stopped.
+#[test]
+fn an_agency_can_always_be_ended() {
+    let mut chain = Chain::new();
+    let three = code(3);
+    // It fills what there is of its own with keys.
+    let (mut n, mut key) = (1000, secret(0, 3));
+    loop {
+        let next = secret(3, n);
+        let enrol = chain.possessed(&next, 3);
+        let act = Governance::Rotate { retire: key.public(), enrol };
+        match chain.does(three, &key, Action::Govern(act)) {
+            Ok(_) => (key, n) = (next, n + 1),
+            Err(why) => {
+                assert_eq!(why, "E-GOV-SIZE");
+                break;
+            }
+        }
+    }
+    assert!(n > 1800, "{n}");
+    // Governance still can give it a key, and roles, until that is full too.
+    let mine = secret(4, 0);
+    let more = chain.possessed(&mine, 3);
+    chain.change(Change::EnrolKey { agency: three, key: more }).unwrap();
+    let space = |n: usize| format!("urn:{n:0>60}").parse().unwrap();
+    for size in [16, 1] {
+        let role = Role::Trace { namespaces: (0..size).map(space).collect() };
+        while chain.change(Change::Grant { agency: three, role: role.clone(), until: None }).is_ok()
+        {
+        }
+        let grant = Change::Grant { agency: three, role, until: None };
+        assert_eq!(chain.change(grant), Err("E-GOV-SIZE"));
+    }
+    while chain.change(Change::Suspend(three)).is_ok() {
+        match chain.change(Change::Reinstate(three)) {
+            Ok(()) => {}
+            Err(why) => {
+                assert_eq!(why, "E-GOV-SIZE");
+                break;
+            }
+        }
+    }
+    // All of it can be ended: each key but the last, each role, and the agency.
+    let standing = chain.rules.agency(&three).unwrap().clone();
+    assert_eq!(standing.status, Status::Suspended);
+    chain.change(Change::RetireKey { agency: three, key: mine.public() }).unwrap();
+    for grant in &standing.facts.grants {
+        chain.change(Change::Revoke { agency: three, number: grant.number }).unwrap();
+    }
+    assert!(chain.rules.authority().roles(&three, chain.tip.moment()).next().is_none());
+    // A seat is given up before its agency is dissolved.
+    let change =
+        Change::Committee { join: vec![chain.seat(5)], leave: vec![secret(1, 3).public()] };
+    chain.change(change).unwrap();
+    for _ in 0..4 {
+        chain.idle();
+    }
+    chain.change(Change::Dissolve(three)).unwrap();
 }
 
 #[test]

@@ -87,6 +87,24 @@ impl<V: View> Case<'_, V> {
         Entry { code, basic, level: *level, region: *region, planned_cancel }
     }
 
+    /// Whether levels may be added below a basic code: its end is planned for the day its opening entry ends.
+    fn is_open(&self, basic: &SubjectState) -> bool {
+        let before = |end: Timestamp| self.at.time < end && self.effective_from < end;
+        match basic.status {
+            Status::Active => true,
+            Status::Cancelled => before(basic.effective_from),
+            Status::Suspended
+            | Status::Annulled
+            | Status::TransferredOut
+            | Status::Revoked
+            | Status::Superseded
+            | Status::Proposed
+            | Status::Enacted
+            | Status::Expired
+            | Status::Destroyed => false,
+        }
+    }
+
     fn item_fault(&self, why: ItemFault) -> Rejection {
         Rejection::Item { index: self.index, why }
     }
@@ -237,6 +255,9 @@ impl<V: View> Sheet<'_, '_, V> {
         let case = self.case;
         let Entry { code, basic, level, region, planned_cancel } = *entry;
         case.covers_region(region)?;
+        if !level.fits(region) {
+            return Err(case.item_fault(ItemFault::Region { level, region }));
+        }
         let subject = Subject::item(code);
         if let Some(state) = self.find(&subject) {
             return Err(case.exists(state));
@@ -248,7 +269,7 @@ impl<V: View> Sheet<'_, '_, V> {
         case.dates(planned_cancel)?;
         let above = Subject::basic(basic);
         let opened = match self.find(&above) {
-            Some(state) if state.status == Status::Active => state,
+            Some(state) if case.is_open(&state) => state,
             None if level <= Level::Province => {
                 case.new_state(above, 1, Facts::Basic { level, opener: code.clone() })
             }
@@ -452,11 +473,12 @@ impl<V: View> Sheet<'_, '_, V> {
         Ok(())
     }
 
-    /// Everything written, with the basic codes closed whose opening entry ended.
+    /// Everything written, with the basic codes closed from when their opening entry ends.
     fn close(mut self) -> Result<Changes, Rejection> {
         for basic in core::mem::take(&mut self.closing) {
             if let Some(mut state) = self.find(&Subject::basic(&basic)) {
-                state.status = Status::Cancelled;
+                (state.status, state.effective_from) =
+                    (Status::Cancelled, self.case.effective_from);
                 self.write(state);
             }
         }

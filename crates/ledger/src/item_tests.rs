@@ -43,8 +43,13 @@ fn code(name: &str) -> ItemCode {
     }
 }
 
-/// `p`, `c`, `k`: the province, a city, a county; `o`: another province.
+/// `p`, `c`, `k`: the province, a city, a county; `o`: another province. Two letters: a level, and the place of another.
 fn place(letter: &str) -> (Level, Region) {
+    if let Some((level, other)) = letter.split_at_checked(1).filter(|(_, other)| !other.is_empty())
+    {
+        let level = if level == "n" { Level::National } else { place(level).0 };
+        return (level, place(other).1);
+    }
     match letter {
         "p" => (Level::Province, region("350000")),
         "c" => (Level::City, region("350100")),
@@ -59,7 +64,7 @@ fn elements(names: &str) -> Vec<Element> {
     names.split(',').filter(|name| !name.is_empty()).map(element).collect()
 }
 
-/// What is done, in a line. Words `end=`, `has=`, `root=` change the usual.
+/// What is done, in a line. Words `end=`, `has=`, `root=`, `from=` change the usual.
 ///
 /// `enter A B p 1`, `revise A B p 2`, `hold`, `release` and `withdraw A B p`, `merge A B p 1 X/B Y/B`,
 /// `split A B p X/B/p Y/B/c`, `entrust A B p 1 accept,decide`, `publish LIST p A,B`, `amend LIST p 2 A,B`, `drop LIST p`,
@@ -69,6 +74,7 @@ fn operation(line: &str, nonce: u64) -> Operation {
         line.split(' ').partition(|word| word.contains('='));
     let option =
         |name: &str| options.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let effective_from = option("from").map_or(FROM, |from| Timestamp(from.parse().unwrap()));
     let planned_cancel = option("end").map(|end| Timestamp(end.parse().unwrap()));
     let has = option("has").unwrap_or("a,b");
     let word = |n: usize| words.get(n).copied().unwrap_or("");
@@ -159,7 +165,7 @@ fn operation(line: &str, nonce: u64) -> Operation {
     Operation {
         action,
         commitment: Commitment { document: digest, content: digest, fields },
-        effective_from: FROM,
+        effective_from,
         grade: Grade::Public,
         provenance: Provenance {
             system: "test".parse().unwrap(),
@@ -280,6 +286,22 @@ fn only_the_owner_or_the_region_s_agency_acts_and_a_code_stays_what_it_is() {
         ("0: enter !a0000000000000000000000 B p 1", "E-ITEM-CODE"),
         ("0: enter !A B p 1", "E-ITEM-CODE"),
         ("0: enter A b p 1", "E-ITEM-CODE"),
+        // A level is what its region is: nobody opens a basic code from a county by calling it a province.
+        ("1: enter A B pk 1", "E-ITEM-REGION"),
+        ("1: enter A B nk 1", "E-ITEM-REGION"),
+        ("1: old-publish A B pc 1", "E-ITEM-REGION"),
+        ("0: enter A B np 1", "E-ITEM-REGION"),
+        ("0: enter A B p 1; 0: enter D B cp 1", "E-ITEM-REGION"),
+        ("0: enter A B p 1; 0: enter D B ck 1", "E-ITEM-REGION"),
+        ("0: enter A B p 1; 0: enter D B kc 1", "E-ITEM-REGION"),
+        ("0: enter A B p 1; 0: enter C B p 1; 0: split A B p X/B/pc Y/B/p", "E-ITEM-REGION"),
+        ("0: enter A B p 1; 0: enter C B p 1; 0: merge M B pc 1 A/B C/B", "E-ITEM-REGION"),
+        // Nothing personal, wherever a word may stand.
+        ("0: enter A B p 1 has=tel13800138000", "E-REC-PERSONAL"),
+        ("0: enter A B p 1; 0: entrust A B p 1 13800138000", "E-REC-PERSONAL"),
+        ("0: enter A B p 1; 0: split A B p X/13800138000/p Y/B/p", "E-REC-PERSONAL"),
+        ("0: enter A B p 1; 0: split A B p X/B/p Y/B/p has=id11010519491231002X", "E-REC-PERSONAL"),
+        ("0: enter A B p 1; 0: merge M B p 1 A/13800138000 C/B", "E-REC-PERSONAL"),
     ] {
         check(lines, want);
     }
@@ -408,6 +430,20 @@ fn a_successor_keeps_open_what_its_predecessor_opened() {
 }
 
 #[test]
+fn a_basic_code_is_open_until_the_day_its_entry_ends() {
+    // The ledger's time is far behind that day, and then past it.
+    let later = "from=1700000005000";
+    let ended = format!("0: enter A B p 1; 0: withdraw A B p {later}");
+    check(&format!("{ended}; 1: enter D B c 1"), "ok");
+    check(&format!("{ended}; 1: enter D B c 1 {later}"), "E-ITEM-LEVEL");
+    check(&format!("{ended}; 0: hold A B p"), "E-SUB-TERMINAL");
+    let filled = "0: enter X N p 1; 0: enter Y N p 1; 0: enter Z N p 1";
+    check(&format!("{ended}; {filled}; 1: enter D B c 1"), "E-ITEM-LEVEL");
+    check(&format!("0: enter A B p 1; 0: split A B p X/N/p Y/N/p {later}; 1: enter D B c 1"), "ok");
+    check("0: enter A B p 1; 0: withdraw A B p; 1: enter D B c 1 from=1", "E-ITEM-LEVEL");
+}
+
+#[test]
 fn work_is_entrusted_to_others() {
     let one = "0: enter A B p 1";
     for (last, want) in [
@@ -486,7 +522,9 @@ fn line() -> impl Strategy<Value = String> {
     let basic = || prop::sample::select(vec!["B", "B", "B", "N"]);
     let who = prop::sample::select(vec![0, 0, 0, 1, 3]);
     let item = (0..10_u8, name(), basic(), spot(), 1..4_u32, name(), basic(), name(), spot());
-    (who, item).prop_map(|(who, (n, a, b, p, version, c, d, e, q))| {
+    let from =
+        prop::sample::select(vec!["", "", " from=1", " from=1700000004000", " from=1900000000000"]);
+    (who, item, from).prop_map(|(who, (n, a, b, p, version, c, d, e, q), from)| {
         let what = match n {
             0 | 1 => format!("enter {a} {b} {p} 1"),
             2 | 3 => format!("revise {a} {b} {p} {version}"),
@@ -497,7 +535,7 @@ fn line() -> impl Strategy<Value = String> {
             8 => format!("merge {a} {b} {p} {version} {c}/{b} {e}/{d}"),
             _ => format!("split {a} {b} {p} {c}/{d}/{q} {e}/{b}/p"),
         };
-        format!("{who}: {what}")
+        format!("{who}: {what}{from}")
     })
 }
 

@@ -6,7 +6,7 @@ use crate::{
     rules::{Case, Changes, View},
 };
 use types::{
-    Subject, SubjectState, Timestamp,
+    AgencyCode, Region, Subject, SubjectState, Timestamp,
     identifier::{LicenceIdentifier, ROOT},
     operation::{Family, LicenceAction, LicenceFacts, LicenceId, LicenceVerb},
     standing::Standing,
@@ -60,10 +60,8 @@ impl<V: View> Case<'_, V> {
     ) -> Result<SubjectState, Rejection> {
         self.covers_licence(facts)?;
         // Identifiers that are not the national ones are whatever their network agrees on.
-        if licence.starts_with(ROOT)
-            && let Err(why) = LicenceIdentifier::parse(licence)
-        {
-            return Err(self.object(Objection::Identifier { licence: licence.to_string(), why }));
+        if licence.starts_with(ROOT) {
+            self.identifier(licence, facts)?;
         }
         if let Some(state) = found {
             return Err(self.exists(state));
@@ -73,6 +71,35 @@ impl<V: View> Case<'_, V> {
             return Err(Rejection::Validity { index: self.index, subject });
         }
         Ok(self.new_state(subject, 1, Facts::Licence { facts: facts.clone(), successor: None }))
+    }
+
+    /// A national identifier says of what type a licence is and who issues it, and the record may say nothing else.
+    fn identifier(&self, licence: &LicenceId, facts: &LicenceFacts) -> Result<(), Rejection> {
+        let parts = LicenceIdentifier::parse(licence).map_err(|why| {
+            self.object(Objection::Identifier { licence: licence.to_string(), why })
+        })?;
+        if parts.kind != facts.kind.as_str() {
+            let (named, kind) = (parts.kind.to_owned(), facts.kind.clone());
+            return Err(self.object(Objection::IdentifierKind { named, kind }));
+        }
+        // Of an issuer that is not enrolled here the ledger knows nothing: then the type alone binds.
+        let issues = match (AgencyCode::new(parts.issuer), Region::new(parts.issuer)) {
+            (Ok(issuer), _) => {
+                let enrolled = self.rules.agency(&issuer);
+                enrolled.is_none_or(|found| found.status == Status::Proposed)
+                    || self.rules.is_or_above(&self.agency, &issuer)
+            }
+            (Err(_), Some(place)) => {
+                self.rules.agency(&self.agency).is_some_and(|mine| mine.facts.region.covers(place))
+            }
+            // A code of eighteen whose check characters are wrong is nobody's.
+            (Err(_), None) => parts.issuer.len() == 18,
+        };
+        if issues {
+            return Ok(());
+        }
+        let (issuer, agency) = (parts.issuer.to_owned(), self.agency);
+        Err(self.object(Objection::IdentifierIssuer { issuer, agency }))
     }
 
     /// A new licence in the place of an old one, which ends by it.
@@ -91,9 +118,17 @@ impl<V: View> Case<'_, V> {
         let (key, old_key) = (subject.key(), old_subject.key());
         let new = self.new_licence(&act.licence, found, facts)?;
         let mut old_state = self.alive(self.view.subject(&old_key), &old_subject)?;
+        let Facts::Licence { facts: old_facts, .. } = &old_state.facts else {
+            return Err(Rejection::Identity { index: self.index, subject: old_subject });
+        };
         if from == Status::Active {
             // A transfer was agreed by whoever transferred out; all else is done to one's own.
             self.owns(&old_state)?;
+            self.covers_licence(old_facts)?;
+        }
+        if old_facts.kind != facts.kind {
+            let (old, new) = (old_facts.kind.clone(), facts.kind.clone());
+            return Err(self.object(Objection::Succession { subject: old_subject, old, new }));
         }
         self.turn_licence(&mut old_state, name(&act.verb), &[from], Status::Superseded)?;
         if let Facts::Licence { successor, .. } = &mut old_state.facts {

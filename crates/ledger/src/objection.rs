@@ -4,6 +4,7 @@ use types::{
     AgencyCode, GrantId, Subject, Timestamp,
     fields::FieldName,
     identifier::LicenceIdentifierError,
+    operation::LicenceType,
     privacy::Personal,
     subject::Status,
     usage::{FIELDS_MAX, Purpose, USES_MAX},
@@ -29,6 +30,44 @@ pub enum Objection {
         licence: String,
         /// What is wrong.
         why: LicenceIdentifierError,
+    },
+    /// The identifier is of another type.
+    #[error("the identifier is of a licence of type {named}, and the record says {kind}")]
+    IdentifierKind {
+        /// In the identifier.
+        named: String,
+        /// In the record.
+        kind: LicenceType,
+    },
+    /// The identifier names another issuer.
+    #[error(
+        "the identifier names {issuer} as the issuer, and {agency} is neither that agency nor above it, nor in charge of that region"
+    )]
+    IdentifierIssuer {
+        /// In the identifier.
+        issuer: String,
+        /// Who acts.
+        agency: AgencyCode,
+    },
+    /// A licence of another type takes no licence's place.
+    #[error("{subject} is of type {old}; one of type {new} cannot take its place")]
+    Succession {
+        /// The licence that would end.
+        subject: Subject,
+        /// Its type.
+        old: LicenceType,
+        /// The type of the new one.
+        new: LicenceType,
+    },
+    /// What it became has effect only later, and how it stands until then the state does not say.
+    #[error(
+        "the last act on {subject} takes effect at {from}; until then it is neither granted, used nor cited"
+    )]
+    Planned {
+        /// The licence or item.
+        subject: Subject,
+        /// From when.
+        from: Timestamp,
     },
     /// The licence's time is over.
     #[error(
@@ -168,6 +207,22 @@ pub enum Objection {
         /// From when the grant holds.
         from: Timestamp,
     },
+    /// It is said to have been done at a time that has not come.
+    #[error("it would have been done at {made_at}, and the ledger's time is {now}")]
+    Unmade {
+        /// When it is said to have been done.
+        made_at: Timestamp,
+        /// The ledger's time.
+        now: Timestamp,
+    },
+    /// A copy that was to be destroyed before it was made.
+    #[error("the copy could be kept until {until}, and was made at {made_at}")]
+    Copy {
+        /// Until when.
+        until: Timestamp,
+        /// When it was made.
+        made_at: Timestamp,
+    },
     /// The name of the data does not say whose it is.
     #[error(
         "“{name}” does not say whose data it is; name it licence:ID, item:ID, lot:ID, or OWNER-CODE/NAME"
@@ -191,6 +246,16 @@ pub enum Objection {
     /// Data is destroyed by its owner.
     #[error("{data} belongs to {owner}; only that agency or one above it may destroy it")]
     DataOwner {
+        /// The data.
+        data: Subject,
+        /// Whose it is.
+        owner: AgencyCode,
+    },
+    /// Data of a licence is used by its owner's line, under a grant, or with a role that covers the licence.
+    #[error(
+        "{data} belongs to {owner}; another agency needs a grant of that licence, or a role that covers it"
+    )]
+    DataForeign {
         /// The data.
         data: Subject,
         /// Whose it is.
@@ -238,6 +303,10 @@ impl Objection {
         match self {
             Self::Personal { .. } => "E-REC-PERSONAL",
             Self::Identifier { .. } => "E-LIC-ID",
+            Self::IdentifierKind { .. } => "E-LIC-KIND",
+            Self::IdentifierIssuer { .. } => "E-LIC-ISSUER",
+            Self::Succession { .. } => "E-LIC-SUCCESSION",
+            Self::Planned { .. } => "E-USE-PLANNED",
             Self::Expired { .. } => "E-LIC-EXPIRED",
             Self::Unexpired { .. } => "E-LIC-UNEXPIRED",
             Self::Backdated { .. } => "E-LIC-BACKDATED",
@@ -255,10 +324,13 @@ impl Objection {
             Self::Field { .. } => "E-GRANT-FIELD",
             Self::GrantOf { .. } => "E-GRANT-OF",
             Self::Early { .. } => "E-GRANT-EARLY",
+            Self::Unmade { .. } => "E-USE-UNMADE",
+            Self::Copy { .. } => "E-USE-COPY",
             Self::DataName { .. } => "E-DATA-NAME",
             Self::DataUnknown { .. } => "E-DATA-UNKNOWN",
             Self::DataGone { .. } => "E-DATA-GONE",
             Self::DataOwner { .. } => "E-DATA-OWNER",
+            Self::DataForeign { .. } => "E-DATA-FOREIGN",
             Self::DataItself { .. } => "E-DATA-ITSELF",
             Self::BasisScope { .. } => "E-BASIS-SCOPE",
             Self::NoBasis { .. } => "E-BASIS-UNKNOWN",

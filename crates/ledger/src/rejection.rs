@@ -3,7 +3,7 @@
 use crate::objection::Objection;
 use types::{
     AgencyCode, Height, PublicKey, Subject, Timestamp, TxId,
-    agency::Level,
+    agency::{Level, Region},
     bulk::{LINES_MAX, SeedUnit},
     committee::CommitteeError,
     fields::FieldName,
@@ -252,6 +252,16 @@ pub enum Rejection {
         /// The code.
         unit: SeedUnit,
     },
+    /// The permit is not valid, or another line's.
+    #[error(
+        "operation {index}: {permit} is not valid now, or was issued by an agency that is neither this one nor in one line with it"
+    )]
+    SeedPermit {
+        /// Which operation.
+        index: usize,
+        /// The permit.
+        permit: Subject,
+    },
     /// A unit code is never used again.
     #[error("operation {index}: {subject} is on a pack already; a unit code is never used again")]
     SeedReused {
@@ -300,6 +310,7 @@ impl Rejection {
             Self::Item { why, .. } => why.code(),
             Self::Lines { .. } => "E-BATCH-LINES",
             Self::SeedUnit { .. } => "E-SEED-UNIT",
+            Self::SeedPermit { .. } => "E-SEED-PERMIT",
             Self::SeedReused { .. } => "E-SEED-REUSED",
         }
     }
@@ -383,24 +394,45 @@ pub enum Misrule {
     /// A role names something, and not too much.
     #[error("a role names 1 to 64 regions, types or namespaces")]
     Scope,
-    /// A grant ends in the future; governing does not run out.
-    #[error(
-        "a grant must end after the time of the last block, and one to govern has no end but revocation"
-    )]
+    /// A grant ends in the future.
+    #[error("a grant must end after the time of the last block")]
     Expiry,
+    /// Governing does not run out.
+    #[error("a grant to govern has no end but revocation")]
+    Endless,
     /// Delegation narrows.
     #[error("{agency} may not pass on more than it may do itself")]
     Wider {
         /// The agency.
         agency: AgencyCode,
     },
-    /// Delegation and enrolment go down the line, from the next higher level.
+    /// Delegation goes down the line, one step at a time.
     #[error("{above} is not the agency directly above {agency}")]
     Line {
         /// The lower.
         agency: AgencyCode,
         /// The higher.
         above: AgencyCode,
+    },
+    /// An agency is enrolled below one of a higher level.
+    #[error("{above} does not stand at a higher level than {agency}")]
+    Above {
+        /// The lower.
+        agency: AgencyCode,
+        /// The higher.
+        above: AgencyCode,
+    },
+    /// A level that the region does not have, or a region outside that of the agency above.
+    #[error(
+        "{agency} cannot stand at {level:?} level in region {region}: the code is not of that level, or lies outside the region of the agency above"
+    )]
+    Region {
+        /// The agency.
+        agency: AgencyCode,
+        /// Its level.
+        level: Level,
+        /// Its region.
+        region: Region,
     },
     /// No such seat.
     #[error("no validator has the key {key}")]
@@ -448,8 +480,8 @@ pub enum Misrule {
     /// Somebody must be able to change things.
     #[error("no agency would be left to govern")]
     Ungoverned,
-    /// More than is kept of one subject.
-    #[error("{subject} would take more room than a subject may")]
+    /// More than is kept of one subject, or no room left for what may have to end it.
+    #[error("{subject} would take more room than a subject may, if all of it is to be ended later")]
     Size {
         /// The subject.
         subject: Subject,
@@ -471,8 +503,11 @@ impl Misrule {
             Self::Grant { .. } => "E-GOV-GRANT",
             Self::Scope => "E-GOV-SCOPE",
             Self::Expiry => "E-GOV-EXPIRY",
+            Self::Endless => "E-GOV-ENDLESS",
             Self::Wider { .. } => "E-GOV-WIDER",
             Self::Line { .. } => "E-GOV-LINE",
+            Self::Above { .. } => "E-GOV-LEVEL",
+            Self::Region { .. } => "E-GOV-REGION",
             Self::SeatUnknown { .. } => "E-GOV-SEAT-UNKNOWN",
             Self::Seated { .. } => "E-GOV-SEATED",
             Self::Committee { .. } => "E-GOV-COMMITTEE",
@@ -496,6 +531,16 @@ pub enum ItemFault {
     Code {
         /// What was given.
         code: String,
+    },
+    /// A level that the region does not have.
+    #[error(
+        "nothing is exercised at {level:?} level in region {region}: the code is not of that level"
+    )]
+    Region {
+        /// The level.
+        level: Level,
+        /// The region.
+        region: Region,
     },
     /// The end is not after the beginning.
     #[error("the end, {end}, is not after {effective_from}, from when it has effect")]
@@ -547,6 +592,7 @@ impl ItemFault {
     const fn code(&self) -> &'static str {
         match self {
             Self::Code { .. } => "E-ITEM-CODE",
+            Self::Region { .. } => "E-ITEM-REGION",
             Self::Dates { .. } => "E-ITEM-DATES",
             Self::Elements => "E-ITEM-ELEMENTS",
             Self::Uniform { .. } => "E-ITEM-UNIFORM",

@@ -294,11 +294,11 @@ impl Rules {
         }
     }
 
-    /// Whether an agency holds the role of a number at a moment; `None` when it never had one of that number.
-    pub(crate) fn holds_role(&self, code: &AgencyCode, number: u32, at: Moment) -> Option<bool> {
+    /// An agency's role of a number, and whether it holds at a moment; `None` when it never had one of that number.
+    pub(crate) fn role(&self, code: &AgencyCode, number: u32, at: Moment) -> Option<(&Role, bool)> {
         let grants = &self.agency(code)?.facts.grants;
         let grant = grants.iter().find(|grant| grant.number == number)?;
-        Some(self.authority.holds(grant, at))
+        Some((&grant.role, self.authority.holds(grant, at)))
     }
 
     /// Whether `upper` is `lower` or stands above it.

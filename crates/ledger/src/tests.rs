@@ -31,7 +31,8 @@ mod retention;
 /// The province with every role, a city below it, another province's office, and one without roles; blocks are small.
 fn genesis() -> Genesis {
     let trace = |space: &str| Role::Trace { namespaces: vec![space.parse().unwrap()] };
-    let province = vec![item_role("350000"), licence_role("T", "350000"), trace("urn:")];
+    let province =
+        vec![item_role("350000"), licence_role("T", "350000"), trace("urn:"), Role::Govern {}];
     let city = vec![item_role("350100"), licence_role("T1", "350100"), trace("urn:b:")];
     let other = vec![item_role("360000"), licence_role("T", "350000"), trace("urn:c:")];
     let all = fixture::agencies([
@@ -193,7 +194,11 @@ impl Chain {
     fn does(&mut self, line: &str) -> &'static str {
         let (agency, line) = line.split_once(": ").unwrap();
         let done = operation(action(line), self.nonce);
-        let tx = self.sign(agency.parse().unwrap(), vec![done]);
+        self.performs(agency.parse().unwrap(), done, line)
+    }
+
+    fn performs(&mut self, agency: usize, done: Operation, line: &str) -> &'static str {
+        let tx = self.sign(agency, vec![done]);
         let mut pool = Pool::new(PoolLimits::default());
         let admitted = pool.admit(&self.rules, &self.state, &self.tip, tx.clone());
         let (block, outcome, refused) = self.block(&[tx]);
@@ -807,6 +812,14 @@ fn a_batch_goes_on_its_series_and_a_seed_unit_is_used_once() {
         (&["1: seed P1 A-1 urn:b:1"], "E-SEED-UNIT"),
         (&["1: seed P1 种1 urn:b:1"], "E-SEED-UNIT"),
         (&["1: seed P1 A1 urn:x:1"], "E-AUTH-ROLE"),
+        // A permit that is on the ledger is valid, and of the line of whoever puts codes under it.
+        (&["0: issue P1", "0: seed P1 A1 urn:1"], "ok"),
+        (&["0: issue P1", "1: seed P1 A1 urn:b:1"], "ok"),
+        (&["1: issue P1", "0: seed P1 A1 urn:1"], "ok"),
+        (&["0: issue P1", "2: seed P1 A1 urn:c:1"], "E-SEED-PERMIT"),
+        (&["2: issue P1", "0: seed P1 A1 urn:1"], "E-SEED-PERMIT"),
+        (&["0: issue P1", "0: suspend P1", "0: seed P1 A1 urn:1"], "E-SEED-PERMIT"),
+        (&["0: issue-until P1 1000", "0: seed P1 A1 urn:1"], "E-SEED-PERMIT"),
     ] {
         check(lines, want);
     }

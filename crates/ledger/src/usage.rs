@@ -17,6 +17,9 @@ use types::{
     },
 };
 
+/// How far the time at which something is said to have been done may be ahead of the ledger's, which is that of the last block: an hour.
+const AHEAD_MS_MAX: u64 = 60 * 60 * 1000;
+
 /// What is to be done under a grant.
 struct Wanted<'a> {
     licence: &'a LicenceId,
@@ -100,6 +103,25 @@ impl<V: View> Case<'_, V> {
         Err(self.object(Objection::FieldList))
     }
 
+    /// Nothing was done at a time that has not come. The ledger's own time lags behind by what a block may take.
+    fn made(&self, made_at: Timestamp) -> Result<(), Rejection> {
+        let now = self.at.time;
+        if made_at <= now.plus(AHEAD_MS_MAX) {
+            return Ok(());
+        }
+        Err(self.object(Objection::Unmade { made_at, now }))
+    }
+
+    /// A state is relied on once it has effect. How its subject stands until then only its history tells, and that execution
+    /// does not read: old bodies may be gone.
+    fn effective(&self, state: &SubjectState) -> Result<(), Rejection> {
+        let from = state.effective_from;
+        if from <= self.at.time {
+            return Ok(());
+        }
+        Err(self.object(Objection::Planned { subject: state.subject.clone(), from }))
+    }
+
     /// A licence that is valid now.
     fn live(&self, licence: &LicenceId) -> Result<SubjectState, Rejection> {
         let subject = Subject::licence(licence);
@@ -107,6 +129,7 @@ impl<V: View> Case<'_, V> {
             .view
             .subject(&subject.key())
             .ok_or_else(|| Rejection::Unknown { index: self.index, subject: subject.clone() })?;
+        self.effective(&state)?;
         let standing = self.standing(&state);
         if standing.is_valid() {
             return Ok(state);
@@ -165,7 +188,11 @@ impl<V: View> Case<'_, V> {
     }
 
     fn use_licence(&self, used: &Presented) -> Result<Changes, Rejection> {
-        let Presented { grant, licence, purpose, fields, made_at, copy_until: _ } = used;
+        let Presented { grant, licence, purpose, fields, made_at, copy_until } = used;
+        self.made(*made_at)?;
+        if let Some(until) = copy_until.filter(|until| until <= made_at) {
+            return Err(self.object(Objection::Copy { until, made_at: *made_at }));
+        }
         let wanted = Wanted { licence, purpose, fields, made_at: *made_at };
         let (spent, owner) = self.spend(grant, &wanted)?;
         Ok(vec![spent, self.licence_data(licence, owner)?])
@@ -246,6 +273,7 @@ impl<V: View> Case<'_, V> {
         if state.status != Status::Active {
             return Err(self.object(Objection::GrantWithdrawn { grant }));
         }
+        self.effective(&state)?;
         let (expires, made_at, from) = (terms.expires, wanted.made_at, state.effective_from);
         if self.at.time.max(made_at) >= expires {
             return Err(self.object(Objection::GrantExpired { grant, expires }));
@@ -265,15 +293,17 @@ impl<V: View> Case<'_, V> {
     /// What a use of data changes, and the data's key.
     fn use_data(&self, used: &DataUse) -> Result<(Changes, Hash), Rejection> {
         self.fields(&used.fields)?;
-        let owner = match data_owner(&used.data) {
+        self.made(used.made_at)?;
+        let (owner, of) = match data_owner(&used.data) {
             Some(DataOwner::Agency(code)) => {
                 let unknown =
                     || self.object(Objection::DataUnknown { what: format!("agency:{code}") });
-                self.rules.agency(&code).map(|_| code).ok_or_else(unknown)?
+                (self.rules.agency(&code).map(|_| code).ok_or_else(unknown)?, None)
             }
             Some(DataOwner::Subject(subject)) => {
                 let unknown = || self.object(Objection::DataUnknown { what: subject.to_string() });
-                self.view.subject(&subject.key()).ok_or_else(unknown)?.owner
+                let state = self.view.subject(&subject.key()).ok_or_else(unknown)?;
+                (state.owner, Some(state))
             }
             None => {
                 let name = used.data.to_string();
@@ -299,11 +329,54 @@ impl<V: View> Case<'_, V> {
             changes.push(self.spend(grant, &wanted)?.0);
         } else {
             self.basis(&used.basis)?;
+            self.entitled(used, owner, of.as_ref())?;
         }
         Ok((changes, key))
     }
 
+    /// Whether a live basis that is no grant gives a right to this data: to what is of the agency's own line always, to a
+    /// licence of others only as a role that covers it.
+    fn entitled(
+        &self,
+        used: &DataUse,
+        owner: AgencyCode,
+        of: Option<&SubjectState>,
+    ) -> Result<(), Rejection> {
+        if self.rules.is_or_above(&self.agency, &owner) {
+            return Ok(());
+        }
+        let facts = of.map(|state| (&state.facts, &state.subject.id));
+        let licence = matches!(facts, Some((Facts::Licence { .. }, _)));
+        let Basis::Role(number) = &used.basis else {
+            if licence {
+                let data = Subject::data(&used.data);
+                return Err(self.object(Objection::DataForeign { data, owner }));
+            }
+            return Ok(());
+        };
+        let role = self.rules.role(&self.agency, *number, self.at).map(|(role, _)| role);
+        let covers = role.is_some_and(|role| match facts {
+            Some((Facts::Licence { facts, .. }, _)) => {
+                role.covers_licence(&facts.kind, facts.region)
+            }
+            Some((Facts::Item { region, .. }, _)) => role.covers_item(*region),
+            Some((Facts::Lot, lot)) => role.covers_lot(lot),
+            // Of what only its owner names, no role says anything.
+            Some(_) | None => false,
+        });
+        if covers {
+            Ok(())
+        } else if licence {
+            let data = Subject::data(&used.data);
+            Err(self.object(Objection::DataForeign { data, owner }))
+        } else {
+            let why = "the data is another agency's, and the role does not cover it";
+            Err(self.object(Objection::BasisScope { why }))
+        }
+    }
+
     fn reuse(&self, reuse: &Reuse) -> Result<Changes, Rejection> {
+        self.made(reuse.made_at)?;
         let mut state = self.registered(&Subject::document(&reuse.document))?;
         if let Facts::Document { uses, .. } = &mut state.facts {
             *uses += 1;
@@ -346,11 +419,9 @@ impl<V: View> Case<'_, V> {
             Basis::Item(code) => {
                 let subject = Subject::item(code);
                 let state = found(&subject)?;
+                self.effective(&state)?;
                 if state.status != Status::Active {
                     return Err(over(&subject, word(Standing::Known(state.status))));
-                }
-                if state.effective_from > self.at.time {
-                    return Err(over(&subject, "not yet in force".into()));
                 }
                 if let Facts::Item { planned_cancel: Some(end), .. } = &state.facts
                     && self.at.time >= *end
@@ -366,18 +437,26 @@ impl<V: View> Case<'_, V> {
             }
             Basis::Licence(licence) => {
                 let subject = Subject::licence(licence);
-                let standing = self.standing(&found(&subject)?);
-                if standing.is_valid() {
+                let state = found(&subject)?;
+                self.effective(&state)?;
+                let standing = self.standing(&state);
+                if !standing.is_valid() {
+                    return Err(over(&subject, word(standing)));
+                }
+                // Whoever issued a licence, stands above who did, or is in charge of such, works by it.
+                let covered = || matches!(&state.facts, Facts::Licence { facts, .. } if self.covers_licence(facts).is_ok());
+                if self.rules.is_or_above(&self.agency, &state.owner) || covered() {
                     return Ok(());
                 }
-                Err(over(&subject, word(standing)))
+                let why = "the licence is another agency's, and no role covers it";
+                Err(self.object(Objection::BasisScope { why }))
             }
             Basis::Role(number) => {
                 let subject = Subject::agency(&self.agency);
                 let name = || format!("role {number} of {subject}");
-                match self.rules.holds_role(&self.agency, *number, self.at) {
-                    Some(true) => Ok(()),
-                    Some(false) => {
+                match self.rules.role(&self.agency, *number, self.at) {
+                    Some((_, true)) => Ok(()),
+                    Some((_, false)) => {
                         let why = "not held now".into();
                         Err(self.object(Objection::BasisOver { basis: name(), why }))
                     }

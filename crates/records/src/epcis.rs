@@ -137,10 +137,19 @@ pub(crate) fn read(
         return None; // A hash of something malformed would be an identifier of nothing.
     }
     let cbv_hash = cbv::hash(event.map(), &prefixes);
-    let corrects = event.has("errorDeclaration").then(|| {
-        // An error declaration repeats the event it is about, with the same identifier and therefore the same hash.
-        id.clone().or_else(|| cbv_hash.and_then(|hash| Text::new(cbv::identifier(&hash)).ok()))
-    });
+    // An error declaration repeats the event it is about, with the same identifier and therefore the same hash.
+    let name = || id.clone().or_else(|| Text::new(cbv::identifier(&cbv_hash?)).ok());
+    let corrects = if event.has("errorDeclaration") { name() } else { None };
+    if event.has("errorDeclaration") && corrects.is_none() {
+        let problem = Problem::new(
+            "E-REC-029",
+            "an error declaration that names no event would be an event itself: give the `eventID` of the one it is about, \
+             or a `type` to every business transaction, source and destination, so that there is an event hash",
+            "更正声明未指明所更正的事件,将被当作新事件:须提供“eventID”,或为每个业务单据、来源、目的地注明“type”以得出事件哈希",
+        );
+        event.fault("errorDeclaration", problem, faults);
+        return None;
+    }
     Some(TraceEvent {
         event: kind,
         id,
@@ -148,7 +157,7 @@ pub(crate) fn read(
         step,
         lots: lots.into_iter().collect(),
         cbv_hash,
-        corrects: corrects.flatten(),
+        corrects,
     })
 }
 

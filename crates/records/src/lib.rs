@@ -44,7 +44,7 @@ pub use document::{CONTEXT_BYTES_MAX, RECORDS_MAX};
 pub use fault::{FAULTS_MAX, Fault};
 pub use fields::{SaltedFields, salted_fields};
 pub use json::{DEPTH_MAX, VALUES_MAX};
-pub use privacy::{SALT_DIGITS_MAX, SALT_DIGITS_MIN, hidden_licence};
+pub use privacy::{SALT_DIGITS_MAX, SALT_DIGITS_MIN, hidden_licence, is_hidden};
 
 use crate::{
     canonical::canonical,

@@ -29,7 +29,8 @@ pub fn hidden_licence(salt: &str, identifier: &str) -> Option<LicenceId> {
 }
 
 /// Whether text is the name of a hidden licence.
-pub(crate) fn is_hidden(text: &str) -> bool {
+#[must_use]
+pub fn is_hidden(text: &str) -> bool {
     text.strip_prefix("c1:").is_some_and(|digits| digits.len() == 64 && is_lower_hex(digits))
 }
 

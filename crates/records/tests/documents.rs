@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use types::{
-    Operation, Text, codec,
+    AgencyCode, Operation, Text, codec,
     operation::{Action, Grade},
 };
 
@@ -210,6 +210,66 @@ fn the_operations_of_others_are_accepted_one_by_one() {
             );
         }
     }
+}
+
+/// What becomes of a seed label.
+fn label(text: &str) -> Result<String, Vec<&'static str>> {
+    let document = serde_json::json!({
+        "op": "seed.label", "at": "2026-03-02T08:30:00+08:00", "label": text, "permit": "permit-1", "lot": "urn:x:1",
+    });
+    let prepared = prepare(document.to_string().as_bytes(), &capture())
+        .map_err(|faults| faults.iter().map(|fault| fault.code).collect::<Vec<_>>())?;
+    let Action::Seed(act) = &prepared[0].operation.action else { panic!("not a seed label") };
+    Ok(act.unit.to_string())
+}
+
+#[test]
+fn seed_labels_are_judged_as_their_makers_say() {
+    let refused = Err(vec!["E-REC-054"]);
+    let four = |unit: &str| format!("闽优示例1号\n某种业公司\n{unit}\nhttps://example.cn/s/{unit}");
+    assert_eq!(label(&four("35070010500000000001")), Ok("35070010500000000001".to_owned()));
+    assert_eq!(label(&four("A1")), Ok("A1".to_owned()));
+    for unit in ["350700105000000000012", "", "A-1", "单元"] {
+        assert_eq!(label(&four(unit)), refused, "{unit}");
+    }
+    assert_eq!(label("闽优示例1号\n某种业公司\n1"), refused);
+    let Some(data) = folder("../shared/data/cn/seed_labels.json") else { return };
+    let value: serde_json::Value = serde_json::from_slice(&fs::read(data).unwrap()).unwrap();
+    let (valid, invalid) =
+        (value["valid"].as_array().unwrap(), value["invalid"].as_array().unwrap());
+    assert_eq!((valid.len(), invalid.len()), (1, 1));
+    for row in valid {
+        assert!(label(row.as_str().unwrap()).is_ok(), "{row}");
+    }
+    for row in invalid {
+        assert_eq!(label(row["text"].as_str().unwrap()), refused, "{row}");
+    }
+}
+
+#[test]
+fn the_codes_of_organisations_are_codes() {
+    let named = |code: &str, name: &str| {
+        AgencyCode::new(code).unwrap_or_else(|why| panic!("{name} {code}: {why}"));
+        let mut changed = code.to_owned();
+        let last = changed.pop().unwrap();
+        changed.push(if last == '0' { '1' } else { '0' });
+        assert!(AgencyCode::new(&changed).is_err(), "{changed}");
+    };
+    for code in
+        ["11350000XXXX000195", "11350122XXXX0006X9", "91350105XXXX0102XG", "93350122XXXX01062E"]
+    {
+        named(code, "invented");
+    }
+    let Some(data) = folder("../shared/data/cn/organisations.json") else { return };
+    let value: serde_json::Value = serde_json::from_slice(&fs::read(data).unwrap()).unwrap();
+    let all = |kind: &str| value[kind].as_object().unwrap().clone();
+    let (agencies, enterprises) = (all("agencies"), all("enterprises"));
+    assert_eq!((agencies.len(), enterprises.len()), (8, 6));
+    for (name, code) in agencies.iter().chain(&enterprises) {
+        named(code.as_str().unwrap(), name);
+    }
+    // Organs of the state are told by how their codes begin.
+    assert!(agencies.values().all(|code| code.as_str().unwrap().starts_with("11")));
 }
 
 /// Whoever meets a code finds it in the list, and the list has no code that nobody meets.

@@ -350,6 +350,24 @@ fn malformed_events_are_refused_where_they_are_wrong() {
             "E-REC-024 /sensorElementList/0/sensorMetadata/deviceID",
         ),
         // Error declarations.
+        // A correction names what it corrects, by the event's identifier or by its hash, which needs a type.
+        (
+            "TransactionEvent",
+            json!({"bizTransactionList": [{"bizTransaction": "urn:epcglobal:cbv:bt:9521001000001:1"}],
+                   "errorDeclaration": {"declarationTime": "2026-05-13T04:40:00Z"}}),
+            "E-REC-029 /errorDeclaration",
+        ),
+        (
+            "TransactionEvent",
+            json!({"bizTransactionList": [{"bizTransaction": "urn:epcglobal:cbv:bt:9521001000001:1"}],
+                   "eventID": "urn:uuid:1", "errorDeclaration": {"declarationTime": "2026-05-13T04:40:00Z"}}),
+            "ok",
+        ),
+        (
+            "TransactionEvent",
+            json!({"errorDeclaration": {"declarationTime": "2026-05-13T04:40:00Z"}}),
+            "ok",
+        ),
         (
             "ObjectEvent",
             json!({"errorDeclaration": {"reason": "incorrect_data"}}),

@@ -141,6 +141,9 @@ impl<'de> Deserialize<'de> for AgencyCode {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Region(u32);
 
+/// The digits of the whole country.
+const COUNTRY: u32 = 100_000;
+
 impl Region {
     /// The region, if it is six digits that do not start with 0.
     #[must_use]
@@ -149,9 +152,12 @@ impl Region {
         text.parse().ok().filter(|number| digits && *number >= 100_000).map(Self)
     }
 
-    /// Whether `other` is this division or lies in it: a province ends in 0000, a city in 00.
+    /// Whether `other` is this division or lies in it: a province ends in 0000, a city in 00, and 100000 is the whole country.
     #[must_use]
     pub const fn covers(self, other: Self) -> bool {
+        if self.0 == COUNTRY {
+            return true;
+        }
         let span = if self.0.is_multiple_of(10_000) {
             10_000
         } else if self.0.is_multiple_of(100) {
@@ -223,6 +229,21 @@ impl Level {
             6 => Self::Village,
             _ => return None,
         })
+    }
+
+    /// Whether what stands at this level can be in a region: GB/T 2260 has codes down to counties. Towns and villages have
+    /// their county's, or their city's where a city has no counties.
+    #[must_use]
+    pub const fn fits(self, region: Region) -> bool {
+        let (country, code) = (region.0 == COUNTRY, region.0);
+        let (province, city) = (code.is_multiple_of(10_000), code.is_multiple_of(100));
+        match self {
+            Self::National => country,
+            Self::Province => province && !country,
+            Self::City => city && !province,
+            Self::County => !city,
+            Self::Town | Self::Village => !province,
+        }
     }
 }
 
@@ -393,8 +414,25 @@ mod tests {
             ("350122", "350122", true),
             ("350122", "350100", false),
             ("360000", "350122", false),
+            ("100000", "350122", true),
+            ("100000", "100000", true),
+            ("350000", "100000", false),
+            ("110000", "100000", false),
         ] {
             assert_eq!(region(outer).covers(region(inner)), want, "{outer} {inner}");
+        }
+        use Level::{City, County, National, Province, Town, Village};
+        for (code, want) in [
+            ("100000", &[National][..]),
+            ("350000", &[Province]),
+            ("350100", &[City, Town, Village]),
+            ("350122", &[County, Town, Village]),
+            ("469001", &[County, Town, Village]),
+        ] {
+            let all = [National, Province, City, County, Town, Village];
+            let fit: Vec<Level> =
+                all.into_iter().filter(|level| level.fits(region(code))).collect();
+            assert_eq!(fit, want, "{code}");
         }
         for bad in ["", "35012", "0350122", "035012", "35012x", "+35012"] {
             assert!(Region::new(bad).is_none(), "{bad}");

@@ -367,6 +367,23 @@ impl AgencyFacts {
         self.keys.iter().any(|term| term.key == *key && term.holds(height))
     }
 
+    /// Whether every key, grant and suspension of it can still be ended, it can be suspended once more, and so many bytes are
+    /// left after that. What ends never adds to what is counted here, so it always finds room.
+    #[must_use]
+    pub fn has_room(&self, spare: usize) -> bool {
+        let end = Some(Height(u64::MAX));
+        let mut ended = self.clone();
+        ended.keys.iter_mut().for_each(|term| term.until = term.until.or(end));
+        ended.grants.iter_mut().for_each(|grant| grant.until = grant.until.or(end));
+        match ended.suspensions.last_mut() {
+            Some(last) if last.until.is_none() => last.until = end,
+            Some(_) | None => {
+                ended.suspensions.push(Suspension { from: Height::GENESIS, until: end });
+            }
+        }
+        codec::length(&Facts::Agency(Box::new(ended))) + spare <= FACTS_BYTES_MAX
+    }
+
     /// Whether it ever had this key.
     #[must_use]
     pub fn had(&self, key: &PublicKey) -> bool {
@@ -500,6 +517,9 @@ impl Genesis {
 
 /// The most bytes one of these facts may take, so that a subject's state fits where it is kept and proven.
 pub const FACTS_BYTES_MAX: usize = 60 << 10;
+
+/// What an agency and the one above it leave free of that in all they do themselves, so that governance can always add to it.
+pub const FACTS_BYTES_SPARE: usize = 8 << 10;
 
 /// Whether facts are small enough to be kept.
 #[must_use]

@@ -1,7 +1,8 @@
 //! What everyone agrees on by hand before the first block; its digest is the chain's id.
 
 use crate::{
-    agency::{Agency, AgencyCode},
+    agency::{Agency, AgencyCode, Level, Region},
+    authority::AgencyFacts,
     codec::{self, Wire},
     committee::{Committee, CommitteeError, Validator},
     hash::{ChainId, Purpose, hash},
@@ -196,6 +197,21 @@ pub enum GenesisError {
     /// Parents in a circle.
     #[error("agency {0} is above itself")]
     Circle(AgencyCode),
+    /// A level that the region does not have, or a region outside that of the agency above.
+    #[error(
+        "agency {agency} stands at {level:?} level in region {region}: the code is not of that level, or lies outside the region of the agency above"
+    )]
+    Region {
+        /// The agency.
+        agency: AgencyCode,
+        /// Its level.
+        level: Level,
+        /// Its region.
+        region: Region,
+    },
+    /// More than is kept of one subject.
+    #[error("agency {0} would take more room than a subject may: give it fewer or smaller roles")]
+    Size(AgencyCode),
     /// One key in two places. Three keys, three jobs.
     #[error("the key {0} is used twice")]
     KeyTwice(PublicKey),
@@ -273,9 +289,25 @@ impl Genesis {
                 }
                 above = *agencies.get(&code).ok_or(GenesisError::Unknown(code))?;
             }
+            self.check_place(agency)?;
         }
         Committee::new(self.seats())?;
         Ok(())
+    }
+
+    /// An agency's region is of its level and lies in that of the agency above, and there is room for all that may end it.
+    fn check_place(&self, agency: &Agency) -> Result<(), GenesisError> {
+        let Agency { code, region, level, parent, .. } = agency;
+        let above = parent.and_then(|code| self.agency(&code));
+        if !level.fits(*region) || above.is_some_and(|above| !above.region.covers(*region)) {
+            let (agency, level, region) = (*code, *level, *region);
+            return Err(GenesisError::Region { agency, level, region });
+        }
+        if AgencyFacts::of_genesis(agency).has_room(0) {
+            Ok(())
+        } else {
+            Err(GenesisError::Size(*code))
+        }
     }
 
     fn check_numbers(&self) -> Result<(), GenesisError> {
@@ -328,10 +360,7 @@ impl Genesis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        agency::{Level, Region, Role},
-        key::SecretKey,
-    };
+    use crate::{agency::Role, key::SecretKey};
 
     const CODES: [&str; 4] =
         ["11350000MXDEX0015L", "11350000MXDEX0023F", "11350000MXDEX0031A", "11350000MXDEX004X2"];
@@ -380,6 +409,38 @@ mod tests {
                 })
                 .collect(),
         }
+    }
+
+    #[test]
+    fn agencies_stand_where_their_regions_let_them() {
+        let at = |level, place: &str, parent: bool| {
+            let mut genesis = genesis();
+            let last = genesis.agencies.last_mut().unwrap();
+            (last.level, last.region) = (level, Region::new(place).unwrap());
+            last.parent = last.parent.filter(|_| parent);
+            genesis.check()
+        };
+        for (level, place, parent, sound) in [
+            (Level::Province, "350000", true, true),
+            (Level::City, "350100", true, true),
+            (Level::County, "350122", true, true),
+            (Level::Village, "350122", true, true),
+            (Level::City, "350000", true, false),
+            (Level::Province, "350100", true, false),
+            (Level::National, "350000", false, false),
+            (Level::National, "100000", false, true),
+            (Level::City, "360100", true, false),
+            (Level::City, "360100", false, true),
+        ] {
+            let found = at(level, place, parent);
+            let wrong = matches!(found, Err(GenesisError::Region { .. }));
+            assert_eq!((found.is_ok(), wrong), (sound, !sound), "{level:?} {place}: {found:?}");
+        }
+        let mut full = genesis();
+        let space = |n: usize| format!("urn:{n:0>250}").parse().unwrap();
+        let role = Role::Trace { namespaces: (0..64).map(space).collect() };
+        full.agencies[3].roles = vec![role; 4];
+        assert_eq!(full.check(), Err(GenesisError::Size(full.agencies[3].code)));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use crate::{
     agency::Role,
     authority::{Change, Governance},
     fields::FieldName,
-    operation::{Action, Operation},
+    item::Element,
+    operation::{Action, ItemAction, ItemVerb, Operation},
     usage::{Basis, DataOwner, Usage, data_owner},
 };
 
@@ -43,10 +44,12 @@ pub fn personal(text: &str) -> Option<Personal> {
         // An SSCC or GSRN may have the shape of a citizen number by chance, and a serial that of a telephone.
         let is_key = link && matches!(before, "00" | "sscc" | "8017" | "gsrnp" | "8018" | "gsrn");
         let is_serial = urn || (link && GS1_PARTS.contains(&before));
-        if is_citizen_number(token) && !is_key {
+        // A word in front, as in tel13800138000, hides no number; and a digest is never a word and one number.
+        let number = token.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        if is_citizen_number(number) && !is_key {
             return Some(Personal::CitizenNumber);
         }
-        if is_mobile_number(token) && !is_serial {
+        if is_mobile_number(number) && !is_serial {
             return Some(Personal::MobileNumber);
         }
         before = token;
@@ -62,10 +65,7 @@ pub fn personal_in(operation: &Operation) -> Option<(&'static str, Personal)> {
         ("/provenance/version", &operation.provenance.version),
     ];
     match &operation.action {
-        Action::Item(act) => {
-            texts.push(("/action/item/code", &act.code));
-            texts.push(("/action/item/basic", &act.basic));
-        }
+        Action::Item(act) => item_texts(act, &mut texts),
         Action::Licence(act) => {
             texts.push(("/action/licence/licence", &act.licence));
             texts.extend(act.verb.supersedes().map(|id| ("/action/licence/supersedes", &**id)));
@@ -79,7 +79,11 @@ pub fn personal_in(operation: &Operation) -> Option<(&'static str, Personal)> {
         }
         Action::Govern(act) => govern_texts(act, &mut texts),
         Action::Use(act) => usage_texts(act, &mut texts),
-        Action::List(act) => texts.push(("/action/list/name", &act.name)),
+        Action::List(act) => {
+            texts.push(("/action/list/name", &act.name));
+            let members = act.verb.members();
+            texts.extend(members.iter().map(|code| ("/action/list/members", &**code)));
+        }
         Action::Batch(act) => texts.push(("/action/batch/series", &act.series)),
         // A unit code is digits that its maker chose; the label is in shops.
         Action::Seed(act) => {
@@ -88,6 +92,31 @@ pub fn personal_in(operation: &Operation) -> Option<(&'static str, Personal)> {
         }
     }
     texts.into_iter().find_map(|(at, text)| Some((at, personal(text)?)))
+}
+
+fn item_texts<'o>(act: &'o ItemAction, texts: &mut Vec<(&'static str, &'o str)>) {
+    let mut elements = |elements: &'o [Element]| {
+        texts.extend(elements.iter().map(|element| ("/action/item/elements", &*element.name)));
+    };
+    match &act.verb {
+        ItemVerb::Enter(edition) | ItemVerb::Revise(edition) | ItemVerb::Merge { edition, .. } => {
+            elements(&edition.elements);
+        }
+        ItemVerb::Split { successors } => successors.iter().for_each(|new| elements(&new.elements)),
+        ItemVerb::Entrust { tasks, .. } => {
+            texts.extend(tasks.iter().map(|task| ("/action/item/tasks", &**task)));
+        }
+        ItemVerb::Publish { .. }
+        | ItemVerb::Amend { .. }
+        | ItemVerb::Suspend
+        | ItemVerb::Resume
+        | ItemVerb::Cancel => {}
+    }
+    let (others, _) = act.verb.relatives();
+    for (code, basic) in others.into_iter().chain([(&act.code, &act.basic)]) {
+        texts.push(("/action/item/code", code));
+        texts.push(("/action/item/basic", basic));
+    }
 }
 
 fn govern_texts<'o>(act: &'o Governance, texts: &mut Vec<(&'static str, &'o str)>) {
@@ -230,6 +259,9 @@ mod tests {
             "13800138000",
             "urn:example:person:13800138000",
             "8613800138000",
+            "tel13800138000",
+            "联系tel8613800138000",
+            "id11010519491231002X",
             "https://example.cn/holder/13800138000",
         ] {
             assert!(personal(bad).is_some(), "{bad}");
@@ -245,6 +277,8 @@ mod tests {
             "113500000035912564",
             "12800138000",
             "138001380001",
+            "tel138001380001",
+            "c1:a13800138000000000000000000000000000000000000000000000000000000b",
             "1.2.156.3005.2.11100000000013338W011.11430000006122244L.20230000403.001.U",
             "ni:///sha-256;df7bb3c352fef055578554f09f5e2aa41782150ced7bd0b8af24dd3ccb30ba69?ver=CBV2.0",
         ] {

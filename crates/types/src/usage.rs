@@ -131,7 +131,7 @@ pub struct DataUse {
     pub data: DataName,
     /// For this.
     pub purpose: Purpose,
-    /// These fields, ascending; none means all.
+    /// These fields, ascending; none means all, and under a grant all that were granted.
     pub fields: Vec<FieldName>,
     /// By this right.
     pub basis: Basis,
@@ -160,9 +160,9 @@ pub enum Basis {
     Grant(GrantId),
     /// A service item in force, which the agency that acts exercises.
     Item(ItemCode),
-    /// A licence that is valid.
+    /// A licence that is valid, which the agency that acts issued or is in charge of.
     Licence(LicenceId),
-    /// The role of this number among those of the agency that acts.
+    /// The role of this number among those of the agency that acts. To data of others it gives a right as far as it covers it.
     Role(u32),
 }
 

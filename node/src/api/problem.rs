@@ -121,6 +121,7 @@ impl From<Rejection> for Failure {
             | Rejection::Governance { .. }
             | Rejection::Item { .. }
             | Rejection::Objection { .. }
+            | Rejection::SeedPermit { .. }
             | Rejection::SeedReused { .. } => StatusCode::CONFLICT,
         };
         Self::new(status, rejection.code(), rejection.to_string())

@@ -441,7 +441,7 @@ fn genesis(name: &str, seats: u8, seed: u8) -> Genesis {
     let agencies = (0..seats).map(|n| Agency {
         code: code(n),
         name: text(&format!("机构{n}")),
-        region: region("350000"),
+        region: region(if n < 3 { "350000" } else { "350100" }),
         level: if n < 3 { Level::Province } else { Level::City },
         parent: (n > 0).then(|| code(0)),
         keys: vec![secret(seed, n).public(), secret(seed, n + 100).public()],

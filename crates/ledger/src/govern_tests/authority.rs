@@ -54,7 +54,7 @@ impl Chain {
                 basic: "000101001000".parse().unwrap(),
                 // A basic code is opened at this level or above.
                 level: Level::Province,
-                region: Region::new("350100").unwrap(),
+                region: province(),
                 verb: ItemVerb::Publish { version: 1, planned_cancel: None },
             }),
         )
@@ -78,11 +78,11 @@ fn whatever_the_ledger_took_is_proven_for_ever_whatever_became_of_who_signed_it(
         };
         held.push((at.height, [of(&five), of(&six)]));
     };
-    let items = Role::Item { regions: vec![Region::new("350100").unwrap()] };
+    let items = Role::Item { regions: vec![province()] };
     chain.change(Change::Enrol(chain.enrolment(5, Some(3)))).unwrap();
     note(&chain);
     let mut below = chain.enrolment(6, Some(5));
-    below.level = Level::County;
+    (below.level, below.region) = (Level::County, Region::new("350122").unwrap());
     chain.change(Change::Enrol(below)).unwrap();
     note(&chain);
     let now = chain.tip.time;

@@ -278,7 +278,7 @@ pub(crate) fn operation(serial: u64) -> Operation {
         Action::Licence(LicenceAction {
             licence: text(&licence),
             verb: LicenceVerb::Issue(LicenceFacts {
-                kind: text("1"),
+                kind: text(kind),
                 region: Region::new("350000").expect("it is a region"),
                 valid_from: now,
                 valid_until: Some(now.plus(3 * 365 * 86_400_000)),
