@@ -855,7 +855,7 @@ fn answers_of_a_node_that_lies() {
 /// Everything that verifiers are given, of every kind and in every carrier, honest and not: the vectors.
 fn vectors() -> (Vec<TrustRoot>, Vec<Vec<u8>>) {
     let read = |name: &str| -> serde_json::Value {
-        let text = std::fs::read_to_string(tests::vectors::folder().join(name)).unwrap();
+        let text = std::fs::read_to_string(vectors::folder().join(name)).unwrap();
         serde_json::from_str(&text).unwrap()
     };
     let (mut roots, mut inputs) = (Vec::new(), Vec::new());
