@@ -542,7 +542,7 @@ fn the_check_of_a_ledger_names_what_is_changed_missing_or_should_not_be_there() 
     certificate.signatures[1].1 = certificate.signatures[0].1;
     put(Column::Certificates, &key, Some(codec::encode(&certificate)));
     let found = damage(&chain, &ledger, &scratch);
-    assert!(found[0].starts_with("block 2: the signature of seat 1"), "{found:?}");
+    assert!(found[0].starts_with("block 2: certificate: the signature of seat 1"), "{found:?}");
     put(Column::Certificates, &key, Some(sound));
     assert_eq!(damage(&chain, &ledger, &scratch), Vec::<String>::new());
 }
