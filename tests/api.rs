@@ -21,6 +21,8 @@ use tokio::{
 use types::{Height, SecretKey, Transaction, codec};
 
 const PATIENCE: Duration = Duration::from_secs(90);
+/// As many lines as a node may hold, but for a few.
+const IDLE_LINES: usize = 2000;
 
 async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
@@ -282,8 +284,10 @@ async fn a_job_is_carried_out_though_the_node_dies() {
     let (agency, deadline) = (twice.header.agency, twice.header.valid_until);
     let operations = vec![licence("by nobody")];
     let foreign = Transaction::sign(network.chain(), agency, &stranger, 1, deadline, operations);
+    let mut foreign_job = Vec::new();
     for tx in [twice, foreign] {
         let bytes = codec::encode::<Transaction>(&tx);
+        foreign_job = [&u32::try_from(bytes.len()).unwrap().to_le_bytes()[..], &bytes].concat();
         body.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_le_bytes());
         body.extend_from_slice(&bytes);
     }
@@ -316,6 +320,12 @@ async fn a_job_is_carried_out_though_the_node_dies() {
     assert!(rows[..40].iter().all(|row| row["status"] == "committed"), "{job}");
     assert_eq!(rows[41]["status"], "refused");
     assert!(rows[41]["code"].as_str().unwrap().starts_with("E-AUTH"), "{}", rows[41]);
+    // Of whom nobody knows there is no job.
+    let (length, of_nobody) =
+        (u32::from_le_bytes(foreign_job[..4].try_into().unwrap()), foreign_job);
+    assert_eq!(usize::try_from(length).unwrap() + 4, of_nobody.len());
+    let answer = client.post(format!("{base}/v1/jobs")).body(of_nobody).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     // What is cut off is refused as a whole.
     let answer = client
         .post(format!("{base}/v1/jobs"))
@@ -415,11 +425,17 @@ async fn with_gateway(network: &Network) -> BTreeMap<&'static str, String> {
     let mut text = fs::read_to_string(&file).unwrap();
     text += "\n[gateway]\nkey = \"../keys/issuer.json\"\ndocuments = \"documents\"\n";
     let mut tokens = BTreeMap::new();
-    for (name, scopes) in
-        [("erp", &["capture", "read"][..]), ("reader", &["read"]), ("old", &["capture", "read"])]
-    {
+    // The office has a key of its own, and so has the market, whose agency may record no events.
+    for (name, scopes, key) in [
+        ("erp", &["capture", "read"][..], None),
+        ("reader", &["read"], None),
+        ("old", &["capture", "read"], None),
+        ("office", &["submit"], Some("../keys/v1.json")),
+        ("market", &["capture", "submit"], Some("../keys/v4.json")),
+    ] {
         let mut words = vec!["key", "token", "--name", name];
         scopes.iter().for_each(|scope| words.extend(["--scope", scope]));
+        words.extend(key.iter().flat_map(|key| ["--key", *key]));
         let Ran { stdout, stderr, .. } = minlian_node(&words).expect(0);
         let token = stderr.lines().find(|line| line.starts_with("mln_")).unwrap().to_owned();
         let stdout = if name == "old" { expired(&stdout) } else { stdout };
@@ -435,6 +451,36 @@ fn expired(text: &str) -> String {
     let line = text.lines().find(|line| line.starts_with("expires")).unwrap();
     text.replace(line, "expires = \"2026-01-01T00:00:00.000Z\"")
 }
+
+/// Requests such as other makers' clients send: an older address of the context, a second vocabulary, sensors, errors declared.
+const OWN_EXAMPLES: [(&str, &str); 3] = [
+    (
+        "/capture",
+        r#"{"@context":["https://ref.gs1.org/standards/epcis/epcis-context.jsonld",{"ext":"https://example.com/ext/"}],
+        "id":"urn:uuid:6b1f4a9e-8a3f-4f6e-9f39-0c8f2a1d7e01","type":"EPCISDocument","schemaVersion":"2.0",
+        "creationDate":"2026-03-01T10:00:00Z","epcisBody":{"eventList":[
+        {"type":"ObjectEvent","eventID":"urn:uuid:6b1f4a9e-8a3f-4f6e-9f39-0c8f2a1d7e02","action":"ADD","bizStep":"commissioning",
+        "disposition":"active","epcList":["urn:epc:id:sgtin:9521001.010017.7001"],"eventTime":"2026-03-01T08:00:00.000Z",
+        "eventTimeZoneOffset":"+08:00","readPoint":{"id":"urn:epc:id:sgln:9521001.00001.7"},"ext:shift":"early"},
+        {"type":"AggregationEvent","eventID":"urn:uuid:6b1f4a9e-8a3f-4f6e-9f39-0c8f2a1d7e03","action":"ADD","bizStep":"packing",
+        "parentID":"urn:epc:id:sscc:9521001.0123456789","childEPCs":["urn:epc:id:sgtin:9521001.010017.7001"],
+        "eventTime":"2026-03-01T09:00:00.000Z","eventTimeZoneOffset":"+08:00"}]}}"#,
+    ),
+    (
+        "/events",
+        r#"{"@context":"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld","type":"TransactionEvent",
+        "eventID":"urn:uuid:6b1f4a9e-8a3f-4f6e-9f39-0c8f2a1d7e04","action":"OBSERVE","bizStep":"shipping",
+        "epcList":["urn:epc:id:sgtin:9521001.010017.7001"],"eventTime":"2026-03-02T08:00:00.000Z","eventTimeZoneOffset":"+08:00",
+        "bizTransactionList":[{"type":"po","bizTransaction":"urn:epcglobal:cbv:bt:9521001000001:77"}]}"#,
+    ),
+    (
+        "/events",
+        r#"{"@context":"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld","type":"AssociationEvent",
+        "eventID":"urn:uuid:6b1f4a9e-8a3f-4f6e-9f39-0c8f2a1d7e05","action":"ADD","bizStep":"assembling",
+        "parentID":"urn:epc:id:grai:9521001.00001.9","childEPCs":["urn:epc:id:giai:9521001.S7"],
+        "eventTime":"2026-03-02T09:00:00.000Z","eventTimeZoneOffset":"+08:00"}"#,
+    ),
+];
 
 /// A-06, A-09: an EPCIS system records and reads back without knowing that there is a chain.
 #[tokio::test(flavor = "multi_thread")]
@@ -495,6 +541,21 @@ async fn an_epcis_system_captures_and_reads_back() {
     // Read back, as it was written.
     let document: Value = serde_json::from_str(&sample).unwrap();
     let written = document["epcisBody"]["eventList"].as_array().unwrap();
+    // The same events in another document are the same records; one of them alone is there already.
+    let mut another = document.clone();
+    another["creationDate"] = json!("2026-11-01T00:00:00.000+08:00");
+    another["id"] = json!("urn:uuid:00000000-0000-4000-8000-00000000aaaa");
+    another["epcisBody"]["eventList"].as_array_mut().unwrap().reverse();
+    let request = ask(Method::POST, "/epcis/capture", &tokens["erp"]).body(another.to_string());
+    let answer = request.send().await.unwrap();
+    assert_ne!(answer.headers()["location"], location.as_str(), "another document, another job");
+    let job = finished(answer.headers()["location"].to_str().unwrap()).await;
+    assert_eq!(job["success"], true, "{job}");
+    let mut bare = written[0].clone();
+    bare["@context"] = document["@context"].clone();
+    let request = ask(Method::POST, "/epcis/events", &tokens["erp"]).body(bare.to_string());
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::CONFLICT);
+    assert_eq!(network.node_status(1).await.records, records, "an event is recorded once");
     let listed = async |path: &str| {
         let answer = ask(Method::GET, path, &tokens["reader"]).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
@@ -527,8 +588,45 @@ async fn an_epcis_system_captures_and_reads_back() {
         (format!("EQ_eventID={}", id.replace(':', "%3A")), 1),
         ("GE_eventTime=2099-01-01T00:00:00Z".into(), 0),
         ("EQ_disposition=no_such".into(), 0),
+        (format!("eventType=NoSuchEvent%7C{kind}"), count(&|event| event["type"] == kind)),
+        ("EXISTS_ilmd".into(), count(&|event| event["ilmd"].is_object())),
+        ("EXISTS_errorDeclaration=true".into(), 0),
+        ("LT_recordTime=2026-01-01T00:00:00Z".into(), 0),
+        (
+            "WD_bizLocation=urn:epc:id:sgln:9521005.00011.0".into(),
+            count(&|event| {
+                let place = event["bizLocation"]["id"].as_str().unwrap_or_default();
+                place.starts_with("urn:epc:id:sgln:9521005.00011.")
+            }),
+        ),
     ] {
         assert_eq!(listed(&format!("/epcis/events?{query}")).await.len(), wanted, "{query}");
+    }
+    let escaped_step = escaped(step);
+    for (path, wanted) in [
+        (format!("eventTypes/{kind}"), count(&|event| event["type"] == kind)),
+        (format!("bizSteps/{escaped_step}"), count(&|event| event["bizStep"] == step)),
+        ("dispositions/active".into(), count(&|event| event["disposition"] == "active")),
+        (
+            "bizLocations/urn%3Aepc%3Aid%3Asgln%3A9521005.00011.0".into(),
+            count(&|event| event["bizLocation"]["id"] == "urn:epc:id:sgln:9521005.00011.0"),
+        ),
+        (
+            "readPoints/geo%3A27.917%2C118.541".into(),
+            count(&|event| event["readPoint"]["id"] == "geo:27.917,118.541"),
+        ),
+    ] {
+        assert_eq!(
+            listed(&format!("/epcis/{path}/events?perPage=100")).await.len(),
+            wanted,
+            "{path}"
+        );
+    }
+    // What is not known is refused, whoever asks: a filter that is not heeded gives a wrong answer.
+    for query in ["EQ_colour=red", "MATCH_anyEPC=urn:epc:idpat:sgtin:1.*.*", "EXISTS_ilmd=perhaps"]
+    {
+        let asked = ask(Method::GET, &format!("/epcis/events?{query}"), &tokens["reader"]);
+        assert_eq!(asked.send().await.unwrap().status(), StatusCode::BAD_REQUEST, "{query}");
     }
     let epc = first["inputQuantityList"][0]["epcClass"].as_str().unwrap().replace(':', "%3A");
     assert!(
@@ -582,45 +680,71 @@ async fn an_epcis_system_captures_and_reads_back() {
     assert_eq!(back, alone);
     assert_eq!(post().await.status(), StatusCode::CONFLICT);
 
-    // Requests as the standard's own description gives them, when it is here.
+    // Refused by the ledger, mended, and sent under the same id: found by it, as it was recorded.
+    let mut refused = alone.clone();
+    refused["eventID"] = json!("urn:uuid:00000000-0000-4000-8000-0000000000fe");
+    let send = async |token: &str, event: &Value| {
+        ask(Method::POST, "/epcis/events", &tokens[token])
+            .body(event.to_string())
+            .send()
+            .await
+            .unwrap()
+    };
+    assert_eq!(send("market", &refused).await.status(), StatusCode::FORBIDDEN);
+    let path = "/epcis/events/urn%3Auuid%3A00000000-0000-4000-8000-0000000000fe";
+    let by_id = async || ask(Method::GET, path, &tokens["reader"]).send().await.unwrap();
+    assert_eq!(by_id().await.status(), StatusCode::NOT_FOUND);
+    let mut mended = refused.clone();
+    mended["disposition"] = json!("in_progress");
+    assert_eq!(send("erp", &mended).await.status(), StatusCode::CREATED);
+    assert_eq!(by_id().await.json::<Value>().await.unwrap(), mended);
+
+    // Requests as the standard's own description gives them, where it is at hand, and such as it would: all are taken, and
+    // read back as they were written.
     let standard = repository().join("../shared/data/epcis/schema/epcis-openapi.json");
-    if let Ok(text) = fs::read_to_string(&standard) {
-        let standard: Value = serde_json::from_str(&text).unwrap();
-        for path in ["/capture", "/events"] {
-            let content =
-                &standard["paths"][path]["post"]["requestBody"]["content"]["application/json"];
-            let examples = content["examples"]
-                .as_object()
-                .map(|all| all.values().map(|one| one["value"].clone()).collect());
-            let examples: Vec<Value> = examples.unwrap_or_else(|| vec![content["example"].clone()]);
-            for example in examples.iter().filter(|example| !example.is_null()) {
-                let request = ask(Method::POST, &format!("/epcis{path}"), &tokens["erp"]);
-                let answer = request.body(example.to_string()).send().await.unwrap();
-                let (status, location) =
-                    (answer.status(), answer.headers().get("location").cloned());
-                let text = answer.text().await.unwrap();
-                say(&format!("the standard's example for {path}: {status} {text}"));
-                assert!(
-                    standard["paths"][path]["post"]["responses"][status.as_str()].is_object(),
-                    "{path}: {status} {text}"
-                );
-                if let (StatusCode::ACCEPTED, Some(location)) = (status, location) {
-                    let job = finished(location.to_str().unwrap()).await;
-                    for name in [
-                        "captureID",
-                        "createdAt",
-                        "running",
-                        "success",
-                        "captureErrorBehaviour",
-                        "errors",
-                    ] {
-                        assert!(!job[name].is_null(), "{name}: {job}");
-                    }
-                }
-            }
+    let standard: Option<Value> =
+        fs::read_to_string(standard).ok().map(|text| serde_json::from_str(&text).unwrap());
+    let mut requests: Vec<(&str, Value)> =
+        OWN_EXAMPLES.map(|(path, text)| (path, serde_json::from_str(text).unwrap())).into();
+    for path in ["/capture", "/events"] {
+        let Some(standard) = &standard else { continue };
+        let content =
+            &standard["paths"][path]["post"]["requestBody"]["content"]["application/json"];
+        assert!(content["example"].is_object(), "{path}");
+        requests.push((path, content["example"].clone()));
+    }
+    say(&format!("{} requests of foreign make", requests.len()));
+    for (path, example) in requests {
+        let request = ask(Method::POST, &format!("/epcis{path}"), &tokens["erp"]);
+        let answer = request.body(example.to_string()).send().await.unwrap();
+        let status = answer.status();
+        let location = answer.headers().get("location").cloned();
+        let text = answer.text().await.unwrap();
+        let wanted = if path == "/capture" { StatusCode::ACCEPTED } else { StatusCode::CREATED };
+        assert_eq!(status, wanted, "{path}: {text} {example}");
+        let location = location.unwrap().to_str().unwrap().to_owned();
+        if let Some(standard) = &standard {
+            let described = &standard["paths"][path]["post"]["responses"][status.as_str()];
+            assert!(described.is_object(), "{path}: {status}");
         }
-    } else {
-        say("the standard's own description is not here; its examples were not tried");
+        let events = if path == "/capture" {
+            let job = finished(&location).await;
+            for name in
+                ["captureID", "createdAt", "running", "success", "captureErrorBehaviour", "errors"]
+            {
+                assert!(!job[name].is_null(), "{name}: {job}");
+            }
+            assert_eq!(job["success"], true, "{job}");
+            example["epcisBody"]["eventList"].as_array().unwrap().clone()
+        } else {
+            vec![example.clone()]
+        };
+        for mut event in events {
+            event["@context"] = example["@context"].clone();
+            let id = escaped(event["eventID"].as_str().unwrap());
+            let back = ask(Method::GET, &format!("/epcis/events/{id}"), &tokens["reader"]);
+            assert_eq!(back.send().await.unwrap().json::<Value>().await.unwrap(), event);
+        }
     }
     let audit = fs::read_to_string(network.network_home().join("v1/gateway-audit.ndjson")).unwrap();
     assert!(
@@ -633,6 +757,271 @@ async fn an_epcis_system_captures_and_reads_back() {
             |token| !audit.contains(token.as_str()) && !network.log(1).contains(token.as_str())
         )
     );
+}
+
+/// Every page of a question leads to the next, within the same question, until all that it asks for was given once.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_events_lead_to_the_end_under_every_filter() {
+    let network = Network::up();
+    let (base, tokens) = (network.url(1), with_gateway(&network).await);
+    let client = client::plain().build().unwrap();
+    let ask = |method: Method, path: &str| {
+        let token = format!("Bearer {}", tokens["erp"]);
+        client.request(method, format!("{base}{path}")).header("authorization", token)
+    };
+    let lot = |n: usize| format!("urn:epc:class:lgtin:9521001.010017.PAGE-{n}");
+    let event = |n: usize| {
+        let step = ["shipping", "receiving", "inspecting"][n % 3];
+        let mut event = json!({
+            "type": "ObjectEvent", "eventID": format!("urn:uuid:00000000-0000-4000-8000-{n:012}"), "action": "OBSERVE",
+            "bizStep": step, "eventTime": "2026-03-01T08:00:00.000Z", "eventTimeZoneOffset": "+08:00",
+            "quantityList": [{ "epcClass": lot(n % 2), "quantity": 1 }],
+        });
+        if n % 4 == 0 {
+            // A lot in two parts of one event stands in its history twice.
+            event["type"] = json!("TransformationEvent");
+            for gone in ["action", "quantityList"] {
+                event.as_object_mut().unwrap().remove(gone);
+            }
+            let list = json!([{ "epcClass": lot(n % 2), "quantity": 1 }]);
+            (event["inputQuantityList"], event["outputQuantityList"]) = (list.clone(), list);
+        }
+        event
+    };
+    let events: Vec<_> = (0..40).map(event).collect();
+    let document = json!({
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"], "type": "EPCISDocument",
+        "schemaVersion": "2.0", "creationDate": "2026-03-01T10:00:00Z", "epcisBody": { "eventList": events },
+    });
+    let answer =
+        ask(Method::POST, "/epcis/capture").body(document.to_string()).send().await.unwrap();
+    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    eventually("the capture is done", async || {
+        let job: Value = ask(Method::GET, &location).send().await.ok()?.json().await.ok()?;
+        assert_eq!(job["success"], true, "{job}");
+        (job["running"] == false).then_some(())
+    })
+    .await;
+    let is = |event: &Value, steps: &[&str]| steps.iter().any(|step| event["bizStep"] == *step);
+    let has = |event: &Value, lot: &str| event.to_string().contains(lot);
+    let (first, both) = (escaped(&lot(0)), escaped(&format!("{}|{}", lot(0), lot(1))));
+    type Wanted<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
+    let rows: Vec<(String, Wanted<'_>)> = vec![
+        ("/epcis/events?perPage=3".into(), Box::new(|_| true)),
+        (
+            format!("/epcis/events?perPage=3&MATCH_anyEPC={first}"),
+            Box::new(|one| has(one, &lot(0))),
+        ),
+        (format!("/epcis/events?MATCH_anyEPCClass={both}&perPage=7"), Box::new(|_| true)),
+        (format!("/epcis/epcs/{first}/events?perPage=2"), Box::new(|one| has(one, &lot(0)))),
+        (
+            format!("/epcis/epcs/{first}/events?perPage=2&EQ_bizStep=shipping%7Creceiving"),
+            Box::new(|one| has(one, &lot(0)) && is(one, &["shipping", "receiving"])),
+        ),
+        (
+            "/epcis/events?EQ_bizStep=inspecting&perPage=2&eventType=ObjectEvent".into(),
+            Box::new(|one| is(one, &["inspecting"]) && one["type"] == "ObjectEvent"),
+        ),
+        (
+            "/epcis/bizSteps/shipping/events?perPage=1&EQ_action=OBSERVE".into(),
+            Box::new(|one| is(one, &["shipping"]) && one["action"] == "OBSERVE"),
+        ),
+        (
+            format!("/epcis/events?MATCH_inputEPCClass={first}&perPage=1"),
+            Box::new(|one| has(&one["inputQuantityList"], &lot(0))),
+        ),
+    ];
+    for (question, wanted) in rows {
+        let (mut path, mut found, mut pages) = (question.clone(), Vec::new(), 0);
+        loop {
+            let answer = ask(Method::GET, &path).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK, "{path}");
+            let link = answer.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
+            let page: Value = answer.json().await.unwrap();
+            let list = &page["epcisBody"]["queryResults"]["resultsBody"]["eventList"];
+            let ids = list.as_array().unwrap().iter().map(|event| event["eventID"].clone());
+            found.extend(ids);
+            pages += 1;
+            assert!(pages < 100, "{question} never ends");
+            match link {
+                Some(link) => {
+                    path = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
+                }
+                None => break,
+            }
+        }
+        let all: Vec<_> = events.iter().filter(|event| wanted(event)).collect();
+        let all: Vec<_> = all.into_iter().map(|event| event["eventID"].clone()).collect();
+        assert!(all.len() > 3 && pages > 1, "{question}: {} in {pages} pages", all.len());
+        assert_eq!(found, all, "{question}");
+    }
+    // A place of one list is none of another.
+    let asked = ask(Method::GET, &format!("/epcis/events?MATCH_anyEPC={first}&nextPageToken=l3"));
+    assert_eq!(asked.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+}
+
+/// A-06: native documents of a system, under the key enrolled for it; and what the chain takes back is taken at the next height.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_has_documents_signed_until_the_chain_takes_its_key_back() {
+    let network = Network::up();
+    let (base, tokens) = (network.url(1), with_gateway(&network).await);
+    let client = client::plain().build().unwrap();
+    let post = async |path: &str, token: &str, body: &Value| {
+        let request = client.post(format!("{base}{path}")).body(body.to_string());
+        let answer = request.header("authorization", format!("Bearer {}", tokens[token])).send();
+        let answer = answer.await.unwrap();
+        let status = answer.status().as_u16();
+        (status, answer.json::<Value>().await.unwrap_or_default())
+    };
+    let wait = "/v1/documents?wait=committed";
+    let item = json!({
+        "op": "item.publish", "effective": "2026-06-01T00:00:00+08:00",
+        "item": { "实施编码": "11350000MXDEX0015L2350117002011", "事项版本": 1, "事项名称": "示例事项", "承诺办结时限": "15" },
+    });
+    let (status, receipt) = post(wait, "office", &item).await;
+    assert_eq!((status, &receipt["status"]), (200, &json!("committed")), "{receipt}");
+    let record = receipt["records"][0]["record"].as_str().unwrap();
+    let found = json_of(&format!("{base}/v1/records/{record}")).await;
+    assert_eq!(found["agency"], "11350000MXDEX0015L", "signed with the office's own key");
+    let (status, again) = post(wait, "office", &item).await;
+    assert_eq!((status, &again["status"]), (200, &json!("recorded")), "{again}");
+    assert_eq!(again["records"][0]["record"], record, "the same document is the same record");
+    // Who may not, what is not for here, and what cannot be.
+    let event = fs::read_to_string(repository().join("genesis/samples/farm-lot.jsonld")).unwrap();
+    let event: Value = serde_json::from_str(&event).unwrap();
+    let govern = json!({ "op": "govern.withdraw", "at": "2026-06-01T00:00:00+08:00", "proposal": "00".repeat(32), "target": "network:chain" });
+    for (token, body, wanted) in [
+        ("erp", &item, 403),
+        ("old", &item, 401),
+        ("office", &event, 400),
+        ("office", &json!({ "op": "item.publish" }), 400),
+        ("market", &item, 403),
+    ] {
+        let (status, problem) = post(wait, token, body).await;
+        assert_eq!(status, wanted, "{token}: {problem}");
+    }
+    let (status, problem) = post(wait, "office", &govern).await;
+    assert!([400, 403].contains(&status), "a token signs no act of governance: {problem}");
+
+    // The issuer's key is retired on the chain: from the next height on the gateway's signatures are nobody's.
+    let mut alone = event["epcisBody"]["eventList"][0].clone();
+    alone["@context"] = event["@context"].clone();
+    let mut number = 0;
+    let mut event = async || {
+        number += 1;
+        let mut event = alone.clone();
+        event["eventID"] = json!(format!("urn:uuid:00000000-0000-4000-8000-{number:012}"));
+        post("/epcis/events", "erp", &event).await
+    };
+    assert_eq!(event().await.0, 201);
+    let (issuer, next) = (network.key("issuer"), network.scratch().join("next.json"));
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let (issuer, next, genesis) = (text(&issuer), text(&next), text(&network.genesis()));
+    let words = ["key", "rotate", "--key", &issuer, "--genesis", &genesis, "--out", &next];
+    let rotated = minlian_node(&[&words[..], &["--unencrypted"]].concat()).expect(0).stdout;
+    let rotated: Value = serde_json::from_str(&rotated).unwrap();
+    let row = tests::Desk::new(&network).done(
+        "issuer",
+        &json!({
+            "op": "govern.rotate", "at": "2026-06-01T08:00:00+08:00",
+            "retire": rotated["retire"], "enrol": rotated["enrol"],
+        }),
+    );
+    network.agreed(&[1], Height(row["height"].as_u64().unwrap())).await;
+    let (status, problem) = event().await;
+    assert_eq!((status, &problem["code"]), (403, &json!("E-AUTH-TERM")), "{problem}");
+    // An agency that is suspended has nothing signed any more, by whatever key.
+    let govern = |key: &str, words: &[&str]| {
+        let (key, url) = (text(&network.key(key)), network.url(2));
+        let more = ["--node", &url, "--key", &key, "--yes", "--json"];
+        let ran = tests::program::minlian(&[&["govern"], words, &more].concat()).expect(0);
+        serde_json::from_str::<Value>(ran.stdout.lines().last().unwrap()).unwrap()
+    };
+    let proposed = govern("v1", &["propose", "suspend", "11350000MXDEX004X2"]);
+    let enacted = govern("v3", &["approve", proposed["proposal"].as_str().unwrap()]);
+    assert_eq!(enacted["status"], "enacted", "{enacted}");
+    let height = network.node_status(2).await.height;
+    network.agreed(&[1], height).await;
+    let licence = json!({
+        "op": "licence.suspend", "operate_type": "03", "state": "02", "at": "2026-06-15T10:30:00+08:00", "reason": "test",
+        "licence": "1.2.156.3005.2.11350000XXXX2001XJ001.11350122XXXX200524.2026000101.001.0",
+    });
+    let (status, problem) = post(wait, "market", &licence).await;
+    assert_eq!((status, &problem["code"]), (403, &json!("E-AUTH-INACTIVE")), "{problem}");
+}
+
+/// A log that somebody changed shuts the gateway and nothing else; and what looks at a node that runs leaves its log alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_cannot_open_stays_shut_and_the_validator_lives() {
+    let network = Network::up();
+    let (base, tokens) = (network.url(1), with_gateway(&network).await);
+    let home = network.network_home().join("v1");
+    let (path, log) = (home.to_str().unwrap().to_owned(), home.join("gateway-audit.ndjson"));
+    let client = client::plain().build().unwrap();
+    let ask = async || {
+        let request = client.get(format!("{base}/epcis/events"));
+        let request = request.header("authorization", format!("Bearer {}", tokens["reader"]));
+        request.send().await.unwrap()
+    };
+    // While it writes, others look: at its configuration, its log, and its health.
+    let looking = std::thread::spawn({
+        let path = path.clone();
+        move || {
+            for _ in 0..8 {
+                minlian_node(&["config", "check", "--home", &path]).expect(0);
+                minlian_node(&["audit", "verify", "--home", &path]).expect(0);
+            }
+        }
+    });
+    let mut asked = 0;
+    while !looking.is_finished() || asked < 50 {
+        assert_eq!(ask().await.status(), StatusCode::OK);
+        asked += 1;
+    }
+    looking.join().unwrap();
+    let verified = minlian_node(&["audit", "verify", "--home", &path, "--json"]).expect(0).stdout;
+    let verified: Value = serde_json::from_str(&verified).unwrap();
+    assert_eq!(verified["next"], asked, "every use is a line, and none was cut off: {verified}");
+    let words = [
+        "audit",
+        "export",
+        "--home",
+        &path,
+        "--token",
+        "reader",
+        "--since",
+        "2026-01-01T00:00:00Z",
+    ];
+    assert_eq!(minlian_node(&words).expect(0).stdout.lines().count(), asked);
+    let words = ["audit", "export", "--home", &path, "--token", "erp"];
+    assert_eq!(minlian_node(&words).expect(0).stdout, "");
+
+    network.testnet(&["kill", "v1"]);
+    let sound = fs::read_to_string(&log).unwrap();
+    let changed = sound.replacen("let in", "let on", 1);
+    fs::write(&log, &changed).unwrap();
+    let height = network.node_status(2).await.height;
+    network.testnet(&["start", "v1"]);
+    network.votes_again(1, height).await;
+    let answer = ask().await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let problem: Value = answer.json().await.unwrap();
+    assert_eq!(problem["code"], "E-GATEWAY-SHUT", "{problem}");
+    let ready = json_of(&format!("{base}/readyz")).await;
+    assert!(ready["warnings"].to_string().contains("the gateway is shut"), "{ready}");
+    assert!(network.log(1).contains("the gateway stays shut"));
+    let found = minlian_node(&["doctor", "--home", &path]).expect(1).stdout;
+    assert!(found.contains("✘ gateway"), "{found}");
+    assert!(
+        minlian_node(&["audit", "verify", "--home", &path]).expect(1).stderr.contains("changed")
+    );
+    minlian_node(&["config", "check", "--home", &path]).expect(1);
+    assert_eq!(fs::read_to_string(&log).unwrap(), changed, "it is evidence, and left as it is");
+
+    fs::write(&log, sound).unwrap();
+    network.testnet(&["kill", "v1"]);
+    network.testnet(&["start", "v1"]);
+    assert_eq!(ask().await.status(), StatusCode::OK);
 }
 
 /// R-18, K-02: SIGHUP reads the log's filter again and ends nothing; a gateway's key that others can read signs for nobody.
@@ -738,6 +1127,7 @@ async fn bodies_and_lines_that_nobody_means_are_ended_within_bounds() {
         ("gzip", bomb),
         ("nothing", Vec::new()),
     ];
+    let mut slowest = (Duration::ZERO, "");
     for (name, body) in &rows {
         for path in ["/v1/proofs", "/epcis/capture", "/epcis/events"] {
             let started = Instant::now();
@@ -753,13 +1143,13 @@ async fn bodies_and_lines_that_nobody_means_are_ended_within_bounds() {
                 // Who still writes when the answer is out finds the line closed.
                 Err(error) => assert!(body.len() > 1 << 20, "{name} at {path}: {error}"),
             }
-            assert!(
-                started.elapsed() < Duration::from_secs(5),
-                "{name} at {path}: {:?}",
-                started.elapsed()
-            );
+            let took = started.elapsed();
+            slowest = slowest.max((took, *name));
+            // A hundred milliseconds are promised; on a machine that others use, too, a second is allowed.
+            assert!(took < Duration::from_secs(1), "{name} at {path}: {took:?}");
         }
     }
+    say(&format!("what is no JSON for us is answered after {slowest:?} at most"));
     let duplicate =
         r#"{"@context":[],"type":"EPCISDocument","type":"EPCISDocument","schemaVersion":"2.0"}"#;
     let answer = client
@@ -769,10 +1159,24 @@ async fn bodies_and_lines_that_nobody_means_are_ended_within_bounds() {
         .send();
     let answer: Value = answer.await.unwrap().json().await.unwrap();
     assert!(answer["detail"].as_str().unwrap().contains("type"), "{answer}");
+    // Nothing but HTTP/1.1 is spoken: neither its streams nor their resets are there to be abused.
+    let mut line = TcpStream::connect(&address).await.unwrap();
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
+    line.write_all(preface).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, line.read_to_end(&mut answer))
+        .await
+        .expect("it is ended")
+        .unwrap_or_default();
+    let settings = |bytes: &[u8]| bytes.len() >= 9 && bytes[3] == 4;
+    assert!(
+        !settings(&answer) && (answer.is_empty() || answer.starts_with(b"HTTP/1.1 4")),
+        "{answer:?}"
+    );
     // Lines on which nothing comes, or a header without an end: ended, and others are served meanwhile.
     let started = Instant::now();
     let mut idle = Vec::new();
-    for n in 0..400 {
+    for n in 0..IDLE_LINES {
         let mut line = TcpStream::connect(&address).await.unwrap();
         if n % 2 == 0 {
             line.write_all(b"GET /v1/status HTTP/1.1\r\nx-slow: 1\r\n").await.unwrap();
@@ -786,7 +1190,10 @@ async fn bodies_and_lines_that_nobody_means_are_ended_within_bounds() {
         let ended = timeout(PATIENCE, line.read_to_end(&mut rest)).await;
         assert!(ended.is_ok(), "a line on which nothing comes is never ended");
     }
-    say(&format!("400 lines on which nothing comes were ended after {:?}", started.elapsed()));
+    say(&format!(
+        "{IDLE_LINES} lines on which nothing comes were ended after {:?}",
+        started.elapsed()
+    ));
     let grown = resident_kib(&network).saturating_sub(memory) >> 10;
     say(&format!("resident memory grew by {grown} MiB"));
     assert!(grown < 256, "{grown} MiB");
@@ -936,6 +1343,8 @@ async fn every_answer_is_one_that_is_described() {
                 }
                 let (mut url, mut query) = (format!("{base}{path}"), Vec::new());
                 let mut request_headers = Vec::new();
+                // Where much can be asked, little of it at a time, or nothing is ever answered.
+                let many = operation["parameters"].as_array().map_or(0, Vec::len) > 12;
                 for parameter in operation["parameters"].as_array().into_iter().flatten() {
                     let name = parameter["name"].as_str().unwrap();
                     let value = text(&value(&mut dice, &parameter["schema"], &known, 0));
@@ -947,7 +1356,9 @@ async fn every_answer_is_one_that_is_described() {
                             url = url.replace(&format!("{{{name}}}"), &escaped(value));
                         }
                         "query"
-                            if dice.roll(3) > 0 && !(name == "wait" && value == "committed") =>
+                            if dice.roll(if many { 24 } else { 3 })
+                                > (if many { 22 } else { 0 })
+                                && !(name == "wait" && value == "committed") =>
                         {
                             query.push(format!("{}={}", escaped(name), escaped(&value)));
                         }
@@ -971,6 +1382,7 @@ async fn every_answer_is_one_that_is_described() {
                     0 => None,
                     1 => Some(&tokens["reader"]),
                     2 => Some(&tokens["old"]),
+                    3 if path == "/v1/documents" => Some(&tokens["office"]),
                     _ => Some(&tokens["erp"]),
                 };
                 if let Some(token) = token {

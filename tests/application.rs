@@ -9,11 +9,19 @@ use client::{
 };
 use nix::sys::signal::Signal;
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, KeyPair};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
+    version::TLS13,
+};
 use std::{
     collections::BTreeSet,
     fs,
+    net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tests::{
@@ -22,10 +30,11 @@ use tests::{
     repository,
 };
 use tokio::{
-    io::AsyncReadExt as _,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
+use tokio_rustls::TlsConnector;
 use types::Height;
 
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -83,6 +92,88 @@ fn with_tls(authority: &Authority) -> Network {
         // A table is closed by the next; what stands at the end belongs to the last.
         text + &tls
     })
+}
+
+/// A-06: a system that shows the certificate which the operator wrote down records over TLS without any token; who shows another
+/// one, or none, does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_with_a_certificate_captures_over_tls() {
+    let (authority, other) = (Authority::new("authority"), Authority::new("other"));
+    let shown = ["agency", "somebody"].map(|name| authority.issue(name, 2100));
+    let der = CertificateDer::from_pem_slice(shown[0].as_bytes()).unwrap();
+    let digest = node::tls::fingerprint(&der);
+    let network = Network::altered(|validator, network, text| {
+        if validator != 1 {
+            return text;
+        }
+        let (home, listen) = (network.network_home().join("v1"), network.tls(1));
+        write(home.join("tls.pem"), &authority.issue("localhost", 2100), 0o600);
+        write(home.join("clients.pem"), &authority.certificate.pem(), 0o644);
+        text + &format!(
+            "\n[gateway]\nkey = \"../keys/issuer.json\"\ndocuments = \"documents\"\n\n[[gateway.certificates]]\nname = \"mes\"\n\
+             digest = \"{digest}\"\nscopes = [\"capture\", \"read\"]\nexpires = \"2100-01-01T00:00:00Z\"\n\n\
+             [tls]\nlisten = \"{listen}\"\ncertificate = \"tls.pem\"\nkey = \"tls.pem\"\nclients = \"clients.pem\"\n"
+        )
+    });
+    let ask = async |shown: Option<&str>, method: &str, path: &str, body: &str| {
+        over_tls(network.tls(1), &authority, shown, method, path, body).await
+    };
+    let id = "urn:uuid:00000000-0000-4000-8000-000000000777";
+    let event = format!(
+        r#"{{"@context":"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld","type":"ObjectEvent","eventID":"{id}",
+        "action":"OBSERVE","epcList":["urn:epc:id:sgtin:9521001.010017.1"],"eventTime":"2026-03-02T08:00:00.000Z",
+        "eventTimeZoneOffset":"+08:00"}}"#
+    );
+    let foreign = other.issue("agency", 2100);
+    assert!(ask(Some(&foreign), "POST", "/epcis/events", &event).await.is_err());
+    for nobody in [None, Some(&shown[1][..])] {
+        let answer = ask(nobody, "POST", "/epcis/events", &event).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+    let answer = ask(Some(&shown[0]), "POST", "/epcis/events", &event).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    let path = format!("/epcis/events/{}", id.replace(':', "%3A"));
+    let answer = ask(Some(&shown[0]), "GET", &path, "").await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(id), "{answer}");
+    let log = network.network_home().join("v1/gateway-audit.ndjson");
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("\"token\":\"mes\"") && log.contains("refused"), "{log}");
+}
+
+/// What is answered over TLS, on a line on which this certificate is shown.
+async fn over_tls(
+    address: SocketAddr,
+    authority: &Authority,
+    shown: Option<&str>,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> std::io::Result<String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.certificate.der().clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .with_root_certificates(roots);
+    let config = match shown {
+        None => config.with_no_client_auth(),
+        Some(pem) => {
+            let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+            let chain = vec![CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()];
+            config.with_client_auth_cert(chain, key).unwrap()
+        }
+    };
+    let line = TcpStream::connect(address).await?;
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut line = TlsConnector::from(Arc::new(config)).connect(name, line).await?;
+    let length = body.len();
+    let asked = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    line.write_all(asked.as_bytes()).await?;
+    let mut answer = Vec::new();
+    line.read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 #[test]

@@ -23,6 +23,8 @@ use types::{Subject, identifier::LicenceIdentifier};
 const ROWS: usize = 3000;
 /// Rows that nobody should take.
 const BAD: usize = 50;
+/// What the command may take of memory, whatever the length of its file.
+const MEMORY_KIB: u64 = 64 << 10;
 /// How long nothing may happen.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long the whole may take.
@@ -53,6 +55,13 @@ struct Table {
 
 impl Table {
     fn of(rows: usize) -> Self {
+        let table = Self::with(rows, true);
+        assert_eq!(table.bad.len(), BAD);
+        table
+    }
+
+    /// With bad rows, or with those rows mended.
+    fn with(rows: usize, is_spoiled: bool) -> Self {
         let mut text = format!("{HEADER}\n");
         let (mut good, mut bad) = (BTreeSet::new(), BTreeMap::new());
         for row in 0..rows {
@@ -66,14 +75,15 @@ impl Table {
             .compose();
             let (mut until, mut region, mut issued) = ("20310104", "350122", "20260105");
             // Spread over the table, never its first or last row.
-            let wrong = (row % (rows / BAD) == rows / BAD / 2).then(|| bad.len() % WRONG.len());
+            let is_bad = is_spoiled && row % (rows / BAD) == rows / BAD / 2;
+            let wrong = is_bad.then(|| bad.len() % WRONG.len());
             match wrong {
                 None => {
                     good.insert(identifier.clone());
                 }
                 Some(kind) => {
-                    // Lines of the mapped file have no header.
-                    bad.insert(u64::try_from(row).unwrap() + 1, kind);
+                    // As people count the lines of the table: the first is the header.
+                    bad.insert(u64::try_from(row).unwrap() + 2, kind);
                     match kind {
                         0 => {
                             let last = identifier.pop().unwrap();
@@ -91,7 +101,6 @@ impl Table {
             writeln!(text, "{identifier},{number},{issued},20260105,{until},{region}{holder}")
                 .unwrap();
         }
-        assert_eq!(bad.len(), BAD);
         Self { text, good, bad }
     }
 }
@@ -242,13 +251,78 @@ async fn every_row_ends_once_or_is_explained_whoever_dies() {
     assert!(again.stderr.contains("0 new"), "{}", again.stderr);
     assert_eq!(height_and_records(&network, 1).await.1, recorded);
     assert_eq!(clerk.lines("receipts.ndjson").len(), rows - BAD);
+    // The bad rows are mended in the table: they are recorded, and nothing else is.
+    fs::write(clerk.file("licences.csv"), Table::with(rows, false).text).unwrap();
+    let mut mended = clerk.command().stderr(Stdio::piped()).spawn().unwrap();
+    let memory = peak_kib(&mut mended).await;
+    let mended = Ran::of(&mended.wait_with_output().unwrap()).expect(0);
+    assert!(mended.stderr.contains(&format!("{BAD} new")), "{}", mended.stderr);
+    assert_eq!(height_and_records(&network, 1).await.1, u64::try_from(rows).unwrap());
+    assert!(memory < MEMORY_KIB, "{memory} KiB");
+    // Nor is it another record that the same rows make in a file of another name and time.
+    fs::copy(clerk.file("licences.csv"), clerk.file("copy.csv")).unwrap();
+    let mut copied = program::command("minlian");
+    copied
+        .arg("submit")
+        .arg(clerk.file("copy.csv"))
+        .arg("--mapping")
+        .arg(clerk.file("mapping.json"));
+    copied.arg("--node").arg(network.url(1)).arg("--key").arg(network.key("issuer"));
+    let copied = Ran::of(&copied.args(["--lang", "en"]).output().unwrap()).expect(0);
+    assert!(copied.stderr.contains("0 new"), "{}", copied.stderr);
+    assert_eq!(height_and_records(&network, 1).await.1, u64::try_from(rows).unwrap());
     let reasons: BTreeSet<_> = rejected.iter().map(|row| row["code"].as_str().unwrap()).collect();
     say(&format!(
         "{rows} rows: {recorded} committed once, {BAD} explained ({reasons:?}); the command killed with {} and {} receipts, its \
-         node with {}; {:.1} s",
+         node with {}; {:.1} s; at most {} MiB of memory",
         receipts[0],
         receipts[1],
         receipts[2],
-        took.as_secs_f64()
+        took.as_secs_f64(),
+        memory >> 10
     ));
+}
+
+/// How much memory a command takes at most until it ends.
+async fn peak_kib(child: &mut Child) -> u64 {
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let now = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        peak = peak.max(now.unwrap_or(0));
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(peak > 0, "it ended before it could be looked at");
+    peak
+}
+
+/// Ten times as many rows take no more memory: neither those of a table nor those of a file of lines are ever held.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_thousand_rows_take_as_much_memory_as_a_few() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    fs::write(file("mapping.json"), MAPPING).unwrap();
+    let mut peaks = Vec::new();
+    for rows in [20_000, 200_000] {
+        let (table, lines) = (file(&format!("{rows}.csv")), file(&format!("{rows}.mapped.ndjson")));
+        fs::write(&table, Table::of(rows).text).unwrap();
+        for (what, mapping) in [(&table, true), (&lines, false)] {
+            let mut command = program::command("minlian");
+            command.args(["submit", "--check", "--lang", "en"]).arg(what);
+            if mapping {
+                command.arg("--mapping").arg(file("mapping.json"));
+            }
+            let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+            peaks.push(peak_kib(&mut child).await);
+            let ran = Ran::of(&child.wait_with_output().unwrap()).expect(1);
+            assert!(ran.stderr.contains(&format!("{BAD} ")), "{}", ran.stderr);
+        }
+        let bytes = fs::metadata(&lines).unwrap().len();
+        assert!(rows < 200_000 || bytes > 8 * (MEMORY_KIB << 10) / 10, "{bytes} bytes of lines");
+    }
+    say(&format!(
+        "20,000 and 200,000 rows, as a table and as lines: {peaks:?} KiB of memory at most"
+    ));
+    assert!(peaks.iter().all(|peak| *peak < MEMORY_KIB), "{peaks:?}");
 }

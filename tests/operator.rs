@@ -11,7 +11,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
     os::unix::{
-        fs::PermissionsExt as _,
+        fs::{MetadataExt as _, PermissionsExt as _},
         net::{UnixDatagram, UnixStream},
     },
     path::{Path, PathBuf},
@@ -119,7 +119,13 @@ async fn sealed_keys_open_by_their_passphrase_alone_and_a_bundle_tells_none_of_i
     fs::create_dir_all(home.join("documents")).unwrap();
     fs::write(home.join("documents/one"), "the vessel landed 40 kg of crab").unwrap();
 
-    let node = Node::within(&network, 3, &["env", &with(&good)]);
+    // As another group: whom the files of a process that may be looked into belong to, and root's those of one that may not.
+    let apart = ["setpriv", "--regid", "65534", "--clear-groups"];
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let apart = if is_root { &apart[..] } else { &[] };
+    let passphrase = with(&good);
+    let command = [apart, &["env", &passphrase]].concat();
+    let node = Node::within(&network, 3, &command);
     let height = network.node_status(1).await.height;
     network.votes_again(3, height).await;
     let pid = node.pid();
@@ -127,8 +133,22 @@ async fn sealed_keys_open_by_their_passphrase_alone_and_a_bundle_tells_none_of_i
         .iter()
         .flat_map(|name| fs::read(format!("/proc/{pid}/{name}")).unwrap())
         .collect();
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    assert!(!status.contains("CoreDumping:\t1"), "{status}");
+    let owner = |pid: u32| {
+        let status = fs::metadata(format!("/proc/{pid}/status")).unwrap();
+        (status.uid(), status.gid())
+    };
+    let mut open = program::system(apart.first().unwrap_or(&"sleep"));
+    open.args(apart.iter().skip(1)).args(is_root.then_some("sleep")).arg("60");
+    let mut open = open.spawn().unwrap();
+    eventually("another program runs", async || {
+        let name = fs::read_to_string(format!("/proc/{}/comm", open.id())).unwrap();
+        (name == "sleep\n").then_some(())
+    })
+    .await;
+    assert_ne!(owner(open.id()), (0, 0), "any other program may be looked into, and dumped");
+    assert_eq!(owner(u32::try_from(pid).unwrap()), (0, 0), "the node may not");
+    open.kill().unwrap();
+    open.wait().unwrap();
     let log = node.log().into_bytes();
     for hidden in secrets.iter().map(String::as_str).chain([PASSPHRASE, &token]) {
         assert!(!has(&process, hidden.as_bytes()) && !has(&log, hidden.as_bytes()), "{hidden}");
@@ -152,6 +172,7 @@ async fn sealed_keys_open_by_their_passphrase_alone_and_a_bundle_tells_none_of_i
         assert!(has(&bundle, format!("minlian-debug/{part}").as_bytes()), "{part}");
     }
     assert!(has(&bundle, b"minlian_height") && has(&bundle, b"\"encrypted\": true"));
+    assert!(has(&bundle, format!("\nPid:\t{pid}\n").as_bytes()), "the node's process, not another");
     let organisation = fs::read_to_string(network.key("issuer")).unwrap();
     let organisation: Value = serde_json::from_str(&organisation).unwrap();
     let organisation = organisation["secret"].as_str().unwrap();
@@ -287,14 +308,20 @@ async fn a_snapshot_is_believed_from_genesis_on_or_not_at_all() {
     let prune = ["prune", "--home", path(&third)];
     minlian_node(&[&prune[..], &["--dry-run"]].concat()).expect(0);
     assert_eq!(asides(), 1);
-    minlian_node(&prune).expect(0);
+    // Nothing is removed unasked, and where there is nobody to ask, nothing is taken for granted.
+    assert!(minlian_node(&prune).expect(2).stderr.contains("--yes"));
+    assert_eq!(asides(), 1);
+    let pruned = minlian_node(&[&prune[..], &["--yes", "--json"]].concat()).expect(0).stdout;
+    let pruned: Value = serde_json::from_str(&pruned).unwrap();
+    assert_eq!(pruned["ledgers"].as_array().unwrap().len(), 1, "{pruned}");
     assert_eq!(asides(), 0);
     network.testnet(&["down"]);
     for home in [&third, &fourth] {
         minlian_node(&["fsck", "--home", path(home)]).expect(0);
     }
-    let alone = ["snapshot", "restore", "--alone", "--home", path(&third), path(&file)];
-    minlian_node(&alone).expect(0);
+    let alone = ["snapshot", "restore", "--alone", "--home", path(&third), path(&file), "--json"];
+    let restored: Value = serde_json::from_str(&minlian_node(&alone).expect(0).stdout).unwrap();
+    assert!(restored["restored"].as_u64().unwrap() > 0 && restored["aside"].is_string());
     assert!(minlian_node(&prune).expect(1).stderr.contains("kept: "));
     assert_eq!(asides(), 1, "it has blocks that the snapshot has not");
 }
@@ -313,7 +340,8 @@ async fn old_bodies_are_dropped_and_what_is_kept_is_served_and_proven() {
     let homes = [1, 2, 3, 4].map(|n| home(&network, n));
     let [_, second, third, fourth] = &homes;
     let prune = |home: &PathBuf, more: &[&str]| {
-        minlian_node(&[&["prune", "--home", path(home)], more].concat())
+        let sure = if more.contains(&"--dry-run") { &[][..] } else { &["--yes"] };
+        minlian_node(&[&["prune", "--home", path(home)], more, sure].concat())
     };
     let least = ["--keep-blocks", "1"];
 
@@ -331,7 +359,7 @@ async fn old_bodies_are_dropped_and_what_is_kept_is_served_and_proven() {
     // Killed in the middle, wherever that is; then once more, as node.toml says.
     for milliseconds in [0, 5, 10, 20, 40, 80] {
         let mut child = program::command("minlian-node")
-            .args(["prune", "--home", path(third), "--keep-blocks", "1"])
+            .args(["prune", "--home", path(third), "--keep-blocks", "1", "--yes"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -209,6 +209,28 @@ fn what_units_and_containers_start_is_complete_and_known() {
     }
 }
 
+/// The page at /verify is the verifier for browsers, which needs a target that an image of Rust does not come with; and what
+/// lies around here is no part of an image.
+#[test]
+fn the_image_is_built_with_the_page_and_without_what_lies_around() {
+    let image = packaged("Containerfile");
+    let at = |words: &str| image.find(words).unwrap_or_else(|| panic!("no {words}: {image}"));
+    let script = fs::read_to_string(repository().join("node/build.rs")).unwrap();
+    let target = script.split_once("const TARGET: &str = \"").unwrap().1.split('"').next().unwrap();
+    let (added, built) = (at(&format!("rustup target add {target}")), at("cargo build"));
+    assert!(added < built, "the target is there before anything is built");
+    let version = image.split_once("library/rust:").unwrap().1.split('-').next().unwrap();
+    let manifest = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
+    assert!(manifest.contains(&format!("rust-version = \"{version}\"")), "{version}");
+    // Every file that the build includes is in its context, and no build's own folder is.
+    let ignored = fs::read_to_string(repository().join(".dockerignore")).unwrap();
+    let ignored: Vec<_> = ignored.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(ignored.contains(&"target") && ignored.contains(&".git"), "{ignored:?}");
+    for needed in ["Cargo.toml", "Cargo.lock", "crates", "node", "tests", "genesis"] {
+        assert!(repository().join(needed).exists() && !ignored.contains(&needed), "{needed}");
+    }
+}
+
 #[test]
 fn the_units_are_ones_that_systemd_reads() {
     if let Err(why) = program::tool("systemd-analyze", &["--version"]) {

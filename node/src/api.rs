@@ -14,6 +14,7 @@ mod checkpoints;
 mod connections;
 mod describe;
 mod docs;
+mod documents;
 mod epcis;
 mod jobs;
 mod problem;
@@ -21,6 +22,7 @@ mod proofs;
 mod records;
 mod stream;
 mod subjects;
+mod systems;
 mod transactions;
 mod verify;
 mod watching;
@@ -30,7 +32,12 @@ pub use describe::describe;
 pub use jobs::Jobs;
 pub use verify::page as verify_page;
 
-use crate::{gateway::Gateway, metrics::Metrics, shell::Handle, tls};
+use crate::{
+    gateway::{Gateway, Shut},
+    metrics::Metrics,
+    shell::Handle,
+    tls,
+};
 use axum::{
     Router,
     extract::{Request, State},
@@ -76,8 +83,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Bulk submissions.
     pub jobs: Arc<Jobs>,
-    /// What signs for systems without keys, if anything does.
-    pub gateway: Option<Gateway>,
+    /// What signs for systems without keys, or why nothing does.
+    pub gateway: Result<Gateway, Shut>,
     /// What checkpoints are signed with; none while nothing is.
     pub transport: Option<SecretKey>,
     /// Who keeps what this node dropped, if its operator says so.
@@ -101,7 +108,7 @@ impl Shared {
         handle: Handle,
         metrics: Arc<Metrics>,
         jobs: Arc<Jobs>,
-        gateway: Option<Gateway>,
+        gateway: Result<Gateway, Shut>,
         transport: Option<SecretKey>,
         archive: Option<String>,
     ) -> Arc<Self> {
@@ -172,6 +179,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(transactions::submit))
         .routes(routes!(transactions::submit_all))
         .routes(routes!(transactions::transaction))
+        .routes(routes!(documents::submit))
         .routes(routes!(jobs::submit))
         .routes(routes!(jobs::job))
         .routes(routes!(records::list))
@@ -188,9 +196,14 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(stream::records))
         .routes(routes!(epcis::capture))
         .routes(routes!(epcis::job))
-        .routes(routes!(epcis::event, epcis::events))
-        .routes(routes!(epcis::event_by_id))
-        .routes(routes!(epcis::events_of))
+        .routes(routes!(epcis::event, epcis::events::events))
+        .routes(routes!(epcis::events::event_by_id))
+        .routes(routes!(epcis::events::events_of))
+        .routes(routes!(epcis::events::of_type))
+        .routes(routes!(epcis::events::of_step))
+        .routes(routes!(epcis::events::of_location))
+        .routes(routes!(epcis::events::of_read_point))
+        .routes(routes!(epcis::events::of_disposition))
         .routes(routes!(watching::agencies))
         .routes(routes!(watching::status))
         .routes(routes!(watching::evidence))

@@ -4,8 +4,9 @@
 //! type, without the tokens' digests; of keys only the public halves are named.
 
 use crate::{
-    cli::print,
+    cli::tell,
     doctor,
+    gateway::GatewayConfig,
     home::{self, Config},
 };
 use anyhow::Context as _;
@@ -44,7 +45,7 @@ pub enum DebugCommand {
 ///
 /// # Errors
 /// When the directory cannot be read, or the file exists or cannot be written.
-pub async fn write(directory: &Path, out: &Path) -> anyhow::Result<ExitCode> {
+pub async fn write(directory: &Path, out: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let directory = fs::canonicalize(directory)
         .with_context(|| format!("no directory {}", directory.display()))?;
     let (config, genesis) = home::read_public(&directory)?;
@@ -71,8 +72,13 @@ pub async fn write(directory: &Path, out: &Path) -> anyhow::Result<ExitCode> {
         add(&mut tar, name, text.as_bytes())?;
     }
     add(&mut tar, "files.json", &pretty(&files(&directory))?)?;
+    let process = holder_of(&config.data.join("lock"));
     for name in ["limits", "status"] {
-        let text = fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default();
+        let text = match process {
+            Some(pid) => fs::read_to_string(format!("/proc/{pid}/{name}"))
+                .unwrap_or_else(|error| format!("process {pid}: {error}")),
+            None => "no process has the ledger open".to_owned(),
+        };
         add(&mut tar, &format!("process-{name}.txt"), text.as_bytes())?;
     }
     if let Some(log) = end_of(&directory.join("node.log")) {
@@ -80,11 +86,27 @@ pub async fn write(directory: &Path, out: &Path) -> anyhow::Result<ExitCode> {
     }
     let file = tar.into_inner()?;
     file.sync_all()?;
-    print(&format!(
+    let text = format!(
         "{}: read it before you hand it on; names and addresses of your network are in it, secrets are not",
         out.display()
-    ));
+    );
+    tell(json, &json!({ "file": out, "process": process }), &text);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The process that has a file locked: the node, if it is the ledger's. Its own files tell nobody, since nothing may look
+/// into its memory; the system's list of locks does.
+fn holder_of(lock: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = fs::metadata(lock).ok()?;
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        // `1: FLOCK  ADVISORY  WRITE 4121 fe:01:131 0 EOF`; the device is shown in other words than here.
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, _, pid, place, ..] = words[..] else { return None };
+        let inode: u64 = place.rsplit(':').next()?.parse().ok()?;
+        (inode == file.ino()).then(|| pid.parse().ok())?
+    })
 }
 
 fn pretty(value: &serde_json::Value) -> anyhow::Result<Vec<u8>> {
@@ -114,9 +136,9 @@ fn redacted(config: &Config) -> anyhow::Result<String> {
 }
 
 fn keys(config: &Config) -> serde_json::Value {
-    let gateway = config.gateway.as_ref().map(|gateway| &gateway.key);
-    let files = [Some(&config.consensus_key), Some(&config.transport_key), gateway];
-    let described = files.into_iter().flatten().map(|path| match keystore::label(path) {
+    let gateway = config.gateway.iter().flat_map(GatewayConfig::keys);
+    let own = [config.consensus_key.as_path(), &config.transport_key];
+    let described = own.into_iter().chain(gateway).map(|path| match keystore::label(path) {
         Ok(label) => json!({
             "file": path, "purpose": label.purpose, "public": label.public, "encrypted": label.is_sealed,
         }),

@@ -2,7 +2,7 @@
 
 use crate::{
     bundle, clock, doctor, fsck,
-    gateway::Gateway,
+    gateway::{Gateway, audit},
     genesis, home, join, keeping, keys, layers, logs, run,
     shell::Listening,
     signer::{self, Guard, Place},
@@ -54,6 +54,9 @@ pub struct Cli {
     /// that is `MINLIAN_RESERVE_MIB`, `MINLIAN_TLS__LISTEN`. A flag counts before the environment, and that before the file.
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// What was done or found, as JSON on standard output; talk stays on standard error.
+    #[arg(long, global = true)]
+    json: bool,
     /// How to log.
     #[arg(long, global = true, env = "MINLIAN_LOG_FORMAT", value_enum, default_value = "pretty")]
     log_format: logs::Format,
@@ -83,6 +86,9 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the validator whose directory this is, until SIGTERM or Ctrl-C; a second one ends it at once.
+    #[command(after_help = "\
+Try:  minlian-node start --home v1
+      minlian-node start --home v1 --log info,network=debug --log-format json")]
     Start {
         /// The validator's directory, with node.toml in it.
         #[arg(long, env = "MINLIAN_HOME")]
@@ -101,24 +107,24 @@ enum Command {
     #[command(subcommand)]
     Genesis(GenesisCommand),
     /// Check everything on a stopped validator's disk again: certificates, links, execution, every key.
+    #[command(after_help = "\
+Try:  minlian-node fsck --home v1")]
     Fsck {
         /// The validator's directory.
         #[arg(long, env = "MINLIAN_HOME")]
         home: PathBuf,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
     },
     /// Look at keys, disk, clock, lines and the running node, and say in plain words what is wrong.
+    #[command(after_help = "\
+Try:  minlian-node doctor --home v1")]
     Doctor {
         /// The validator's directory.
         #[arg(long, env = "MINLIAN_HOME")]
         home: PathBuf,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
     },
     /// Put a damaged ledger aside, fetch it again from the other validators, check all of it, and end.
+    #[command(after_help = "\
+Try:  minlian-node recover --home v1")]
     Recover {
         /// The validator's directory.
         #[arg(long, env = "MINLIAN_HOME")]
@@ -152,35 +158,45 @@ Try:  minlian-node prune --home v1 --keep-days 3650 --dry-run")]
         #[arg(long)]
         damaged: bool,
         /// Only say what would be removed.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "yes")]
         dry_run: bool,
+        /// Do not ask first.
+        #[arg(long)]
+        yes: bool,
     },
+    /// Read the log of what the gateway signed and refused, beside a node that may be running.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Make a validator's directory: keys, node.toml, and what genesis needs to know.
+    #[command(after_help = "\
+Try:  minlian-node init --home v1 --agency 11350000MXDEX0015L --listen 10.0.0.5:27001 > v1.enrol.json")]
     Init(join::Init),
     /// Give a validator's directory the genesis of its network, and say where its neighbours are.
+    #[command(after_help = "\
+Try:  minlian-node join --home v1 --genesis genesis.toml --chain f63f…c098 --peer KEY@10.0.0.6:27001")]
     Join(join::Join),
     /// Say where the running node is, and what stands in its way.
+    #[command(after_help = "\
+Try:  minlian-node status --home v1 --json")]
     Status {
         /// The validator's directory.
         #[arg(long, env = "MINLIAN_HOME")]
         home: PathBuf,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
     },
     /// List the other validators: whether the running node reaches them, and where they are.
+    #[command(after_help = "\
+Try:  minlian-node peers --home v1")]
     Peers {
         /// The validator's directory.
         #[arg(long, env = "MINLIAN_HOME")]
         home: PathBuf,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
     },
     /// What helps others to help.
     #[command(subcommand)]
     Debug(bundle::DebugCommand),
     /// Guard a consensus key for a node in another process: sign for it, forward only, with a record of its own.
+    #[command(after_help = "\
+Try:  minlian-node signer --key consensus.json --genesis genesis.toml --listen unix:/run/minlian-signer/socket")]
     Signer {
         /// The consensus key's file; its record of signatures lies beside it.
         #[arg(long)]
@@ -217,10 +233,35 @@ Try:  minlian-node prune --home v1 --keep-days 3650 --dry-run")]
     /// Print the description of the HTTP API, as `node/openapi.json` has it.
     Openapi,
     /// Print the version and the formats it speaks.
-    Version {
-        /// As JSON.
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Follow the chain of digests through the whole log, and say where it ends: whoever noted an earlier end sees it there.
+    #[command(after_help = "\
+Try:  minlian-node audit verify --home v1")]
+    Verify {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+    },
+    /// Print lines of the log as they stand there, one a line, once all of it is found whole.
+    #[command(after_help = "\
+Try:  minlian-node audit export --home v1 --since 2026-11-01T00:00:00Z --token erp > november.ndjson")]
+    Export {
+        /// The validator's directory.
+        #[arg(long, env = "MINLIAN_HOME")]
+        home: PathBuf,
+        /// Those of this time or later (RFC 3339).
         #[arg(long)]
-        json: bool,
+        since: Option<Timestamp>,
+        /// Those before this time.
+        #[arg(long)]
+        until: Option<Timestamp>,
+        /// Those of this token or certificate, by its name.
+        #[arg(long)]
+        token: Option<String>,
     },
 }
 
@@ -246,9 +287,6 @@ enum TestnetCommand {
         /// The network's directory.
         #[arg(long, default_value = "minlian-testnet")]
         home: PathBuf,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
     },
     /// Stop every validator.
     Down {
@@ -329,9 +367,6 @@ enum GenesisCommand {
     Show {
         /// The file.
         file: PathBuf,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
     },
 }
 
@@ -382,11 +417,13 @@ async fn guard(
     Ok(ExitCode::SUCCESS)
 }
 
-/// 4 for what may be tried again, 5 for what was refused for safety, 74 for what the system refused, 75 for want of room, 1
-/// for the rest.
+/// 2 for what was not said, 4 for what may be tried again, 5 for what was refused for safety, 74 for what the system refused,
+/// 75 for want of room, 1 for the rest.
 fn exit_code(error: &anyhow::Error) -> u8 {
     if error.chain().any(|cause| cause.downcast_ref::<home::Unsafe>().is_some()) {
         5
+    } else if error.chain().any(|cause| cause.downcast_ref::<keeping::Unasked>().is_some()) {
+        2
     } else if error.chain().any(|cause| cause.downcast_ref::<home::Unavailable>().is_some()) {
         4
     } else {
@@ -399,6 +436,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let told = cli.filter().map(str::to_owned);
     layers::take_flags(&cli.set, told.as_deref())?;
     let filter = told.as_deref().unwrap_or(logs::DEFAULT);
+    let json = cli.json;
     match cli.command {
         Command::Start { home, no_listen } => {
             logs::start(filter, cli.log_format)?;
@@ -407,11 +445,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
                 .with_context(|| format!("no directory {}", home.display()))?;
             run::run(&home, run::Until::Told, listening).await
         }
-        Command::Testnet(command) => testnet(command).await,
-        Command::Key(command) => keys::run(command),
-        Command::Genesis(command) => genesis_command(command),
-        Command::Fsck { home, json } => fsck(&home, json),
-        Command::Doctor { home, json } => {
+        Command::Testnet(command) => testnet(command, json).await,
+        Command::Key(command) => keys::run(command, json),
+        Command::Genesis(command) => genesis_command(command, json),
+        Command::Fsck { home } => fsck(&home, json),
+        Command::Doctor { home } => {
             let directory = fs::canonicalize(&home)
                 .with_context(|| format!("no directory {}", home.display()))?;
             let findings = doctor::examine(&directory).await;
@@ -432,22 +470,29 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Recover { home } => {
             logs::start(filter, cli.log_format)?;
-            keeping::recover(&home).await
+            keeping::recover(&home, json).await
         }
         Command::Snapshot(command) => {
             logs::start(filter, cli.log_format)?;
-            keeping::snapshot(command).await
+            keeping::snapshot(command, json).await
         }
-        Command::Data(command) => keeping::data(command),
-        Command::Prune { home, keep_days, keep_blocks, damaged, dry_run } => {
-            keeping::prune(&home, Retention { keep_blocks, keep_days }, damaged, dry_run).await
+        Command::Data(command) => keeping::data(command, json),
+        Command::Prune { home, keep_days, keep_blocks, damaged, dry_run, yes } => {
+            let sure = match (dry_run, yes) {
+                (true, _) => keeping::Sure::Never,
+                (false, true) => keeping::Sure::Yes,
+                (false, false) => keeping::Sure::Ask,
+            };
+            let asked = Retention { keep_blocks, keep_days };
+            keeping::prune(&home, asked, damaged, sure, json).await
         }
+        Command::Audit(command) => audit(command, json),
         Command::Init(what) => join::init(&what),
-        Command::Join(what) => join::join(&what),
-        Command::Status { home, json } => watch::status(&home, json).await,
-        Command::Peers { home, json } => watch::peers(&home, json).await,
+        Command::Join(what) => join::join(&what, json),
+        Command::Status { home } => watch::status(&home, json).await,
+        Command::Peers { home } => watch::peers(&home, json).await,
         Command::Debug(bundle::DebugCommand::Bundle { home, out }) => {
-            bundle::write(&home, &out).await
+            bundle::write(&home, &out, json).await
         }
         Command::Signer { key, genesis, listen, tls_certificate, tls_key, tls_trusted } => {
             logs::start(filter, cli.log_format)?;
@@ -460,7 +505,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             });
             guard(&key, &genesis, &listen, tls).await
         }
-        Command::Config(command) => config(command),
+        Command::Config(command) => config(command, json),
         Command::Completions { shell } => {
             let mut command = Cli::command();
             let mut text = Vec::new();
@@ -478,7 +523,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             print(&crate::api::describe().to_pretty_json()?);
             Ok(ExitCode::SUCCESS)
         }
-        Command::Version { json } => {
+        Command::Version => {
             let (version, block, tx, genesis) = (
                 env!("CARGO_PKG_VERSION"),
                 types::block::VERSION,
@@ -499,12 +544,12 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn testnet(command: TestnetCommand) -> anyhow::Result<ExitCode> {
+async fn testnet(command: TestnetCommand, json: bool) -> anyhow::Result<ExitCode> {
     match command {
         TestnetCommand::Up { validators, home, detach, base_port } => {
-            up(validators, &home, detach, base_port).await
+            up(validators, &home, detach, base_port, json).await
         }
-        TestnetCommand::Status { home, json } => {
+        TestnetCommand::Status { home } => {
             let views = Testnet::open(&home)?.view().await;
             if json {
                 print(&serde_json::json!({ "nodes": views }));
@@ -516,9 +561,9 @@ async fn testnet(command: TestnetCommand) -> anyhow::Result<ExitCode> {
         }
         TestnetCommand::Down { home } => {
             let stopped = Testnet::open(&home)?.down().await?;
-            print(&format!(
-                "{stopped} validators stopped. `testnet up` goes on where they stopped."
-            ));
+            let text =
+                format!("{stopped} validators stopped. `testnet up` goes on where they stopped.");
+            tell(json, &serde_json::json!({ "stopped": stopped }), &text);
             Ok(ExitCode::SUCCESS)
         }
         TestnetCommand::Kill(One { node, home }) => {
@@ -535,20 +580,28 @@ async fn testnet(command: TestnetCommand) -> anyhow::Result<ExitCode> {
                 Some(room) => format!("the network goes on, with room for {room} more"),
                 None => "the network halts until enough are back; nothing is lost".to_owned(),
             };
-            print(&format!(
+            let done = serde_json::json!({
+                "killed": node, "left": left, "validators": size, "quorum": quorum,
+            });
+            let text = format!(
                 "{node} killed (SIGKILL). {left} of {size} validators left, quorum is {quorum}: {outlook}."
-            ));
+            );
+            tell(json, &done, &text);
             Ok(ExitCode::SUCCESS)
         }
-        TestnetCommand::Start(One { node, home }) => start_one(&Testnet::open(&home)?, &node).await,
+        TestnetCommand::Start(One { node, home }) => {
+            start_one(&Testnet::open(&home)?, &node, json).await
+        }
         TestnetCommand::Pause(One { node, home }) => {
             Testnet::open(&home)?.signal(&node, Signal::SIGSTOP)?;
-            print(&format!("{node} paused. `testnet resume {node}` thaws it."));
+            let text = format!("{node} paused. `testnet resume {node}` thaws it.");
+            tell(json, &serde_json::json!({ "paused": node }), &text);
             Ok(ExitCode::SUCCESS)
         }
         TestnetCommand::Resume(One { node, home }) => {
             Testnet::open(&home)?.signal(&node, Signal::SIGCONT)?;
-            print(&format!("{node} goes on."));
+            let text = format!("{node} goes on.");
+            tell(json, &serde_json::json!({ "resumed": node }), &text);
             Ok(ExitCode::SUCCESS)
         }
         TestnetCommand::Logs { node, home, lines } => {
@@ -562,7 +615,8 @@ async fn testnet(command: TestnetCommand) -> anyhow::Result<ExitCode> {
                 let text = fs::read_to_string(net.log_path(name)?).unwrap_or_default();
                 let all: Vec<_> = text.lines().collect();
                 for line in all.iter().skip(all.len().saturating_sub(lines)) {
-                    print(&format!("{name}  {line}"));
+                    let shown = serde_json::json!({ "node": name, "line": line });
+                    tell(json, &shown, &format!("{name}  {line}"));
                 }
             }
             Ok(ExitCode::SUCCESS)
@@ -575,7 +629,14 @@ async fn up(
     home: &Path,
     detach: bool,
     base_port: u16,
+    json: bool,
 ) -> anyhow::Result<ExitCode> {
+    // A program is told once, when there is something to tell.
+    let print = |text: &str| {
+        if !json {
+            print(text);
+        }
+    };
     let started = clock::instant();
     let (net, created) = Testnet::create(home, validators, base_port)?;
     let genesis = home::read_genesis(&net.genesis_path())?;
@@ -596,7 +657,18 @@ async fn up(
             return Err(error);
         }
     };
-    print(&table(&net.view().await));
+    let views = net.view().await;
+    if json {
+        tell(
+            json,
+            &serde_json::json!({
+                "network": genesis.name, "chain": genesis.chain(), "genesis": net.genesis_path(), "issuer": net.issuer_path(),
+                "created": created, "height": height, "block": block, "nodes": views,
+            }),
+            "",
+        );
+    }
+    print(&table(&views));
     print(&format!(
         "✔ {n}/{n} validators agree on block {height} ({})   {:.1} s",
         block.short(),
@@ -621,7 +693,7 @@ async fn up(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn start_one(net: &Testnet, name: &str) -> anyhow::Result<ExitCode> {
+async fn start_one(net: &Testnet, name: &str, json: bool) -> anyhow::Result<ExitCode> {
     let started = clock::instant();
     net.start(name)?;
     let deadline = clock::after(60_000);
@@ -638,11 +710,16 @@ async fn start_one(net: &Testnet, name: &str) -> anyhow::Result<ExitCode> {
             let settled = view.obstacles.is_empty() || started.elapsed() > Duration::from_secs(5);
             if settled && (caught_up || (view.height.is_some() && others.is_none())) {
                 let seconds = started.elapsed().as_secs_f32();
-                print(&format!(
-                    "{name} is back at height {} after {seconds:.1} s.",
-                    view.height.unwrap_or(0)
-                ));
-                view.obstacles.iter().for_each(|obstacle| print(&format!("  {obstacle}")));
+                let height = view.height.unwrap_or(0);
+                let mut text = format!("{name} is back at height {height} after {seconds:.1} s.");
+                for obstacle in &view.obstacles {
+                    text.push_str("\n  ");
+                    text.push_str(obstacle);
+                }
+                let done = serde_json::json!({
+                    "started": name, "height": height, "obstacles": view.obstacles,
+                });
+                tell(json, &done, &text);
                 return Ok(ExitCode::SUCCESS);
             }
         }
@@ -745,10 +822,21 @@ fn end_check(fault: &store::Fault) -> ! {
     std::process::exit(i32::from(fault.exit_code()))
 }
 
-fn config(command: ConfigCommand) -> anyhow::Result<ExitCode> {
+fn config(command: ConfigCommand, json: bool) -> anyhow::Result<ExitCode> {
     match command {
         ConfigCommand::Show { home, origin } => {
             let values = layers::read(&home)?.values;
+            if json {
+                let values: serde_json::Map<_, _> = values
+                    .into_iter()
+                    .map(|(name, (value, from))| {
+                        let from = from.to_string();
+                        (name, serde_json::json!({ "value": value, "origin": from }))
+                    })
+                    .collect();
+                print(&serde_json::Value::Object(values));
+                return Ok(ExitCode::SUCCESS);
+            }
             let width = values.values().map(|(_, from)| from.to_string().len()).max().unwrap_or(0);
             for (name, (value, from)) in values {
                 let line = format!("{name} = {value}");
@@ -764,22 +852,24 @@ fn config(command: ConfigCommand) -> anyhow::Result<ExitCode> {
                 logs::check(filter)?;
             }
             if let Some(gateway) = &config.gateway {
-                Gateway::open(gateway, &home)?;
+                // Nothing is written: the node may be running, and its log is its own.
+                Gateway::check(gateway, &home)?;
             }
             if let Some(tls) = &config.tls {
                 tls.open(&home).context("in [tls]")?;
             }
-            print(&format!(
-                "✔ {} is sound; network {}",
-                home.join(home::CONFIG).display(),
-                genesis.name
-            ));
+            let file = home.join(home::CONFIG);
+            let found = serde_json::json!({
+                "sound": true, "file": file, "network": genesis.name, "chain": genesis.chain(),
+            });
+            let text = format!("✔ {} is sound; network {}", file.display(), genesis.name);
+            tell(json, &found, &text);
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-fn genesis_command(command: GenesisCommand) -> anyhow::Result<ExitCode> {
+fn genesis_command(command: GenesisCommand, json: bool) -> anyhow::Result<ExitCode> {
     match command {
         GenesisCommand::Build { template, out, name, time, enrolments } => {
             let text = fs::read_to_string(&template)
@@ -792,10 +882,12 @@ fn genesis_command(command: GenesisCommand) -> anyhow::Result<ExitCode> {
             let enrolments: Vec<_> = enrolments.iter().map(read).collect::<anyhow::Result<_>>()?;
             let genesis = genesis::build(&text, &enrolments, name, time)?;
             genesis::write(&genesis, &out)?;
-            print(&format!("chain id  {}\nwritten to {}", genesis.chain(), out.display()));
+            let (chain, file) = (genesis.chain(), out.display());
+            let done = serde_json::json!({ "name": genesis.name, "chain": chain, "file": out });
+            tell(json, &done, &format!("chain id  {chain}\nwritten to {file}"));
             complain("Every operator compares the chain id over another channel before starting.");
         }
-        GenesisCommand::Show { file, json } => {
+        GenesisCommand::Show { file } => {
             let genesis = home::read_genesis(&file)?;
             let committee = genesis.committee();
             if json {
@@ -816,6 +908,67 @@ fn genesis_command(command: GenesisCommand) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The gateway's log, as an operator reads it.
+fn audit(command: AuditCommand, json: bool) -> anyhow::Result<ExitCode> {
+    let home = match &command {
+        AuditCommand::Verify { home } | AuditCommand::Export { home, .. } => home,
+    };
+    let home =
+        fs::canonicalize(home).with_context(|| format!("no directory {}", home.display()))?;
+    let found = match audit::verify(&home, |_, _| Ok(())) {
+        Ok(found) => found,
+        Err(error) => {
+            let why = format!("{error:#}");
+            if json {
+                print(&serde_json::json!({ "sound": false, "why": why }));
+            } else {
+                complain(&format!("✘ {why}"));
+            }
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    match command {
+        AuditCommand::Verify { .. } => {
+            let audit::Verified { files, first, end, torn } = found;
+            let told = serde_json::json!({
+                "sound": true, "files": files, "first": first, "next": end.number, "last": end.last, "torn": torn,
+            });
+            let lines = end.number - first;
+            let mut text = format!(
+                "✔ {lines} lines in {files} files, from number {first} on; the next is {}, after {}",
+                end.number, end.last
+            );
+            if first > 0 {
+                text.push_str(
+                    "\n  what came before is not here: it was put elsewhere, or is missing",
+                );
+            }
+            tell(json, &told, &text);
+        }
+        AuditCommand::Export { since, until, token, .. } => {
+            audit::verify(&home, |line, text| {
+                let wanted = since.is_none_or(|since| line.time >= since)
+                    && until.is_none_or(|until| line.time < until)
+                    && token.as_ref().is_none_or(|token| line.token.as_ref() == Some(token));
+                if wanted {
+                    print(text);
+                }
+                Ok(())
+            })?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what was done: for a program, or for a person.
+pub(crate) fn tell(json: bool, value: &serde_json::Value, text: &str) {
+    if json {
+        print(value);
+    } else {
+        print(text);
+    }
 }
 
 pub(crate) fn print(line: &(impl core::fmt::Display + ?Sized)) {

@@ -1,7 +1,9 @@
 //! What an operator would look at, looked at: keys, disk, clock, lines, and what the node says of itself.
 
 use crate::{
-    clock, health,
+    clock,
+    gateway::{Gateway, GatewayConfig},
+    health,
     home::{Home, PeerConfig},
     room::Room,
 };
@@ -50,6 +52,12 @@ pub async fn examine(directory: &Path) -> Vec<Finding> {
         Err(error) => unsound("signatures", format!("{error:#}")),
     });
     findings.push(disk(&home));
+    if let Some(gateway) = &home.config.gateway {
+        findings.push(match Gateway::check(gateway, directory) {
+            Ok(()) => sound("gateway", "its keys open, and its log is whole"),
+            Err(error) => unsound("gateway", format!("shut, and signs for nobody: {error:#}")),
+        });
+    }
     findings.push(descriptors());
     let status = own_status(home.config.api).await;
     findings.push(match &status {
@@ -73,11 +81,10 @@ pub async fn examine(directory: &Path) -> Vec<Finding> {
 
 /// Whether the keys are encrypted at rest.
 fn keys(home: &Home) -> Finding {
-    let gateway = home.config.gateway.as_ref().map(|gateway| &gateway.key);
-    let files = [Some(&home.config.consensus_key), Some(&home.config.transport_key), gateway];
+    let gateway = home.config.gateway.iter().flat_map(GatewayConfig::keys);
+    let own = [home.config.consensus_key.as_path(), &home.config.transport_key];
     let is_clear = |path: &&Path| keystore::label(path).is_ok_and(|label| !label.is_sealed);
-    let clear: Vec<_> =
-        files.into_iter().flatten().map(|path| path.as_path()).filter(is_clear).collect();
+    let clear: Vec<_> = own.into_iter().chain(gateway).filter(is_clear).collect();
     if clear.is_empty() {
         return sound("keys", "encrypted at rest");
     }

@@ -1,34 +1,34 @@
 //! What lets a system without keys have its records signed here: tokens with scopes, and a log of every use.
 //!
-//! The key is enrolled for these systems and never leaves this process. A token is 256 random bits, of which the
+//! The keys are enrolled for these systems and never leave this process. A token is 256 random bits, of which the
 //! configuration holds only the digest; it may do what its scopes say until it expires. Every use, and every refusal, is a
 //! line in a file whose lines are chained by their digests; what cannot be written down is not done.
 
+pub mod audit;
+mod documents;
+
+pub use documents::{Documents, Event};
+
 use crate::{clock, home::key_error};
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
+use audit::{Audit, Entry};
 use client::Signer;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, File},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 use subtle::{Choice, ConstantTimeEq as _};
-use types::{Digest, RecordId, Text, Timestamp, codec, hash::Algorithm};
+use types::{Digest, Text, Timestamp, codec, hash::Algorithm};
 
 /// What every token begins with, so that one that was published by mistake is recognised.
 const PREFIX: &str = "mln_";
-/// Refusals that are written down in a minute; those beyond are counted in the next line, so that nobody fills the disk.
-const REFUSALS_A_MINUTE: u64 = 60;
-const MINUTE_MS: u64 = 60_000;
 
 /// `[gateway]` in `node.toml`. Paths are relative to the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatewayConfig {
-    /// The organisation key that is enrolled for the systems that come through here.
+    /// The organisation key that is enrolled for the systems that come through here and have none of their own.
     pub key: PathBuf,
     /// Where documents are kept beside the node, to be read back; none are kept without it.
     pub documents: Option<PathBuf>,
@@ -38,6 +38,27 @@ pub struct GatewayConfig {
     /// Who may come with a certificate instead, over TLS; the digest is the certificate's SHA-256.
     #[serde(default)]
     pub certificates: Vec<Token>,
+}
+
+impl GatewayConfig {
+    /// Every key that signs here, each once.
+    #[must_use]
+    pub fn keys(&self) -> BTreeSet<&Path> {
+        let own = self.accounts().filter_map(|account| account.key.as_deref());
+        own.chain([self.key.as_path()]).collect()
+    }
+
+    fn accounts(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.iter().chain(&self.certificates)
+    }
+
+    /// The same, with every path from the directory that the file lies in.
+    pub(crate) fn within(&mut self, home: &Path) {
+        self.key = home.join(&self.key);
+        for account in self.tokens.iter_mut().chain(&mut self.certificates) {
+            account.key = account.key.as_ref().map(|key| home.join(key));
+        }
+    }
 }
 
 /// A token, as the configuration knows it.
@@ -52,6 +73,9 @@ pub struct Token {
     pub scopes: Vec<Scope>,
     /// Until when.
     pub expires: Timestamp,
+    /// The organisation key that is enrolled for this system alone; the gateway's, if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
 }
 
 /// What a token may be good for.
@@ -62,6 +86,8 @@ pub enum Scope {
     Capture,
     /// Read documents back.
     Read,
+    /// Have documents of licences, items and their uses recorded.
+    Submit,
 }
 
 impl Scope {
@@ -69,6 +95,7 @@ impl Scope {
         match self {
             Self::Capture => "capture",
             Self::Read => "read",
+            Self::Submit => "submit",
         }
     }
 }
@@ -82,13 +109,14 @@ impl Token {
         name: Text<64>,
         scopes: Vec<Scope>,
         expires: Timestamp,
+        key: Option<PathBuf>,
     ) -> anyhow::Result<(String, Self)> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)
             .map_err(|error| anyhow::anyhow!("the system gives no randomness: {error}"))?;
         let secret = format!("{PREFIX}{}", codec::hex(&bytes));
         let digest = Digest::blake3(secret.as_bytes());
-        Ok((secret, Self { name, digest, scopes, expires }))
+        Ok((secret, Self { name, digest, scopes, expires, key }))
     }
 }
 
@@ -114,13 +142,22 @@ pub enum Denied {
 /// The gateway, open.
 #[derive(Debug)]
 pub struct Gateway {
-    /// Who signs.
-    pub signer: Signer,
     /// What is kept beside the ledger.
     pub documents: Option<Documents>,
+    key: PathBuf,
+    signers: BTreeMap<PathBuf, Signer>,
     tokens: Vec<Token>,
     certificates: Vec<Token>,
-    audit: Mutex<Audit>,
+    audit: Audit,
+}
+
+/// Why there is no gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shut {
+    /// None is configured, or nothing can be written.
+    Absent,
+    /// It cannot be opened, and a person has to see why; the validator goes on.
+    Unfit(String),
 }
 
 /// What a system shows of itself.
@@ -136,38 +173,43 @@ impl Gateway {
     /// The gateway that a configuration describes, with its log beside the ledger.
     ///
     /// # Errors
-    /// When the key is not one to sign with, the log is not whole, or two tokens have one name.
+    /// When a key is not one to sign with, the log is not whole or not ours alone, or two tokens have one name.
     pub fn open(config: &GatewayConfig, home: &Path) -> anyhow::Result<Self> {
-        let key = home.join(&config.key);
-        let signer = Signer::open(&key).map_err(|error| key_error(&key, error))?;
-        let accounts = || config.tokens.iter().chain(&config.certificates);
-        let mut names: Vec<_> = accounts().map(|token| &token.name).collect();
-        names.sort();
-        names.dedup();
-        ensure!(
-            names.len() == accounts().count(),
-            "two tokens or certificates of [gateway] have the same name"
-        );
-        for one in &config.certificates {
-            let name = &one.name;
-            ensure!(
-                one.digest.algorithm == Algorithm::Sha256,
-                "the certificate {name:?} of [gateway] is named by its SHA-256, as `openssl x509 -fingerprint -sha256` prints it: \
-                 sha256: and 64 hexadecimal digits"
-            );
-        }
-        let audit = home.join("gateway-audit.ndjson");
-        let audit = Audit::open(&audit).with_context(|| format!("in {}", audit.display()))?;
-        let documents = config.documents.as_ref().map(|path| Documents(home.join(path)));
-        let (tokens, certificates) = (config.tokens.clone(), config.certificates.clone());
-        Ok(Self { signer, documents, tokens, certificates, audit: Mutex::new(audit) })
+        let signers = signers(config, home)?;
+        Ok(Self {
+            documents: config.documents.as_ref().map(|path| Documents::new(home.join(path))),
+            key: config.key.clone(),
+            signers,
+            tokens: config.tokens.clone(),
+            certificates: config.certificates.clone(),
+            audit: Audit::open(home)?,
+        })
+    }
+
+    /// Looks at everything that opening it would, and changes nothing: a node may be running.
+    ///
+    /// # Errors
+    /// As [`Gateway::open`].
+    pub fn check(config: &GatewayConfig, home: &Path) -> anyhow::Result<()> {
+        signers(config, home)?;
+        audit::check(home)
+    }
+
+    /// Who signs for a system.
+    ///
+    /// # Panics
+    /// Never: the key of every token was opened with the gateway.
+    #[must_use]
+    pub fn signer(&self, token: &Token) -> &Signer {
+        let key = token.key.as_ref().unwrap_or(&self.key);
+        self.signers.get(key).expect("every key was opened with the gateway")
     }
 
     /// Lets in who shows a token or a certificate that is good for this, and writes down that it was used; or that it was not.
     ///
     /// # Errors
     /// Why not.
-    pub fn admit(&self, shown: Shown<'_>, scope: Scope, act: &str) -> Result<&Token, Denied> {
+    pub async fn admit(&self, shown: Shown<'_>, scope: Scope, act: &str) -> Result<&Token, Denied> {
         let now = clock::now();
         let found = self.account(shown);
         let answer = match found {
@@ -180,31 +222,29 @@ impl Gateway {
             Ok(_) => "let in".to_owned(),
             Err(denied) => format!("refused: {denied}"),
         };
-        let name = found.map(|token| token.name.as_str());
-        let act = format!("{} ({})", act, scope.name());
-        self.note(now, name, &act, &outcome, answer.is_err()).map_err(|_told| Denied::Unaudited)?;
+        let entry = Entry {
+            time: now,
+            token: found.map(|token| token.name.to_string()),
+            act: format!("{} ({})", act, scope.name()),
+            outcome,
+            refused: answer.is_err(),
+        };
+        self.audit.note(entry).await.map_err(|_told| Denied::Unaudited)?;
         answer
     }
 
-    /// Writes down what came of a use.
+    /// Writes down what came of a use. Waits for the disk: not to be called where others are served meanwhile.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn used(&self, token: &Token, act: &str, outcome: &str) -> io::Result<()> {
-        self.note(clock::now(), Some(token.name.as_str()), act, outcome, false)
-    }
-
-    fn note(
-        &self,
-        at: Timestamp,
-        token: Option<&str>,
-        act: &str,
-        outcome: &str,
-        refused: bool,
-    ) -> io::Result<()> {
-        let mut audit = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = audit.note(at, token, act, outcome, refused);
-        written.inspect_err(|error| tracing::error!(%error, "the gateway's log cannot be written"))
+    pub fn used(&self, token: &Token, act: &str, outcome: &str) -> Result<(), String> {
+        self.audit.note_and_wait(Entry {
+            time: clock::now(),
+            token: Some(token.name.to_string()),
+            act: act.to_owned(),
+            outcome: outcome.to_owned(),
+            refused: false,
+        })
     }
 
     /// Whose token or certificate this is.
@@ -231,165 +271,39 @@ impl Gateway {
     }
 }
 
-/// One line of the log.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    number: u64,
-    time: Timestamp,
-    token: Option<String>,
-    act: String,
-    outcome: String,
-    /// Refusals before this line that were not written down.
-    unwritten: u64,
-    /// The digest of the line before, as it stands there.
-    before: Digest,
-}
-
-/// A log in which no line can be changed or left out without it being seen.
-#[derive(Debug)]
-struct Audit {
-    file: File,
-    number: u64,
-    last: Digest,
-    unwritten: u64,
-    minute: (u64, u64),
-}
-
-impl Audit {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error.into()),
-        };
-        // A line that a crash cut off was never relied on: what it would have let in was not let in.
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        let (number, last) = check(&text[..whole])?;
-        let mut options = fs::OpenOptions::new();
-        let file = options.create(true).append(true).mode(0o600).open(path)?;
-        file.set_len(u64::try_from(whole)?)?;
-        Ok(Self { file, number, last, unwritten: 0, minute: (0, 0) })
-    }
-
-    fn note(
-        &mut self,
-        time: Timestamp,
-        token: Option<&str>,
-        act: &str,
-        outcome: &str,
-        refused: bool,
-    ) -> io::Result<()> {
-        if refused {
-            let minute = time.0 / MINUTE_MS;
-            self.minute =
-                if self.minute.0 == minute { (minute, self.minute.1 + 1) } else { (minute, 1) };
-            if self.minute.1 > REFUSALS_A_MINUTE {
-                self.unwritten += 1;
-                return Ok(());
-            }
-        }
-        let line = Line {
-            number: self.number,
-            time,
-            token: token.map(str::to_owned),
-            act: act.to_owned(),
-            outcome: outcome.to_owned(),
-            unwritten: self.unwritten,
-            before: self.last,
-        };
-        let text = serde_json::to_string(&line)?;
-        self.file.write_all(format!("{text}\n").as_bytes())?;
-        self.file.sync_data()?;
-        (self.last, self.number, self.unwritten) =
-            (Digest::blake3(text.as_bytes()), self.number + 1, 0);
-        Ok(())
-    }
-}
-
-/// Follows the chain of a log, and gives where it ends.
-fn check(text: &str) -> anyhow::Result<(u64, Digest)> {
-    let mut last = (0, Digest::blake3(b""));
-    for text in text.lines() {
-        let (number, before) = last;
-        let line: Line = serde_json::from_str(text)
-            .with_context(|| format!("line {number} of the gateway's log is none"))?;
+/// The keys of a configuration, opened; and what else is wrong with it.
+fn signers(config: &GatewayConfig, home: &Path) -> anyhow::Result<BTreeMap<PathBuf, Signer>> {
+    let mut names: Vec<_> = config.accounts().map(|token| &token.name).collect();
+    names.sort();
+    names.dedup();
+    ensure!(
+        names.len() == config.accounts().count(),
+        "two tokens or certificates of [gateway] have the same name"
+    );
+    for one in &config.certificates {
+        let name = &one.name;
         ensure!(
-            line.number == number && line.before == before,
-            "the gateway's log was changed at or before line {number}; put it aside, and find out by whom"
+            one.digest.algorithm == Algorithm::Sha256,
+            "the certificate {name:?} of [gateway] is named by its SHA-256, as `openssl x509 -fingerprint -sha256` prints it: \
+             sha256: and 64 hexadecimal digits"
         );
-        last = (number + 1, Digest::blake3(text.as_bytes()));
     }
-    Ok(last)
-}
-
-/// Documents beside the node: each by its digest, its events by their records, and the records by the events' ids.
-#[derive(Clone, Debug)]
-pub struct Documents(PathBuf);
-
-impl Documents {
-    /// Keeps a document.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn keep(&self, document: &[u8]) -> io::Result<()> {
-        self.write("documents", &codec::hex(&Digest::blake3(document).bytes), document, true)
-    }
-
-    /// Keeps an event, to be found by its record and by its id.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn keep_event(&self, record: &RecordId, id: &str, event: &[u8]) -> io::Result<()> {
-        // It can be made again of its document, so the system may write it when it likes.
-        self.write("events", &record.to_string(), event, false)?;
-        let name = codec::hex(&Digest::blake3(id.as_bytes()).bytes);
-        self.write("ids", &name, record.to_string().as_bytes(), false)
-    }
-
-    /// The event behind a record.
-    #[must_use]
-    pub fn event(&self, record: &RecordId) -> Option<Vec<u8>> {
-        fs::read(self.path("events", &record.to_string())).ok()
-    }
-
-    /// The record of an event that was kept under an id.
-    #[must_use]
-    pub fn record(&self, id: &str) -> Option<RecordId> {
-        let name = codec::hex(&Digest::blake3(id.as_bytes()).bytes);
-        fs::read_to_string(self.path("ids", &name)).ok()?.parse().ok()
-    }
-
-    /// Names are digests: nothing that anybody sends is ever part of a path.
-    fn path(&self, kind: &str, name: &str) -> PathBuf {
-        self.0.join(kind).join(&name[..2]).join(name)
-    }
-
-    fn write(&self, kind: &str, name: &str, bytes: &[u8], sync: bool) -> io::Result<()> {
-        let path = self.path(kind, name);
-        if path.exists() {
-            return Ok(());
-        }
-        let directory = path.parent().unwrap_or(&self.0);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let draft = path.with_extension("draft");
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(bytes)?;
-        if sync {
-            file.sync_all()?;
-        }
-        fs::rename(&draft, &path)?;
-        if sync { File::open(directory)?.sync_all() } else { Ok(()) }
-    }
+    let open = |key: &Path| {
+        let path = home.join(key);
+        let signer = Signer::open(&path).map_err(|error| key_error(&path, error))?;
+        Ok((key.to_owned(), signer))
+    };
+    config.keys().into_iter().map(open).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn token(name: &str, scopes: &[Scope], expires: u64) -> (String, Token) {
-        Token::generate(Text::new(name).unwrap(), scopes.to_vec(), Timestamp(expires)).unwrap()
+        Token::generate(Text::new(name).unwrap(), scopes.to_vec(), Timestamp(expires), None)
+            .unwrap()
     }
 
     fn shown(secret: Option<&str>) -> Shown<'_> {
@@ -406,17 +320,22 @@ mod tests {
         Gateway::open(&GatewayConfig { key, documents: None, tokens, certificates }, folder)
     }
 
-    #[test]
-    fn a_token_lets_in_for_what_it_says_and_every_use_is_a_line() {
+    fn lines(home: &Path) -> u64 {
+        audit::verify(home, |_, _| Ok(())).unwrap().end.number
+    }
+
+    #[tokio::test]
+    async fn a_token_lets_in_for_what_it_says_and_every_use_is_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let far = clock::now().plus(1 << 40).0;
         let (good, one) = token("erp", &[Scope::Capture], far);
         let (old, two) = token("old", &[Scope::Capture, Scope::Read], 1);
         let gateway_ = gateway(folder.path(), vec![one.clone(), two]).unwrap();
-        let admit = |secret: Option<&str>, scope| {
-            gateway_.admit(shown(secret), scope, "test").map(|token| token.name.to_string())
+        let admit = async |secret: Option<&str>, scope| {
+            let admitted = gateway_.admit(shown(secret), scope, "test").await;
+            admitted.map(|token| token.name.to_string())
         };
-        assert_eq!(admit(Some(&good), Scope::Capture), Ok("erp".into()));
+        assert_eq!(admit(Some(&good), Scope::Capture).await, Ok("erp".into()));
         for (secret, scope, why) in [
             (None, Scope::Capture, Denied::Unknown),
             (Some(""), Scope::Capture, Denied::Unknown),
@@ -426,17 +345,17 @@ mod tests {
             (Some(&good[..]), Scope::Read, Denied::Scope),
             (Some(&old[..]), Scope::Read, Denied::Expired),
         ] {
-            assert_eq!(admit(secret, scope), Err(why), "{secret:?}");
+            assert_eq!(admit(secret, scope).await, Err(why), "{secret:?}");
         }
         let text = fs::read_to_string(folder.path().join("gateway-audit.ndjson")).unwrap();
         assert_eq!(text.lines().count(), 8);
         assert!(!text.contains(&good) && !text.contains(&old), "no secret is written down");
-        assert_eq!(check(&text).unwrap().0, 8);
+        assert_eq!(lines(folder.path()), 8);
     }
 
     /// A-06: a certificate is an account with scopes and an end like a token, and a token beside it alone counts.
-    #[test]
-    fn a_certificate_lets_in_like_a_token() {
+    #[tokio::test]
+    async fn a_certificate_lets_in_like_a_token() {
         let folder = tempfile::tempdir().unwrap();
         let far = clock::now().plus(1 << 40).0;
         let digest = |byte| Digest { algorithm: Algorithm::Sha256, bytes: [byte; 32] };
@@ -452,16 +371,17 @@ mod tests {
             Gateway::open(&config, folder.path()).map(|gateway| (gateway, good))
         };
         let (gateway, good) = open(vec![account("mes", 1, far), account("old", 2, 1)]).unwrap();
-        let admit = |bearer: Option<&str>, byte: Option<u8>, scope| {
+        let admit = async |bearer: Option<&str>, byte: Option<u8>, scope| {
             let shown = Shown { bearer: bearer.map(str::as_bytes), certificate: byte.map(digest) };
-            gateway.admit(shown, scope, "test").map(|token| token.name.to_string())
+            let admitted = gateway.admit(shown, scope, "test").await;
+            admitted.map(|token| token.name.to_string())
         };
-        assert_eq!(admit(None, Some(1), Scope::Capture), Ok("mes".into()));
-        assert_eq!(admit(None, Some(1), Scope::Read), Err(Denied::Scope));
-        assert_eq!(admit(None, Some(2), Scope::Capture), Err(Denied::Expired));
-        assert_eq!(admit(None, Some(3), Scope::Capture), Err(Denied::Unknown));
-        assert_eq!(admit(Some(&good), Some(1), Scope::Capture), Ok("erp".into()));
-        assert_eq!(admit(Some("mln_00"), Some(1), Scope::Capture), Err(Denied::Unknown));
+        assert_eq!(admit(None, Some(1), Scope::Capture).await, Ok("mes".into()));
+        assert_eq!(admit(None, Some(1), Scope::Read).await, Err(Denied::Scope));
+        assert_eq!(admit(None, Some(2), Scope::Capture).await, Err(Denied::Expired));
+        assert_eq!(admit(None, Some(3), Scope::Capture).await, Err(Denied::Unknown));
+        assert_eq!(admit(Some(&good), Some(1), Scope::Capture).await, Ok("erp".into()));
+        assert_eq!(admit(Some("mln_00"), Some(1), Scope::Capture).await, Err(Denied::Unknown));
         let text = fs::read_to_string(folder.path().join("gateway-audit.ndjson")).unwrap();
         assert_eq!(text.lines().count(), 6, "every use and every refusal is a line");
         assert!(text.contains("\"token\":\"mes\""));
@@ -472,13 +392,16 @@ mod tests {
         assert!(open(vec![token]).is_err());
     }
 
-    #[test]
-    fn a_log_that_was_changed_is_not_written_on() {
+    #[tokio::test]
+    async fn a_log_that_was_changed_is_not_written_on() {
         let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("gateway-audit.ndjson");
-        for _ in 0..3 {
+        let log = folder.path().join(audit::FILE);
+        let refused = async || {
             let gateway = gateway(folder.path(), Vec::new()).unwrap();
-            gateway.admit(Shown::default(), Scope::Read, "test").unwrap_err();
+            gateway.admit(Shown::default(), Scope::Read, "test").await.unwrap_err()
+        };
+        for _ in 0..3 {
+            refused().await;
         }
         let sound = fs::read_to_string(&log).unwrap();
         assert_eq!(sound.lines().count(), 3, "a start goes on where the last one ended");
@@ -488,28 +411,41 @@ mod tests {
             format!("{}\n", without.join("\n")),
             sound.replacen("\"number\":1", "\"number\":7", 1),
         ] {
-            fs::write(&log, bad).unwrap();
+            fs::write(&log, &bad).unwrap();
             assert!(gateway(folder.path(), Vec::new()).is_err());
+            assert_eq!(fs::read_to_string(&log).unwrap(), bad, "it is left as it is");
         }
         // What a crash cut off is no change.
         fs::write(&log, format!("{sound}{{\"number\":3,\"ti")).unwrap();
-        gateway(folder.path(), Vec::new())
-            .unwrap()
-            .admit(Shown::default(), Scope::Read, "test")
-            .unwrap_err();
-        assert_eq!(check(&fs::read_to_string(&log).unwrap()).unwrap().0, 4);
+        refused().await;
+        assert_eq!(lines(folder.path()), 4);
     }
 
+    /// Each system may have a key of its own, and signs with no other.
     #[test]
-    fn refusals_do_not_fill_the_disk() {
+    fn a_system_may_have_a_key_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
-        let mut audit = Audit::open(&folder.path().join("log")).unwrap();
-        for _ in 0..1000 {
-            audit.note(Timestamp(5), None, "x", "refused", true).unwrap();
-        }
-        audit.note(Timestamp(MINUTE_MS), None, "x", "refused", true).unwrap();
-        let text = fs::read_to_string(folder.path().join("log")).unwrap();
-        assert_eq!(text.lines().count(), 61);
-        assert!(text.lines().last().unwrap().contains("\"unwritten\":940"), "{text}");
+        let new = |name: &str, agency: &str| {
+            let key = folder.path().join(name);
+            let agency = agency.parse().unwrap();
+            crate::home::new_key(&key, "organisation", Some(agency), None, None).unwrap().public()
+        };
+        let (common, own) =
+            (new("gateway.json", "11350000MXDEX01033"), new("tax.json", "11350000MXDEX01033"));
+        let (_, erp) = token("erp", &[Scope::Capture], 1);
+        let (_, tax) = token("tax", &[Scope::Submit], 1);
+        let tax = Token { key: Some("tax.json".into()), ..tax };
+        let mut config = GatewayConfig {
+            key: "gateway.json".into(),
+            documents: None,
+            tokens: vec![erp.clone(), tax.clone()],
+            certificates: Vec::new(),
+        };
+        assert_eq!(config.keys().len(), 2);
+        let gateway = Gateway::open(&config, folder.path()).unwrap();
+        assert_eq!(gateway.signer(&erp).public(), common);
+        assert_eq!(gateway.signer(&tax).public(), own);
+        config.tokens[1].key = Some("none.json".into());
+        assert!(Gateway::check(&config, folder.path()).is_err());
     }
 }

@@ -206,7 +206,7 @@ pub fn read_public(home: &Path) -> anyhow::Result<(Config, Genesis)> {
         *relative = home.join(&*relative);
     }
     if let Some(gateway) = &mut config.gateway {
-        gateway.key = home.join(&gateway.key);
+        gateway.within(home);
     }
     let genesis = read_genesis(&config.genesis)?;
     Ok((config, genesis))

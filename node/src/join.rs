@@ -1,7 +1,7 @@
 //! From an empty directory to a validator that knows its network.
 
 use crate::{
-    cli::{complain, print},
+    cli::{complain, print, tell},
     genesis,
     home::{self, CONFIG, Config, PeerConfig, Unsafe},
 };
@@ -137,7 +137,7 @@ pub fn init(what: &Init) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When the genesis is of another chain than the operator was told, or there is one already.
-pub fn join(what: &Join) -> anyhow::Result<ExitCode> {
+pub fn join(what: &Join, json: bool) -> anyhow::Result<ExitCode> {
     let Join { home, genesis: file, chain: told, peer } = what;
     let genesis = home::read_genesis(file)?;
     let chain = genesis.chain();
@@ -188,12 +188,16 @@ pub fn join(what: &Join) -> anyhow::Result<ExitCode> {
     fs::write(&new, toml::to_string_pretty(&config)?)?;
     fs::File::open(&new)?.sync_all()?;
     fs::rename(&new, &path)?;
-    print(&format!(
-        "{} is of network {}, chain {chain}, with {} neighbours. Now: minlian-node doctor, then start",
+    let neighbours = config.peers.len();
+    let done = serde_json::json!({
+        "home": home, "network": genesis.name, "chain": chain, "neighbours": neighbours,
+    });
+    let text = format!(
+        "{} is of network {}, chain {chain}, with {neighbours} neighbours. Now: minlian-node doctor, then start",
         home.display(),
-        genesis.name,
-        config.peers.len()
-    ));
+        genesis.name
+    );
+    tell(json, &done, &text);
     let own = home::label_of(home, &config.consensus_key)?;
     if !genesis.validators.iter().any(|seat| seat.consensus_key == own) {
         complain("This key has no seat in genesis: it follows until the chain gives it one.");

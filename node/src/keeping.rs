@@ -1,8 +1,9 @@
 //! What an operator does to a validator's ledger from outside: snapshots, recovery, sizes.
 
 use crate::{
-    cli::{complain, print},
+    cli::{complain, print, tell},
     clock,
+    gateway::audit,
     home::{self, Home},
     run,
     shell::Listening,
@@ -16,6 +17,7 @@ use ledger::{
 };
 use std::{
     fs,
+    io::{IsTerminal as _, Write as _},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -52,7 +54,7 @@ pub enum SnapshotCommand {
 ///
 /// # Errors
 /// When it cannot be read or written.
-pub async fn snapshot(command: SnapshotCommand) -> anyhow::Result<ExitCode> {
+pub async fn snapshot(command: SnapshotCommand, json: bool) -> anyhow::Result<ExitCode> {
     let progress = |height: Height, of: Height| complain(&format!("{height} of {of} blocks"));
     match command {
         SnapshotCommand::Create { home, out } => {
@@ -64,18 +66,22 @@ pub async fn snapshot(command: SnapshotCommand) -> anyhow::Result<ExitCode> {
             };
             let label = snapshot::create(&chain, &store, &out, progress)?;
             let bytes = fs::metadata(&out)?.len();
-            print(&format!(
+            let done = serde_json::json!({
+                "height": label.height, "chain": chain, "bytes": bytes, "file": out,
+            });
+            let text = format!(
                 "blocks 1 to {} of chain {chain}, {} MiB, in {}",
                 label.height,
                 bytes.div_ceil(1 << 20),
                 out.display()
-            ));
+            );
+            tell(json, &done, &text);
             Ok(ExitCode::SUCCESS)
         }
         SnapshotCommand::Restore { home, file, alone } => {
             let home = fs::canonicalize(&home)
                 .with_context(|| format!("no directory {}", home.display()))?;
-            restore(&home, &file, alone, progress).await
+            restore(&home, &file, alone, json, progress).await
         }
     }
 }
@@ -84,6 +90,7 @@ async fn restore(
     directory: &Path,
     file: &Path,
     alone: bool,
+    json: bool,
     progress: impl Fn(Height, Height),
 ) -> anyhow::Result<ExitCode> {
     let started = clock::instant();
@@ -111,7 +118,8 @@ async fn restore(
             return Ok(code);
         }
     };
-    print(&format!(
+    let talk = talk(json);
+    talk(&format!(
         "checked {} blocks: certificates from genesis on, links, execution, state and log roots   {:.1} s",
         label.height,
         started.elapsed().as_secs_f32()
@@ -122,8 +130,9 @@ async fn restore(
     record.hold()?;
     record.raise(record.height())?;
     drop(record);
-    if let Some(aside) = put_aside(&data)? {
-        keep_accepted(&aside, &beside)?;
+    let aside = put_aside(&data, talk)?;
+    if let Some(aside) = &aside {
+        keep_accepted(aside, &beside)?;
     }
     fs::rename(&beside, &data)
         .with_context(|| format!("cannot move {} to {}", beside.display(), data.display()))?;
@@ -131,15 +140,18 @@ async fn restore(
         fs::File::open(above)?.sync_all()?;
     }
     drop(held);
+    let done = serde_json::json!({
+        "restored": label.height, "alone": alone, "aside": aside,
+    });
     if alone {
-        print(
-            "restored, without asking the others; this key votes above what its record knows. Now: minlian-node start",
-        );
+        let text = "restored, without asking the others; this key votes above what its record knows. Now: minlian-node start";
+        tell(json, &done, text);
         return Ok(ExitCode::SUCCESS);
     }
     let code = run::run(directory, run::Until::CaughtUp, Listening::Only).await?;
     if code == ExitCode::SUCCESS {
-        print("restored, and what came after it was fetched. Now: minlian-node start");
+        let text = "restored, and what came after it was fetched. Now: minlian-node start";
+        tell(json, &done, text);
     }
     Ok(code)
 }
@@ -148,22 +160,22 @@ async fn restore(
 ///
 /// # Errors
 /// When it cannot be moved, or the others cannot be asked.
-pub async fn recover(directory: &Path) -> anyhow::Result<ExitCode> {
+pub async fn recover(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let directory = fs::canonicalize(directory)
         .with_context(|| format!("no directory {}", directory.display()))?;
     // Nothing is moved before it is known that its keys open.
     let Home { config, .. } = Home::open(&directory)?;
     let Some(held) = lock(&config.data)? else { return Ok(ExitCode::from(5)) };
-    if let Some(aside) = put_aside(&config.data)? {
+    let aside = put_aside(&config.data, talk(json))?;
+    if let Some(aside) = &aside {
         fs::DirBuilder::new().mode(0o700).create(&config.data)?;
-        keep_accepted(&aside, &config.data)?;
+        keep_accepted(aside, &config.data)?;
     }
     drop(held);
     let code = run::run(&directory, run::Until::CaughtUp, Listening::Only).await?;
     if code == ExitCode::SUCCESS {
-        print(
-            "recovered: every block was fetched, certified and executed again. Now: minlian-node start",
-        );
+        let text = "recovered: every block was fetched, certified and executed again. Now: minlian-node start";
+        tell(json, &serde_json::json!({ "recovered": true, "aside": aside }), text);
     }
     Ok(code)
 }
@@ -182,14 +194,19 @@ fn lock(data: &Path) -> anyhow::Result<Option<Option<fs::File>>> {
     Ok(Some(Some(lock)))
 }
 
-fn put_aside(data: &Path) -> anyhow::Result<Option<PathBuf>> {
+/// Where what is told on the way goes: to people beside what was done, and out of the way of a program that reads that.
+fn talk(json: bool) -> fn(&str) {
+    if json { complain } else { |text| print(text) }
+}
+
+fn put_aside(data: &Path, talk: fn(&str)) -> anyhow::Result<Option<PathBuf>> {
     if !data.exists() {
         return Ok(None);
     }
     let aside = data.with_extension(format!("aside-{}", clock::now().0));
     fs::rename(data, &aside)
         .with_context(|| format!("cannot move {} to {}", data.display(), aside.display()))?;
-    print(&format!(
+    talk(&format!(
         "the old ledger is kept in {}; remove it when you no longer need it",
         aside.display()
     ));
@@ -221,9 +238,6 @@ pub enum DataCommand {
         /// The validator's directory.
         #[arg(long, env = "MINLIAN_HOME")]
         home: PathBuf,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
     },
 }
 
@@ -231,8 +245,8 @@ pub enum DataCommand {
 ///
 /// # Errors
 /// When the directory cannot be read.
-pub fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
-    let DataCommand::Size { home, json } = command;
+pub fn data(command: DataCommand, json: bool) -> anyhow::Result<ExitCode> {
+    let DataCommand::Size { home } = command;
     let (config, genesis) = home::read_public(&home)?;
     let sizes = sizes(&home, &config);
     // RocksDB knows its columns' sizes, and only one process may open it.
@@ -276,12 +290,13 @@ pub async fn prune(
     home: &Path,
     asked: Retention,
     damaged: bool,
-    dry_run: bool,
+    sure: Sure,
+    json: bool,
 ) -> anyhow::Result<ExitCode> {
     let home =
         fs::canonicalize(home).with_context(|| format!("no directory {}", home.display()))?;
     let (config, genesis) = home::read_public(&home)?;
-    let chain = genesis.chain();
+    let (chain, talk) = (genesis.chain(), talk(json));
     let height_of = |data: &Path| {
         store::open_reading(data, &chain, run::end).map(|store| ledger::query::height(&store))
     };
@@ -297,11 +312,12 @@ pub async fn prune(
         },
         Err(fault) => return Ok(end_with(&fault)),
     };
-    let (mut freed, mut kept) = (0, false);
+    let mut kept = Vec::new();
     let mut keep = |what: &Path, why: &str| {
-        kept = true;
+        kept.push(serde_json::json!({ "path": what, "why": why }));
         complain(&format!("kept: {}: {why}", what.display()));
     };
+    let mut ledgers = Vec::new();
     for path in beside(&home, &config) {
         let left_over =
             ["restoring", "fsck"].iter().any(|end| path.extension() == Some(end.as_ref()));
@@ -323,80 +339,158 @@ pub async fn prune(
             }
         }
         let bytes = bytes_in(&path);
-        if !dry_run {
-            fs::remove_dir_all(&path)
-                .with_context(|| format!("cannot remove {}", path.display()))?;
-        }
-        freed += bytes;
-        print(&format!("{}  {} KiB", path.display(), bytes.div_ceil(1024)));
+        talk(&format!("{}  {} KiB", path.display(), bytes.div_ceil(1024)));
+        ledgers.push((path, bytes));
     }
-    let verb = if dry_run { "would be freed" } else { "freed" };
-    print(&format!("{} KiB {verb}; the ledger here has {here} blocks", freed.div_ceil(1024)));
     let is_silent = asked == Retention::default();
     let retention = if is_silent { config.retention.retention() } else { asked };
+    let mut bodies = None;
     if retention != Retention::default() {
-        match bodies(&config.data, &chain, retention, dry_run)? {
-            Some(ExitCode::SUCCESS) => {}
-            Some(code) => return Ok(code),
-            None => {
+        match Bodies::look(&config.data, &chain, retention) {
+            Ok(found) => bodies = Some(found),
+            Err(store::Fault::Locked { .. }) => {
                 keep(&config.data, "bodies are dropped while the node is stopped: stop it first");
             }
+            Err(fault) => return Ok(end_with(&fault)),
         }
     }
-    Ok(if kept { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if let Some(bodies) = &bodies {
+        talk(&bodies.to_string());
+    }
+    let is_something = !ledgers.is_empty() || bodies.as_ref().is_some_and(Bodies::is_something);
+    if sure == Sure::Ask && is_something {
+        let question = "Remove that? What is removed here is gone from this machine.";
+        if !confirmed(question)? {
+            complain("nothing was removed");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    let dry_run = sure == Sure::Never;
+    if !dry_run {
+        for (path, _) in &ledgers {
+            fs::remove_dir_all(path)
+                .with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    let freed: u64 = ledgers.iter().map(|(_, bytes)| *bytes).sum();
+    let verb = if dry_run { "would be freed" } else { "freed" };
+    talk(&format!("{} KiB {verb}; the ledger here has {here} blocks", freed.div_ceil(1024)));
+    let mut dropped = None;
+    if let Some(bodies) = bodies.filter(|bodies| !dry_run && bodies.is_something()) {
+        match bodies.discard(&config.data, &chain) {
+            Ok((text, done)) => {
+                talk(&text);
+                dropped = Some(done);
+            }
+            Err(fault) => return Ok(end_with(&fault)),
+        }
+    }
+    if json {
+        let ledgers: Vec<_> = ledgers
+            .iter()
+            .map(|(path, bytes)| serde_json::json!({ "path": path, "bytes": bytes }))
+            .collect();
+        print(&serde_json::json!({
+            "dry_run": dry_run, "ledgers": ledgers, "kept": kept, "bodies": dropped, "height": here,
+        }));
+    }
+    Ok(if kept.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Drops the bodies of old blocks, and says what that gave back; nothing while another process has the ledger.
-fn bodies(
-    data: &Path,
-    chain: &ChainId,
-    wanted: Retention,
-    dry_run: bool,
-) -> anyhow::Result<Option<ExitCode>> {
-    let store = if dry_run {
-        store::open_reading(data, chain, run::end)
-    } else {
-        store::open(data, chain, run::end)
-    };
-    let store = match store {
-        Ok(store) => store,
-        Err(store::Fault::Locked { .. }) => return Ok(None),
-        Err(fault) => return Ok(Some(end_with(&fault))),
-    };
-    let (now, first) = (retention::kept_from(&store), wanted.first_kept(&store));
-    let last = first.previous().unwrap_or_default();
-    let size = |store: &Store| {
+/// Whether what cannot be undone is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sure {
+    /// It is only shown.
+    Never,
+    /// A person at the terminal is asked.
+    Ask,
+    /// It was said beforehand.
+    Yes,
+}
+
+/// Asks a person. Where there is none, nothing is taken for granted.
+fn confirmed(question: &str) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        let why = "there is nobody to ask at a terminal: --yes does it, --dry-run only shows it";
+        return Err(Unasked(why).into());
+    }
+    let mut error = std::io::stderr();
+    write!(error, "{question} [y/N] ")?;
+    error.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Something was not said that has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unasked(&'static str);
+
+/// Bodies of old blocks, and which of them are not wanted any more.
+#[derive(Clone, Copy, Debug)]
+struct Bodies {
+    /// The first block whose body is here.
+    now: Height,
+    /// The first whose body stays.
+    first: Height,
+    held: u64,
+}
+
+impl Bodies {
+    fn look(data: &Path, chain: &ChainId, wanted: Retention) -> Result<Self, store::Fault> {
+        let store = store::open_reading(data, chain, run::end)?;
+        let (now, first) = (retention::kept_from(&store), wanted.first_kept(&store));
+        Ok(Self { now, first, held: Self::size(&store) })
+    }
+
+    fn size(store: &Store) -> u64 {
         let bodies =
             store.column_sizes().into_iter().find(|(name, _)| *name == Column::Bodies.name());
         bodies.map_or(0, |(_, bytes)| bytes)
-    };
-    let held = size(&store);
-    if last == Height::GENESIS {
-        print(&format!("bodies: {} KiB, none older than what is kept", held.div_ceil(1024)));
-        return Ok(Some(ExitCode::SUCCESS));
     }
-    if dry_run {
-        let blocks = first.0 - now.0;
-        print(&format!(
-            "bodies: those of blocks {now} to {last} would be dropped, {blocks} blocks; all bodies take {} KiB",
-            held.div_ceil(1024)
-        ));
-        return Ok(Some(ExitCode::SUCCESS));
+
+    /// Also where nothing is new: what was interrupted last time is given back now.
+    fn is_something(&self) -> bool {
+        self.first.previous().unwrap_or_default() != Height::GENESIS
     }
-    // Also where nothing is new: what was interrupted last time is given back now.
-    let (column, before, note) = retention::drop_below(first);
-    let (had, has) = match store.discard(column, &before, &note) {
-        Ok(bytes) => bytes,
-        Err(fault) => return Ok(Some(end_with(&fault))),
-    };
-    print(&format!(
-        "bodies: those of blocks 1 to {last} are dropped; bodies {} KiB before, {} KiB now; the ledger {} KiB before, {} KiB now",
-        held.div_ceil(1024),
-        size(&store).div_ceil(1024),
-        had.div_ceil(1024),
-        has.div_ceil(1024)
-    ));
-    Ok(Some(ExitCode::SUCCESS))
+
+    fn discard(
+        self,
+        data: &Path,
+        chain: &ChainId,
+    ) -> Result<(String, serde_json::Value), store::Fault> {
+        let store = store::open(data, chain, run::end)?;
+        let (column, before, note) = retention::drop_below(self.first);
+        let (had, has) = store.discard(column, &before, &note)?;
+        let (last, held) = (self.first.previous().unwrap_or_default(), Self::size(&store));
+        let text = format!(
+            "bodies: those of blocks 1 to {last} are dropped; bodies {} KiB before, {} KiB now; the ledger {} KiB before, {} KiB now",
+            self.held.div_ceil(1024),
+            held.div_ceil(1024),
+            had.div_ceil(1024),
+            has.div_ceil(1024)
+        );
+        let done = serde_json::json!({
+            "dropped_to": last, "bytes_before": self.held, "bytes": held, "ledger_before": had, "ledger": has,
+        });
+        Ok((text, done))
+    }
+}
+
+impl core::fmt::Display for Bodies {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let held = self.held.div_ceil(1024);
+        if !self.is_something() {
+            return write!(f, "bodies: {held} KiB, none older than what is kept");
+        }
+        let (now, last) = (self.now, self.first.previous().unwrap_or_default());
+        let blocks = self.first.0.saturating_sub(now.0);
+        write!(
+            f,
+            "bodies: those of blocks {now} to {last} would be dropped, {blocks} blocks; all bodies take {held} KiB"
+        )
+    }
 }
 
 /// Old ledgers, and what interrupted commands left, beside the ledger in place.
@@ -425,7 +519,7 @@ fn sizes(home: &Path, config: &home::Config) -> Vec<(&'static str, u64)> {
         ("evidence", bytes_in(&config.data.join("evidence.hex"))),
         ("jobs", bytes_in(&config.data.with_file_name("jobs"))),
         ("documents", documents.map_or(0, |path| bytes_in(&home.join(path)))),
-        ("audit", bytes_in(&home.join("gateway-audit.ndjson"))),
+        ("audit", audit::files(home).iter().map(|path| bytes_in(path)).sum()),
         ("put aside", aside),
     ]
 }

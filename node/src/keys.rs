@@ -1,7 +1,7 @@
 //! Keys, as an operator handles them: made, succeeded, copied, sealed, vouched for.
 
 use crate::{
-    cli::{complain, print},
+    cli::{complain, print, tell},
     clock,
     gateway::{Scope, Token},
     genesis,
@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use types::{AgencyCode, Height, Text, authority::Possessed};
+use types::{AgencyCode, Height, PublicKey, Text, authority::Possessed};
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
@@ -119,6 +119,9 @@ pub enum Command {
         /// For how many days.
         #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u64).range(1..=3650))]
         days: u64,
+        /// The organisation key that is enrolled for this system alone, as node.toml is to name it; the gateway's, if left out.
+        #[arg(long)]
+        key: Option<PathBuf>,
     },
     /// Print an agency's public keys, for the one who builds genesis.
     Enrol {
@@ -162,7 +165,7 @@ impl Purpose {
 ///
 /// # Errors
 /// When a key cannot be opened or written, or must not be.
-pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+pub fn run(command: Command, json: bool) -> anyhow::Result<ExitCode> {
     match command {
         Command::New { purpose, agency, out, genesis, unencrypted } => {
             let purpose = purpose.name();
@@ -170,17 +173,17 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             let chain = chain.map(|genesis| genesis.chain());
             let seal = seal(unencrypted, &out)?;
             let secret = home::new_key(&out, purpose, agency, chain, seal.as_ref())?;
-            print(&format!("{}\n{purpose} key written to {}", secret.public(), out.display()));
+            written(json, &secret.public(), purpose, &out);
         }
         Command::Rotate { key, genesis, out, unencrypted } => {
             rotate(&key, &genesis, &out, unencrypted)?;
         }
         Command::Export { key, out: None, .. } => print(&described(&key)?),
         Command::Export { key, out: Some(out), new_passphrase_file } => {
-            copy(&key, &out, new_passphrase_file.as_deref())?;
+            copy(&key, &out, new_passphrase_file.as_deref(), json)?;
         }
         Command::Passphrase { key, new_passphrase_file, genesis } => {
-            reseal(&key, new_passphrase_file.as_deref(), genesis.as_deref())?;
+            reseal(&key, new_passphrase_file.as_deref(), genesis.as_deref(), json)?;
         }
         Command::SignState { key, never_voted: _, voted_until } => {
             let secret = home::read_key(&key, "consensus")?;
@@ -193,16 +196,22 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
                 }
                 floor => SignState::create(&key, secret.public(), floor.unwrap_or_default())?,
             };
-            print(&record);
+            let text = record.to_string();
+            let found = serde_json::json!({ "record": text, "floor": record.floor() });
+            tell(json, &found, &text);
         }
         Command::Possess { key, purpose, agency, genesis } => {
             let secret = home::read_key(&key, purpose.name())?;
             let chain = home::read_genesis(&genesis)?.chain();
             print(&serde_json::to_string(&Possessed::sign(&secret, &chain, &agency))?);
         }
-        Command::Token { name, scope, days } => {
+        Command::Token { name, scope, days, key } => {
             let expires = clock::now().plus(days * 24 * 3600 * 1000);
-            let (secret, token) = Token::generate(name, scope, expires)?;
+            let (secret, token) = Token::generate(name, scope, expires, key)?;
+            if json {
+                print(&serde_json::json!({ "token": secret, "node_toml": token }));
+                return Ok(ExitCode::SUCCESS);
+            }
             complain(
                 "Give the token on the next line to the system, by a safe way; it is not shown again.",
             );
@@ -216,6 +225,11 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn written(json: bool, public: &PublicKey, purpose: &str, file: &Path) {
+    let made = serde_json::json!({ "public": public, "purpose": purpose, "file": file });
+    tell(json, &made, &format!("{public}\n{purpose} key written to {}", file.display()));
 }
 
 /// The passphrase of a new file, unless it is to have none.
@@ -273,7 +287,12 @@ fn rotate(file: &Path, genesis: &Path, out: &Path, unencrypted: bool) -> anyhow:
     Ok(())
 }
 
-fn copy(file: &Path, out: &Path, new_passphrase_file: Option<&Path>) -> anyhow::Result<()> {
+fn copy(
+    file: &Path,
+    out: &Path,
+    new_passphrase_file: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<()> {
     let label = keystore::label(file).map_err(|error| home::key_error(file, error))?;
     if label.purpose == "consensus" {
         // Two copies vote twice sooner or later, and only a record that moves along prevents it.
@@ -289,7 +308,7 @@ fn copy(file: &Path, out: &Path, new_passphrase_file: Option<&Path>) -> anyhow::
     let seal = other_seal(new_passphrase_file, &label, out)?;
     keystore::create(out, &key, Some(&seal))
         .with_context(|| format!("cannot create {}; a key is never overwritten", out.display()))?;
-    print(&format!("{}\n{} key written to {}", key.secret.public(), key.purpose, out.display()));
+    written(json, &key.secret.public(), &key.purpose, out);
     Ok(())
 }
 
@@ -297,6 +316,7 @@ fn reseal(
     file: &Path,
     new_passphrase_file: Option<&Path>,
     genesis: Option<&Path>,
+    json: bool,
 ) -> anyhow::Result<()> {
     let label = keystore::label(file).map_err(|error| home::key_error(file, error))?;
     let mut key = keystore::open(file).map_err(|error| home::key_error(file, error))?;
@@ -306,6 +326,7 @@ fn reseal(
     let seal = other_seal(new_passphrase_file, &label, file)?;
     keystore::replace(file, &key, Some(&seal))
         .with_context(|| format!("cannot replace {}", file.display()))?;
-    print(&format!("{} is sealed under the new passphrase", file.display()));
+    let text = format!("{} is sealed under the new passphrase", file.display());
+    tell(json, &serde_json::json!({ "sealed": file, "public": key.secret.public() }), &text);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::{
     api, doctor,
     evidence::Records,
-    gateway::Gateway,
+    gateway::{Gateway, Shut},
     home::{self, Config, Home},
     logs,
     metrics::Metrics,
@@ -97,8 +97,7 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     signatures.hold()?;
     let Home { config, genesis, consensus, guard: _, transport } = opened;
     let tls = config.tls.as_ref().map(|tls| tls.open(home)).transpose().context("in [tls]")?;
-    let gateway =
-        config.gateway.as_ref().map(|gateway| Gateway::open(gateway, home)).transpose()?;
+    let gateway = gateway_of(&config, home);
     let floor = signatures.floor();
     let metrics = Arc::new(Metrics::default());
     let mut known: BTreeMap<Peer, Vec<_>> = BTreeMap::new();
@@ -269,6 +268,17 @@ fn room_of(config: &Config) -> Room {
         .with_key(&config.consensus_key)
 }
 
+/// What signs for systems without keys. One that cannot be opened stays shut, and a person is told; the validator votes all
+/// the same.
+fn gateway_of(config: &Config, home: &Path) -> Result<Gateway, Shut> {
+    let Some(gateway) = &config.gateway else { return Err(Shut::Absent) };
+    Gateway::open(gateway, home).map_err(|error| {
+        let why = format!("{error:#}");
+        tracing::error!(why, "the gateway stays shut; this validator goes on without it");
+        Shut::Unfit(why)
+    })
+}
+
 /// Bulk submissions lie beside the ledger: they are no part of it, and outlive it.
 fn jobs_of(config: &Config) -> anyhow::Result<Arc<api::Jobs>> {
     let directory = config.data.with_file_name("jobs");
@@ -345,7 +355,8 @@ async fn serve_until_writable(
             let metrics = Arc::new(Metrics::default());
             let genesis = genesis.clone();
             let (jobs, archive) = (jobs_of(config)?, config.retention.archive.clone());
-            let shared = api::Shared::new(genesis, handle, metrics, jobs, None, None, archive);
+            let gateway = Err(Shut::Absent);
+            let shared = api::Shared::new(genesis, handle, metrics, jobs, gateway, None, archive);
             serving = Some(serve(config, None, shared));
             Some(publish)
         }

@@ -59,7 +59,7 @@ impl TlsConfig {
         let chain = certificates(&home.join(&self.certificate))?;
         let provider = provider();
         let config = ServerConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()?;
+            .with_protocol_versions(&[&TLS13])?;
         let config = match &self.clients {
             None => config.with_no_client_auth(),
             Some(path) => {
@@ -208,7 +208,7 @@ pub(crate) mod tests {
     use axum::{Router, middleware, routing::get};
     use axum_server::tls_rustls::RustlsAcceptor;
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
-    use rustls::pki_types::ServerName;
+    use rustls::{SupportedProtocolVersion, pki_types::ServerName, version::TLS12};
     use std::io;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -250,10 +250,21 @@ pub(crate) mod tests {
         holder: Option<&Holder>,
         headers: &str,
     ) -> io::Result<String> {
+        ask_in(&TLS13, address, authority, holder, headers).await
+    }
+
+    /// The same, in one version of TLS.
+    async fn ask_in(
+        version: &'static SupportedProtocolVersion,
+        address: SocketAddr,
+        authority: &Authority,
+        holder: Option<&Holder>,
+        headers: &str,
+    ) -> io::Result<String> {
         let mut roots = RootCertStore::empty();
         roots.add(authority.certificate.der().clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&[version])
             .unwrap()
             .with_root_certificates(roots);
         let config = match holder {
@@ -329,6 +340,9 @@ pub(crate) mod tests {
         let (foreign, expired) = (other.issue(2120), authority.issue(2020));
         assert!(ask(Some(&foreign), "").await.is_err(), "of another authority");
         assert!(ask(Some(&expired), "").await.is_err(), "no longer valid");
+        // An older TLS is not spoken, whoever asks in it.
+        let older = ask_in(&TLS12, address, &authority, Some(&known), "").await.unwrap_err();
+        assert!(older.to_string().contains("ProtocolVersion"), "{older}");
         // Without TLS there is nobody to listen to here.
         let mut plain = TcpStream::connect(address).await.unwrap();
         plain.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();

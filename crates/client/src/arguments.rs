@@ -40,6 +40,9 @@ pub(crate) struct Arguments {
     /// is asked again; -vv tells when a question leaves, too, -vvv everything that the libraries tell
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Say nothing on standard error but why it failed, and of `verify` nothing at all: the exit code says it
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
     /// Whether to colour what is printed; auto colours a terminal, unless `NO_COLOR` is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Paint,
@@ -156,7 +159,8 @@ pub(crate) struct Submit {
     /// That system's version. Part of every record, too
     #[arg(long, value_name = "VERSION", default_value = "1")]
     pub(crate) system_version: Text<32>,
-    /// When the documents were captured; default the file's time of modification, so that a rerun gives the same records
+    /// When the documents were captured. Part of every record; default when each took effect, as it says itself (an event's time,
+    /// a licence's day), so that a copy of the file, or one with other rows mended, gives the same records
     #[arg(long, value_name = "RFC3339")]
     pub(crate) captured_at: Option<Timestamp>,
     /// How long to go on when the node does not answer, or nothing moves, seconds
@@ -512,10 +516,10 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) json: bool,
     /// Show every hash that was computed, too
-    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    #[arg(long, conflicts_with = "json")]
     pub(crate) explain: bool,
-    /// Print nothing; the exit code says it
-    #[arg(long, short)]
+    /// Print nothing: `--quiet`, as main found it
+    #[arg(skip)]
     pub(crate) quiet: bool,
     /// Check nothing; print the schema of what --json prints (JSON Schema 2020-12)
     #[arg(long, exclusive = true)]

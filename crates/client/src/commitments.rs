@@ -43,6 +43,10 @@ struct Book {
     bytes: u64,
     /// When it was last modified then, milliseconds.
     modified: u64,
+    /// When its record says that it was captured: when it was last modified, the first time it was read. A file that is only
+    /// touched, or copied with its book, is the same record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    captured_at: Option<Timestamp>,
     /// How many lines it has.
     lines: u64,
     /// The root over them.
@@ -97,6 +101,10 @@ impl Book {
         Ok(Some(book))
     }
 
+    fn captured_at(&self) -> Timestamp {
+        self.captured_at.unwrap_or(Timestamp(self.modified))
+    }
+
     /// Writes it so that there is always a whole one.
     fn write(&self, file: &Path) -> Result<PathBuf, Stop> {
         let path = Self::path(file);
@@ -128,10 +136,11 @@ pub(crate) async fn run(
     };
     let modified = submit::modified_at(file)?;
     let bytes = fs::metadata(file).map_err(|why| Stop::file(file, why))?.len();
-    let kept = Book::open(file)?.filter(|kept| (kept.bytes, kept.modified) == (bytes, modified.0));
-    let mut book = match kept {
-        Some(book) => book,
-        None => {
+    let earlier = Book::open(file)?;
+    let is_unchanged = |kept: &Book| (kept.bytes, kept.modified) == (bytes, modified.0);
+    let mut book = match earlier {
+        Some(book) if is_unchanged(&book) => book,
+        earlier => {
             let path = file.to_owned();
             // On threads of their own, so that the user can interrupt it.
             let built = tokio::task::spawn_blocking(move || Tree::build(&path));
@@ -143,16 +152,18 @@ pub(crate) async fn run(
                     return Ok(Exit::Negative);
                 }
             };
-            let recorded = None;
+            let same = earlier.filter(|earlier| earlier.document == document);
+            let captured_at = same.as_ref().map_or(modified, Book::captured_at);
             Book {
                 version: VERSION,
                 bytes,
                 modified: modified.0,
+                captured_at: Some(captured_at),
                 lines,
                 root,
                 document,
                 chunks,
-                recorded,
+                recorded: same.and_then(|same| same.recorded),
             }
         }
     };
@@ -166,7 +177,7 @@ pub(crate) async fn run(
     if what.check {
         return Ok(Exit::Done);
     }
-    let operation = operation(what, &book, series.clone(), modified);
+    let operation = operation(what, &book, series.clone());
     let (Some(node), Some(key)) = (&what.node, &what.key) else {
         return Err(Stop::says(Exit::Usage, "--node and --key are needed"));
     };
@@ -219,13 +230,8 @@ pub(crate) async fn run(
 }
 
 /// The operation of a batch: the same for the same file, so that a rerun gives the same record.
-fn operation(
-    what: &arguments::Submit,
-    book: &Book,
-    series: Series,
-    modified: Timestamp,
-) -> Operation {
-    let captured_at = what.captured_at.unwrap_or(modified);
+fn operation(what: &arguments::Submit, book: &Book, series: Series) -> Operation {
+    let captured_at = what.captured_at.unwrap_or_else(|| book.captured_at());
     // The canonical form of what the record says of the batch.
     let content = format!(
         r#"{{"lines":{},"root":"{}","series":{}}}"#,

@@ -18,6 +18,7 @@ pub(crate) struct Console {
     lang: Lang,
     colour: bool,
     verbose: bool,
+    quiet: bool,
     lines: Lines,
 }
 
@@ -40,6 +41,7 @@ impl Console {
             lang: lang.unwrap_or_else(locale),
             colour: !plain && io::stdout().is_terminal(),
             verbose: false,
+            quiet: false,
             lines: Lines::default(),
         }
     }
@@ -71,6 +73,12 @@ impl Console {
             .with_target(times > 2)
             .init();
         Self { verbose: true, ..self }
+    }
+
+    /// The same, which says nothing but why it failed, if that is wanted.
+    #[must_use]
+    pub(crate) fn hushed(self, quiet: bool) -> Self {
+        Self { quiet, ..self }
     }
 
     /// The same, whose `https://` lines are these.
@@ -105,6 +113,11 @@ impl Console {
         self.verbose
     }
 
+    /// Whether nothing is told.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// The language people are spoken to in.
     pub(crate) const fn lang(&self) -> Lang {
         self.lang
@@ -127,8 +140,15 @@ impl Console {
         }
     }
 
-    /// Says something. Where nobody listens there is nobody to tell.
+    /// Says something, unless that is not wanted.
     pub(crate) fn talk(&self, text: &str) {
+        if !self.quiet {
+            self.complain(text);
+        }
+    }
+
+    /// Says why something failed. Where nobody listens there is nobody to tell.
+    pub(crate) fn complain(&self, text: &str) {
         drop(writeln!(io::stderr().lock(), "{text}"));
     }
 }

@@ -46,9 +46,14 @@ fn main() -> ExitCode {
     let console = Console::open(arguments.lang)
         .painted(arguments.color)
         .telling(arguments.verbose)
+        .hushed(arguments.quiet)
         .over(lines);
-    let exit = run(arguments.command, &console).unwrap_or_else(|stop| {
-        console.talk(&speech::stop(console.lang(), &stop));
+    let mut command = arguments.command;
+    if let Command::Verify(what) = &mut command {
+        what.quiet = arguments.quiet;
+    }
+    let exit = run(command, &console).unwrap_or_else(|stop| {
+        console.complain(&speech::stop(console.lang(), &stop));
         stop.exit
     });
     exit.into()

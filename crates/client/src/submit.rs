@@ -59,21 +59,19 @@ pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Ex
     let mut sources = Vec::new();
     for path in &what.files {
         let table = path.extension().is_some_and(|name| name.eq_ignore_ascii_case("csv"));
-        let (path, captured_at) = match (&what.mapping, table) {
+        let lines = match (&what.mapping, table) {
             (Some(mapping), true) => {
-                // The lines are made anew by every run, but captured when the table was.
-                let captured_at = what.captured_at.map_or_else(|| modified_at(path), Ok)?;
                 let (table, mapping) = (path.clone(), mapping.clone());
                 let mapped = tokio::task::spawn_blocking(move || table::map(&table, &mapping));
-                let mapped = mapped.await.map_err(|why| Stop::new(Exit::Disk, why))??;
-                (mapped, Some(captured_at))
+                Some(mapped.await.map_err(|why| Stop::new(Exit::Disk, why))??)
             }
             (None, true) => {
                 return Err(Stop::says(Exit::Usage, "a table (.csv) needs --mapping FILE"));
             }
-            (Some(_) | None, false) => (path.clone(), what.captured_at),
+            (Some(_) | None, false) => None,
         };
-        sources.push(Source::open(&path, agency, capture(&what), captured_at)?);
+        let (capture, captured_at) = (capture(&what), what.captured_at);
+        sources.push(Source::open(path, lines.as_deref(), agency, capture, captured_at)?);
     }
     let mut tally = Tally::default();
     let mut failure = None;
@@ -186,7 +184,7 @@ pub(crate) async fn one(
     })
 }
 
-/// When a file was last modified: what its records say of their capture, unless told otherwise.
+/// When a file was last modified.
 ///
 /// # Errors
 /// When it cannot be read, or has no time.
@@ -470,7 +468,7 @@ struct Bars {
 impl Bars {
     fn new(console: &Console) -> Self {
         let (lang, all) = (console.lang(), MultiProgress::new());
-        if console.is_verbose() {
+        if console.is_verbose() || console.is_quiet() {
             all.set_draw_target(ProgressDrawTarget::hidden());
         }
         let spinner = ProgressStyle::with_template("{prefix}  {spinner} {human_pos}")

@@ -9,6 +9,7 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject as _},
+    version::TLS13,
 };
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use std::{
@@ -132,8 +133,8 @@ pub fn plain() -> ClientBuilder {
 
 fn begun() -> ConfigBuilder<ClientConfig, WantsVerifier> {
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("the provider has what these versions need")
+        .with_protocol_versions(&[&TLS13])
+        .expect("the provider has what this version needs")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where it is given its TLS")]

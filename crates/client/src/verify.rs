@@ -24,7 +24,7 @@ pub(crate) fn run(what: &arguments::Verify, console: &Console) -> Exit {
     let kept: [Option<(&PathBuf, Vec<u8>)>; 2] = [page, what.evidence.as_ref().zip(evidence)];
     for (path, bytes) in kept.into_iter().flatten() {
         if let Err(why) = fs::write(path, bytes) {
-            console.talk(&format!("{}: {why}", path.display()));
+            console.complain(&format!("{}: {why}", path.display()));
             return Exit::Disk;
         }
     }

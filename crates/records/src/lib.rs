@@ -90,6 +90,16 @@ pub struct Prepared {
     pub ambiguous: Vec<cbv::Ambiguity>,
 }
 
+impl Prepared {
+    /// The same, captured when it took effect, as its document says. A copy of the document, or one with other records in it,
+    /// then makes the same record.
+    #[must_use]
+    pub fn captured_with_its_effect(mut self) -> Self {
+        self.operation.provenance.captured_at = self.operation.effective_from;
+        self
+    }
+}
+
 /// Reads a document and prepares an operation for each of its records.
 ///
 /// Accepted are EPCIS 2.0 documents and query documents, one event or a list of events with their own `@context`, and native

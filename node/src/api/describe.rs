@@ -8,6 +8,7 @@ use utoipa::{
         ContentBuilder, Info, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
         path::{Operation, PathItem},
         schema::Components,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 
@@ -21,11 +22,23 @@ const ALWAYS: &[(&str, &str)] = &[
     ("503", "Not now: the node is full, has no block yet, or begins or stops; come back."),
 ];
 
+/// What operations call it that are for systems with a token.
+const TOKEN: &str = "token";
+
 /// The description that the handlers fill in.
 pub(super) fn head() -> OpenApi {
     let info = Info::builder().title("Minlian").version("1").description(Some(WORDS)).build();
     let schemas = [(Problem::name().into_owned(), Problem::schema())];
-    let components = Components::builder().schemas_from_iter(schemas).build();
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "What `minlian-node key token` printed; a client certificate over TLS does as well.",
+        ))
+        .build();
+    let components = Components::builder()
+        .schemas_from_iter(schemas)
+        .security_scheme(TOKEN, SecurityScheme::Http(token))
+        .build();
     OpenApiBuilder::new().info(info).components(Some(components)).build()
 }
 
@@ -105,5 +118,18 @@ mod tests {
             }
         }
         assert!(names.len() > 20);
+    }
+
+    #[test]
+    fn what_needs_a_token_says_so_and_nothing_else_does() {
+        let mut document = describe();
+        let components = document.components.as_ref().unwrap();
+        assert!(components.security_schemes.contains_key(TOKEN));
+        for (path, item) in &mut document.paths.paths {
+            for operation in operations(item) {
+                let refuses = operation.responses.responses.contains_key("401");
+                assert_eq!(operation.security.is_some(), refuses, "{path}");
+            }
+        }
     }
 }

@@ -1,20 +1,20 @@
 //! The subset of the EPCIS 2.0 REST interface by which a traceability system records without knowing that there is a chain.
 //!
 //! An authenticated system's events are signed here with the key enrolled for it. A capture is a job like any other bulk
-//! submission; what is read back are the documents that this node keeps, of events that are on the ledger.
+//! submission. Each event becomes a document of its own, the same whatever it came in, so that the same event is the same
+//! record; what is read back are the documents that this node keeps, of events that are on the ledger.
+
+pub(super) mod events;
 
 use super::{
-    Node, ROWS, Shared,
-    asked::{self, Asked, Name},
+    Node, Shared,
+    asked::{self, Name},
     jobs,
     problem::Failure,
-    records::{Filter, found_view, oldest},
+    systems,
+    transactions::{self, decided},
 };
-use crate::{
-    clock,
-    gateway::{Denied, Documents, Gateway, Scope, Shown, Token},
-    tls,
-};
+use crate::gateway::{Event, Gateway, Scope, Token};
 use ::records::{self, Capture, DOCUMENT_BYTES_MAX, Prepared};
 use axum::{
     Json,
@@ -23,73 +23,27 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use client::api::RecordView;
-use ledger::{Rejection, State as Ledger, query};
-use serde::{Deserialize, Serialize};
+use client::api::Fate;
+use ledger::{Rejection, query};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use types::{
-    Operation, RecordId, Subject, Text, Timestamp, Transaction, Verified, codec,
-    operation::{Action, EventType, Grade, TraceEvent},
-    transaction::{OPERATIONS_MAX, TRANSACTION_BYTES_MAX},
+    Digest, Operation, RecordId, Text, Timestamp,
+    operation::{Action, Grade, TraceEvent},
+    transaction::TRANSACTION_BYTES_MAX,
 };
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-/// The context of every answer.
-const CONTEXT: &str = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld";
 /// The versions this interface speaks.
-const VERSIONS: [(HeaderName, HeaderValue); 2] = [
+pub(super) const VERSIONS: [(HeaderName, HeaderValue); 2] = [
     (HeaderName::from_static("gs1-epcis-version"), HeaderValue::from_static("2.0.0")),
     (HeaderName::from_static("gs1-cbv-version"), HeaderValue::from_static("2.0.0")),
 ];
-/// How many records are looked at for one page of events.
-const LOOKED_AT_MAX: usize = 1000;
-/// What a transaction takes beside its operations, bytes, at most.
-const HEADER_BYTES: usize = 1024;
-
-fn gateway(node: &Shared) -> Result<&Gateway, Failure> {
-    node.gateway.as_ref().ok_or_else(|| {
-        let detail =
-            "this node signs for nobody now: no [gateway] is configured, or nothing can be written";
-        Failure::new(StatusCode::NOT_IMPLEMENTED, "E-GATEWAY-NONE", detail)
-    })
-}
-
-/// What a request shows of whose it is. Any authorization but a token's is nobody's token, and not a certificate's.
-fn shown(headers: &HeaderMap) -> Shown<'_> {
-    let bearer = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let bearer = bearer.map(|value| value.strip_prefix(b"Bearer ").unwrap_or_default());
-    Shown { bearer, certificate: tls::certificate(headers) }
-}
-
-fn admit<'n>(
-    node: &'n Shared,
-    headers: &HeaderMap,
-    scope: Scope,
-    act: &str,
-) -> Result<(&'n Gateway, &'n Token), Failure> {
-    let gateway = gateway(node)?;
-    match gateway.admit(shown(headers), scope, act) {
-        Ok(token) => Ok((gateway, token)),
-        Err(denied) => {
-            let (status, code) = match denied {
-                Denied::Unknown => (StatusCode::UNAUTHORIZED, "E-AUTH-TOKEN"),
-                Denied::Expired => (StatusCode::UNAUTHORIZED, "E-AUTH-EXPIRED"),
-                Denied::Scope => (StatusCode::FORBIDDEN, "E-AUTH-SCOPE"),
-                Denied::Unaudited => (StatusCode::SERVICE_UNAVAILABLE, "E-NODE-DISK"),
-            };
-            Err(Failure::new(status, code, denied.to_string()))
-        }
-    }
-}
-
-fn documents(gateway: &Gateway) -> Result<&Documents, Failure> {
-    gateway.documents.as_ref().ok_or_else(|| {
-        let detail =
-            "this node keeps no documents: its operator has configured no `documents` in [gateway]";
-        Failure::new(StatusCode::NOT_IMPLEMENTED, "E-EPCIS-DOCUMENTS", detail)
-    })
-}
+/// Where a document has its events.
+const LISTS: [&str; 2] = ["/epcisBody/eventList", "/epcisBody/queryResults/resultsBody/eventList"];
+/// When a document was created that is made of an event without a time, which is refused anyway.
+const NO_DAY: &str = "1970-01-01T00:00:00Z";
 
 /// What becomes of the other events when one of a document is unsound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +77,8 @@ impl Behaviour {
 /// An event that will be signed.
 struct Sound {
     operation: Operation,
-    /// The event, with the context that gives its words their meaning.
-    text: Vec<u8>,
+    /// The event as a document of its own, which the operation commits to.
+    document: Vec<u8>,
     id: String,
 }
 
@@ -135,45 +89,55 @@ struct Read {
     faults: Vec<String>,
 }
 
-fn read(body: &[u8], behaviour: Behaviour, capture: &Capture) -> Result<Read, Failure> {
-    let refuse = |faults: Vec<records::Fault>| {
-        let all: Vec<_> = faults.iter().map(ToString::to_string).collect();
-        Failure::bad("E-EPCIS-DOCUMENT", &all.join("; "))
-    };
-    match records::prepare(body, capture) {
+fn read(body: &[u8], behaviour: Behaviour, system: &Text<64>) -> Result<Read, Failure> {
+    let refuse = |all: Vec<String>| Failure::bad("E-EPCIS-DOCUMENT", &all.join("; "));
+    let capture = origin(system);
+    match records::prepare(body, &capture) {
         Ok(prepared) => {
-            let value = parse(body)?;
-            let sound = prepared.into_iter().map(|one| sound(&value, one));
-            Ok(Read { sound: sound.collect::<Result<_, _>>()?, faults: Vec::new() })
+            let other = |one: &&Prepared| !matches!(one.operation.action, Action::Trace(_));
+            if let Some(one) = prepared.iter().find(other) {
+                let detail = format_args!("{} is no event: it goes to /v1/documents", one.label);
+                return Err(Failure::bad("E-EPCIS-DOCUMENT", &detail));
+            }
         }
         Err(faults) => {
             // What is wrong with the document itself is wrong with all of it; and what cannot be told apart is not.
             let whole = faults.iter().any(|fault| !fault.at.contains("/eventList/"));
             if behaviour == Behaviour::Rollback || whole {
-                return Err(refuse(faults));
+                return Err(refuse(faults.iter().map(ToString::to_string).collect()));
             }
-            one_by_one(body, capture)
         }
     }
+    let read = one_by_one(body, &capture)?;
+    if behaviour == Behaviour::Rollback && !read.faults.is_empty() {
+        return Err(refuse(read.faults));
+    }
+    Ok(read)
 }
 
-/// Each event as a document of its own, so that the sound ones can be recorded without the others.
+/// Each event as a document of its own.
 fn one_by_one(body: &[u8], capture: &Capture) -> Result<Read, Failure> {
-    let value = parse(body)?;
-    let list = ["/epcisBody/eventList", "/epcisBody/queryResults/resultsBody/eventList"]
-        .iter()
-        .find_map(|at| value.pointer(at)?.as_array());
-    let Some(list) = list else {
-        return Err(Failure::bad("E-EPCIS-DOCUMENT", &"there is no eventList"));
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| Failure::bad("E-EPCIS-DOCUMENT", &error))?;
+    let list = LISTS.iter().find_map(|at| value.pointer(at)?.as_array());
+    let events: Vec<Value> = match (list, &value) {
+        (Some(list), _) => {
+            let context = value.get("@context");
+            list.iter().map(|event| alone(context, event)).collect()
+        }
+        (None, Value::Array(bare)) => bare.iter().map(|event| bare_alone(event.clone())).collect(),
+        (None, _) => vec![bare_alone(value)],
     };
     let mut read = Read { sound: Vec::new(), faults: Vec::new() };
-    for (index, event) in list.iter().enumerate() {
-        let text = with_context(&value, event);
-        match records::prepare(&text, capture) {
+    for (index, event) in events.into_iter().enumerate() {
+        let document = event.to_string().into_bytes();
+        match records::prepare(&document, capture) {
             Ok(prepared) => {
-                let own = parse(&text)?;
                 for one in prepared {
-                    read.sound.push(sound(&own, one)?);
+                    let operation = one.captured_with_its_effect().operation;
+                    let Action::Trace(event) = &operation.action else { continue };
+                    let (id, document) = (event_id(event), document.clone());
+                    read.sound.push(Sound { operation, document, id });
                 }
             }
             Err(faults) => {
@@ -185,27 +149,26 @@ fn one_by_one(body: &[u8], capture: &Capture) -> Result<Read, Failure> {
     Ok(read)
 }
 
-fn parse(body: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(body).map_err(|error| Failure::bad("E-EPCIS-DOCUMENT", &error))
+/// An event that has its context with it, as a document of its own.
+fn bare_alone(mut event: Value) -> Value {
+    let context = event.as_object_mut().and_then(|members| members.shift_remove("@context"));
+    alone(context.as_ref(), &event)
 }
 
-/// An event under its document's context, if it has none of its own.
-fn with_context(document: &Value, event: &Value) -> Vec<u8> {
-    let mut event = event.clone();
-    if let (Some(members), Some(context)) = (event.as_object_mut(), document.get("@context")) {
-        members.entry("@context").or_insert_with(|| context.clone());
-    }
-    event.to_string().into_bytes()
-}
-
-fn sound(document: &Value, prepared: Prepared) -> Result<Sound, Failure> {
-    let Action::Trace(event) = &prepared.operation.action else {
-        let detail = format_args!("{} is no event: submit it as a transaction", prepared.label);
-        return Err(Failure::bad("E-EPCIS-DOCUMENT", &detail));
-    };
-    let text = document.pointer(&prepared.at).map(|event| with_context(document, event));
-    let (text, id) = (text.unwrap_or_default(), event_id(event));
-    Ok(Sound { operation: prepared.operation, text, id })
+/// An event as a document of its own. Nothing of what it came in is left but the context that gives its words their
+/// meaning, and names are in their order: the same event is the same text.
+fn alone(context: Option<&Value>, event: &Value) -> Value {
+    let time = event.get("eventTime").and_then(Value::as_str);
+    let created = time.filter(|time| time.parse::<Timestamp>().is_ok()).unwrap_or(NO_DAY);
+    let mut document = json!({
+        "@context": context,
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": created,
+        "epcisBody": { "eventList": [event] },
+    });
+    document.sort_all_objects();
+    document
 }
 
 /// The event's own id, or the CBV hash that stands for one.
@@ -217,100 +180,38 @@ fn event_id(event: &TraceEvent) -> String {
     event.id.as_ref().map_or_else(hash, ToString::to_string)
 }
 
-/// Signs in as few transactions as they fit.
-fn sign(
-    node: &Shared,
-    gateway: &Gateway,
-    operations: Vec<Operation>,
-) -> Result<Vec<Verified<Transaction>>, Failure> {
-    let rules = node.rules();
-    let (chain, limits) = (*rules.chain(), rules.limits());
-    let deadline = rules.next().plus(limits.validity_heights_max.into());
-    let mut groups: Vec<(usize, Vec<Operation>)> = Vec::new();
-    for operation in operations {
-        let bytes = codec::length(&operation);
-        match groups.last_mut() {
-            Some((all, group))
-                if *all + bytes <= TRANSACTION_BYTES_MAX - HEADER_BYTES
-                    && group.len() < OPERATIONS_MAX =>
-            {
-                *all += bytes;
-                group.push(operation);
-            }
-            Some(_) | None => groups.push((bytes, vec![operation])),
-        }
-    }
-    let signed = groups.into_iter().map(|(_, group)| {
-        let tx = gateway.signer.sign(chain, deadline, group);
-        let tx = tx.map_err(|error| Failure::fault(&error))?;
-        tx.verify(&chain).map_err(|error| Failure::from(Rejection::from(error)))
-    });
-    signed.collect()
-}
-
-/// Takes events on: they are kept, signed, and a job.
-fn take_on(
-    node: &Arc<Shared>,
-    (gateway, token): (&Gateway, &Token),
-    (name, behaviour): (&str, Behaviour),
-    body: &[u8],
-    Read { sound, faults }: Read,
-) -> Result<(), Failure> {
-    let agency = *gateway.signer.agency();
-    if let Some(documents) = &gateway.documents {
-        let unwritten = |error: std::io::Error| {
-            let detail = format!("the document cannot be kept, so it is not recorded: {error}");
-            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "E-NODE-DISK", detail)
-        };
-        documents.keep(body).map_err(unwritten)?;
-        for event in &sound {
-            let record = event.operation.record(&agency);
-            documents.keep_event(&record, &event.id, &event.text).map_err(unwritten)?;
-        }
-    }
-    let count = sound.len();
-    let operations = sound.into_iter().map(|event| event.operation).collect();
-    let transactions = sign(node, gateway, operations)?;
-    let outcome = format!("{count} events signed in {} transactions", transactions.len());
-    gateway.used(token, &format!("capture {name}"), &outcome).map_err(|error| {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Failure::new(status, "E-NODE-DISK", format!("the use cannot be written down: {error}"))
-    })?;
-    jobs::begin(node, name, transactions, (Some(behaviour.name()), faults))
-}
-
-/// What the operations say of their origin. A capture that is repeated is the same record, so no clock is read here:
-/// nothing in a request says when it was made but the document itself.
-fn origin(token: &Token, body: &[u8]) -> Capture {
-    let stated = serde_json::from_slice::<Stated>(body).ok();
-    let captured_at = stated.and_then(|stated| stated.time()).unwrap_or_default();
+/// What the operations say of their origin. When they were captured is when they happened: a capture that is repeated, in
+/// whatever document, is the same record, so neither a clock nor a document's date is read here.
+fn origin(system: &Text<64>) -> Capture {
     let version = Text::new("EPCIS 2.0").expect("it is short");
-    Capture { system: token.name.clone(), version, captured_at, grade: Grade::Internal }
+    let (system, captured_at) = (system.clone(), Timestamp::default());
+    Capture { system, version, captured_at, grade: Grade::Internal }
 }
 
-/// When a document says that it was made.
-#[derive(Deserialize)]
-struct Stated {
-    #[serde(rename = "creationDate")]
-    created: Option<String>,
-    #[serde(rename = "eventTime")]
-    time: Option<String>,
-}
-
-impl Stated {
-    fn time(&self) -> Option<Timestamp> {
-        self.created.as_ref().or(self.time.as_ref())?.parse().ok()
-    }
+/// Keeps events and writes down that they are signed.
+fn keep(door: (&Gateway, &Token), act: &str, body: &[u8], sound: &[Sound]) -> Result<(), Failure> {
+    let agency = door.0.signer(door.1).agency();
+    let events: Vec<_> = sound
+        .iter()
+        .map(|event| Event {
+            record: event.operation.record(agency),
+            id: &event.id,
+            document: &event.document,
+        })
+        .collect();
+    systems::keep(door, act, body, &events, sound.len())
 }
 
 /// Capture a document of events
 ///
-/// Signed with the key that this node holds for the system whose token it is. The same document again is the same job.
+/// Signed with the key that this node holds for the system whose token it is. The same document again is the same job, and
+/// the same event in another document the same record.
 #[utoipa::path(
     post,
     path = "/epcis/capture",
     tag = "EPCIS 2.0",
-    params(("gs1-capture-error-behaviour" = Option<String>, Header, description = "`rollback` (all events or none, at most 1000) or `proceed`.")),
+    security(("token" = [])),
+    params(("gs1-capture-error-behaviour" = Option<String>, Header, description = "`rollback` (all events or none, in one transaction: at most 1000, and 1 MiB of commitments) or `proceed`.")),
     request_body(content = Object, content_type = "application/json"),
     responses(
         (status = 202, description = "Taken on.", headers(("location" = String, description = "The capture job."))),
@@ -319,7 +220,7 @@ impl Stated {
         (status = 403, description = "The token is not good for this."),
         (status = 409, description = "Not in the state in which the ledger is."),
         (status = 413, description = "More bytes, or more events, than at once."),
-        (status = 429, description = "Too many jobs are under way; come back."),
+        (status = 429, description = "Too many jobs are under way, in all or of this system; come back."),
         (status = 501, description = "This node has no gateway."),
     ),
 )]
@@ -328,39 +229,40 @@ pub(super) async fn capture(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    admit(&node, &headers, Scope::Capture, "capture")?;
+    systems::admit(&node, &headers, Scope::Capture, "capture").await?;
     let behaviour = Behaviour::read(&headers)?;
     let body = asked::body(body, DOCUMENT_BYTES_MAX, "split the document").await?;
-    let work = tokio::task::spawn_blocking(move || {
-        let (gateway, token) = find(&node, &headers)?;
-        let read = read(&body, behaviour, &origin(token, &body))?;
-        if read.sound.is_empty() {
-            let faults = read.faults.join("; ");
-            let detail = if faults.is_empty() { "there is no event in it" } else { &faults };
-            return Err(Failure::bad("E-EPCIS-DOCUMENT", &detail));
-        }
-        if behaviour == Behaviour::Rollback && read.sound.len() > OPERATIONS_MAX {
-            let detail = format!(
-                "{} events; at most {OPERATIONS_MAX} can be recorded all or none: split the document, or `proceed`",
-                read.sound.len()
-            );
-            return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "E-EPCIS-EVENTS", detail));
-        }
-        let name =
-            jobs::name(&[behaviour.name().as_bytes(), token.name.as_bytes(), &body].concat());
-        take_on(&node, (gateway, token), (&name, behaviour), &body, read)?;
-        Ok(name)
-    });
+    let work = tokio::task::spawn_blocking(move || take_on(&node, &headers, behaviour, &body));
     let name = work.await.map_err(|error| Failure::fault(&error))??;
     let location = [(header::LOCATION, format!("/epcis/capture/{name}"))];
     Ok((StatusCode::ACCEPTED, VERSIONS, location).into_response())
 }
 
-/// The token again, on another thread, after it was let in and written down.
-fn find<'n>(node: &'n Shared, headers: &HeaderMap) -> Result<(&'n Gateway, &'n Token), Failure> {
-    let gateway = gateway(node)?;
-    let token = gateway.account(shown(headers));
-    token.map(|token| (gateway, token)).ok_or_else(|| Failure::fault(&"the token is gone"))
+/// Takes events on: they are kept, signed, and a job, whose name is given.
+fn take_on(
+    node: &Arc<Shared>,
+    headers: &HeaderMap,
+    behaviour: Behaviour,
+    body: &[u8],
+) -> Result<String, Failure> {
+    let door = systems::find(node, headers)?;
+    let token = door.1;
+    let read = read(body, behaviour, &token.name)?;
+    if read.sound.is_empty() {
+        let faults = read.faults.join("; ");
+        let detail = if faults.is_empty() { "there is no event in it" } else { &faults };
+        return Err(Failure::bad("E-EPCIS-DOCUMENT", &detail));
+    }
+    let name = jobs::name(&[behaviour.name().as_bytes(), token.name.as_bytes(), body].concat());
+    let operations: Vec<_> = read.sound.iter().map(|event| event.operation.clone()).collect();
+    if behaviour == Behaviour::Rollback {
+        systems::together(&operations)?;
+    }
+    keep(door, &format!("capture {name}"), body, &read.sound)?;
+    let transactions = systems::sign(node, door, operations)?;
+    let owner = jobs::Owner::of_system(&token.name);
+    jobs::begin(node, &name, transactions, owner, (Some(behaviour.name()), read.faults))?;
+    Ok(name)
 }
 
 /// A capture job, as EPCIS 2.0 has it.
@@ -392,6 +294,7 @@ pub(super) struct CaptureJob {
     get,
     path = "/epcis/capture/{id}",
     tag = "EPCIS 2.0",
+    security(("token" = [])),
     params(("id" = String, Path, description = "The job, as `Location` named it.")),
     responses(
         (status = 200, description = "How it is doing.", body = CaptureJob),
@@ -406,7 +309,7 @@ pub(super) async fn job(
     Name(id): Name,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    admit(&node, &headers, Scope::Capture, "capture job")?;
+    systems::admit(&node, &headers, Scope::Capture, "capture job").await?;
     let account = node.jobs.account(&id).ok_or_else(|| {
         Failure::not_found("E-JOB-UNKNOWN", format!("this node knows of no capture {id:?}"))
     })?;
@@ -432,11 +335,12 @@ pub(super) async fn job(
 
 /// Capture one event
 ///
-/// Answered when it is on the ledger.
+/// Answered when it is on the ledger. The same event again, whatever it was captured in before, is a conflict.
 #[utoipa::path(
     post,
     path = "/epcis/events",
     tag = "EPCIS 2.0",
+    security(("token" = [])),
     request_body(content = Object, content_type = "application/json"),
     responses(
         (status = 201, description = "On the ledger.", headers(("location" = String, description = "The event."))),
@@ -454,42 +358,48 @@ pub(super) async fn event(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let (gateway, token) = admit(&node, &headers, Scope::Capture, "event")?;
+    systems::admit(&node, &headers, Scope::Capture, "event").await?;
     let body = asked::body(body, TRANSACTION_BYTES_MAX, "an event is smaller").await?;
-    let Read { mut sound, .. } = read(&body, Behaviour::Rollback, &origin(token, &body))?;
-    let (Some(event), true) = (sound.pop(), sound.is_empty()) else {
-        let detail = "one event is captured here; a document with more goes to /epcis/capture";
-        return Err(Failure::bad("E-EPCIS-DOCUMENT", &detail));
+    let shared = node.clone();
+    let work = tokio::task::spawn_blocking(move || {
+        let node = &*shared;
+        let door = systems::find(node, &headers)?;
+        let Read { sound, .. } = read(&body, Behaviour::Rollback, &door.1.name)?;
+        let [event] = &sound[..] else {
+            let detail = "one event is captured here; a document with more goes to /epcis/capture";
+            return Err(Failure::bad("E-EPCIS-DOCUMENT", &detail));
+        };
+        let record = event.operation.record(door.0.signer(door.1).agency());
+        if query::position(&node.handle.store, &record).is_some() {
+            return Err(Rejection::Recorded.into());
+        }
+        keep(door, &format!("event {record}"), &body, &sound)?;
+        let signed = systems::sign(node, door, vec![event.operation.clone()])?;
+        let tx = signed.into_iter().next().ok_or_else(|| Failure::fault(&"nothing was signed"))?;
+        Ok((tx, event.id.clone()))
+    });
+    let (tx, id) = work.await.map_err(|error| Failure::fault(&error))??;
+    let name = node.handle.submit(tx).await?;
+    let receipt = transactions::outcome(&node, name).await.or_else(|| decided(&node, name));
+    // Only what is known to be on the ledger is said to be.
+    let Some(receipt) = receipt else {
+        let detail = "it is on this node's disk and not decided yet; ask for it by its id, or send it again: it will not be \
+                      recorded twice";
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "E-EPCIS-UNDECIDED", detail));
     };
-    let record = event.operation.record(gateway.signer.agency());
-    if query::position(&node.handle.store, &record).is_some() {
-        return Err(Rejection::Recorded.into());
-    }
-    if let Some(documents) = &gateway.documents {
-        let kept = documents.keep(&body);
-        let kept = kept.and_then(|()| documents.keep_event(&record, &event.id, &event.text));
-        kept.map_err(|error| {
-            let detail = format!("the event cannot be kept, so it is not recorded: {error}");
-            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "E-NODE-DISK", detail)
-        })?;
-    }
-    let id = event.id;
-    let signed = sign(&node, gateway, vec![event.operation])?;
-    gateway.used(token, &format!("event {record}"), "signed").map_err(|error| {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Failure::new(status, "E-NODE-DISK", format!("the use cannot be written down: {error}"))
-    })?;
-    for tx in signed {
-        let name = node.handle.submit(tx).await?;
-        let outcome = node.handle.outcome(name).await;
-        let refused = outcome.and_then(|receipt| Some((receipt.code?, receipt.detail?)));
-        if let Some((code, detail)) = refused {
+    match receipt.status {
+        Fate::Committed => {
+            let location = [(header::LOCATION, format!("/epcis/events/{}", escaped(&id)))];
+            Ok((StatusCode::CREATED, VERSIONS, location).into_response())
+        }
+        Fate::Recorded => Err(Rejection::Recorded.into()),
+        Fate::Refused | Fate::Accepted => {
+            let (code, detail) =
+                (receipt.code.unwrap_or_default(), receipt.detail.unwrap_or_default());
             let detail = format!("{code}: {detail}");
-            return Err(Failure::new(StatusCode::CONFLICT, "E-EPCIS-REFUSED", detail));
+            Err(Failure::new(StatusCode::CONFLICT, "E-EPCIS-REFUSED", detail))
         }
     }
-    let location = [(header::LOCATION, format!("/epcis/events/{}", escaped(&id)))];
-    Ok((StatusCode::CREATED, VERSIONS, location).into_response())
 }
 
 fn escaped(text: &str) -> String {
@@ -503,287 +413,102 @@ fn escaped(text: &str) -> String {
     })
 }
 
-/// Which events are wanted. A name that this subset does not know is refused, not ignored.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Simple {
-    /// Of this type, such as `ObjectEvent`.
-    #[serde(rename = "eventType")]
-    event_type: Option<String>,
-    /// With this business step, as written or in its short form.
-    #[serde(rename = "EQ_bizStep")]
-    step: Option<String>,
-    /// With this disposition.
-    #[serde(rename = "EQ_disposition")]
-    disposition: Option<String>,
-    /// Read here.
-    #[serde(rename = "EQ_readPoint")]
-    read_point: Option<String>,
-    /// At this business location.
-    #[serde(rename = "EQ_bizLocation")]
-    location: Option<String>,
-    /// With this id.
-    #[serde(rename = "EQ_eventID")]
-    id: Option<String>,
-    /// That happened at this time or later.
-    #[serde(rename = "GE_eventTime")]
-    from: Option<String>,
-    /// That happened before this time.
-    #[serde(rename = "LT_eventTime")]
-    until: Option<String>,
-    /// That name this EPC or class, in whatever part.
-    #[serde(rename = "MATCH_anyEPC", alias = "MATCH_epc", alias = "MATCH_anyEPCClass")]
-    epc: Option<String>,
-    /// How many events at most: 1 to 100.
-    #[serde(rename = "perPage")]
-    per_page: Option<usize>,
-    /// What the link to the next page says.
-    #[serde(rename = "nextPageToken")]
-    next: Option<u64>,
-}
-
-/// A simple query, read.
-struct Simply {
-    asked: Simple,
-    from: Option<Timestamp>,
-    until: Option<Timestamp>,
-}
-
-impl Simply {
-    fn read(asked: Simple) -> Result<Self, Failure> {
-        let time = |text: &Option<String>| {
-            let time = text.as_ref().map(|text| text.parse::<Timestamp>()).transpose();
-            time.map_err(|error| Failure::bad("E-HTTP-QUERY", &error))
-        };
-        Ok(Self { from: time(&asked.from)?, until: time(&asked.until)?, asked })
+/// The event behind a record, if this node keeps it and it is what was recorded.
+fn kept(
+    gateway: &Gateway,
+    record: &RecordId,
+    commitment: &Digest,
+    event: &TraceEvent,
+) -> Option<Value> {
+    let document = gateway.documents.as_ref()?.event(record, commitment)?;
+    let mut value = document.pointer("/epcisBody/eventList/0")?.clone();
+    let members = value.as_object_mut()?;
+    if let Some(context) = document.get("@context") {
+        members.entry("@context").or_insert_with(|| context.clone());
     }
-
-    /// What the ledger itself can tell.
-    fn takes(&self, event: &TraceEvent) -> bool {
-        let asked = &self.asked;
-        let kind = match event.event {
-            EventType::Object => "ObjectEvent",
-            EventType::Aggregation => "AggregationEvent",
-            EventType::Transaction => "TransactionEvent",
-            EventType::Transformation => "TransformationEvent",
-            EventType::Association => "AssociationEvent",
-        };
-        let names = |wanted: &str| event.lots.iter().any(|(lot, _)| lot.as_str() == wanted);
-        asked.event_type.as_ref().is_none_or(|wanted| wanted == kind)
-            && asked
-                .step
-                .as_ref()
-                .is_none_or(|wanted| event.step.as_ref().is_some_and(|step| same(step, wanted)))
-            && asked.epc.as_ref().is_none_or(|wanted| names(wanted))
-            && asked.id.as_ref().is_none_or(|wanted| *wanted == event_id(event))
-            && self.from.is_none_or(|from| event.time >= from)
-            && self.until.is_none_or(|until| event.time < until)
-    }
-
-    /// What only the document can.
-    fn takes_document(&self, event: &Value) -> bool {
-        let at = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
-        let asked = &self.asked;
-        [
-            (&asked.disposition, at("/disposition")),
-            (&asked.read_point, at("/readPoint/id")),
-            (&asked.location, at("/bizLocation/id")),
-        ]
-        .into_iter()
-        .all(|(wanted, found)| {
-            wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| same(found, wanted)))
-        })
-    }
-}
-
-/// Whether two spellings of a vocabulary word are one: bare, as a URN, or as a web address.
-fn same(found: &str, wanted: &str) -> bool {
-    let bare = |word: &str| {
-        let vocabulary = ["urn:epcglobal:cbv:bizstep:", "urn:epcglobal:cbv:disp:"];
-        let web = ["https://ref.gs1.org/cbv/BizStep-", "https://ref.gs1.org/cbv/Disp-"];
-        let prefix = vocabulary.iter().chain(&web).find(|prefix| word.starts_with(**prefix));
-        prefix.map_or(word, |prefix| &word[prefix.len()..]).to_owned()
-    };
-    bare(found) == bare(wanted)
-}
-
-/// A page of events, and where the next begins.
-struct Page {
-    events: Vec<Value>,
-    next: Option<u64>,
-}
-
-fn kept(documents: &Documents, record: &RecordId, event: &TraceEvent) -> Option<Value> {
-    let mut value: Value = serde_json::from_slice(&documents.event(record)?).ok()?;
-    if let Some(members) = value.as_object_mut() {
-        members.entry("eventID").or_insert_with(|| event_id(event).into());
-    }
+    members.entry("eventID").or_insert_with(|| event_id(event).into());
     Some(value)
 }
 
-/// From a position of the log on, or, when an EPC is named, from a place in its history on.
-fn search(
-    node: &Shared,
-    state: &impl Ledger,
-    documents: &Documents,
-    simply: &Simply,
-    limit: usize,
-) -> Result<Page, Failure> {
-    let start = simply.asked.next.unwrap_or(0);
-    let subject =
-        simply.asked.epc.as_ref().and_then(|epc| format!("lot:{epc}").parse::<Subject>().ok());
-    let mut rest = None;
-    let places: Vec<(u64, RecordView)> = match (&simply.asked.id, subject) {
-        (Some(id), _) => {
-            let record = documents.record(id);
-            let position = record.and_then(|record| query::position(state, &record));
-            let found = position.map(|position| node.record_at(state, position)).transpose()?;
-            found.flatten().iter().map(|found| (0, found_view(node, found))).collect()
-        }
-        (None, Some(subject)) => {
-            let links = query::history(state, &subject, start, LOOKED_AT_MAX);
-            if links.len() == LOOKED_AT_MAX {
-                rest = Some(start.saturating_add(u64::try_from(LOOKED_AT_MAX).unwrap_or(u64::MAX)));
-            }
-            let mut links: Vec<_> = (start..).zip(links).collect();
-            // An event may name it in two parts.
-            links.dedup_by_key(|(_, link)| link.position);
-            let mut found = Vec::with_capacity(links.len());
-            for (place, link) in links {
-                let record = node.record_at(state, link.position)?;
-                found.extend(record.map(|record| (place, found_view(node, &record))));
-            }
-            found
-        }
-        (None, None) => {
-            let records = oldest(node, state, &Filter::events(), Some(start), LOOKED_AT_MAX)?;
-            rest = records.next;
-            records.records.into_iter().map(|row| (row.position, row)).collect()
-        }
-    };
-    let mut events = Vec::new();
-    for (place, row) in places {
-        if events.len() == limit {
-            return Ok(Page { events, next: Some(place) });
-        }
-        let Action::Trace(event) = &row.operation.action else { continue };
-        if simply.takes(event) {
-            let document = kept(documents, &row.record, event);
-            events.extend(document.filter(|document| simply.takes_document(document)));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTEXT: &str = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld";
+
+    fn event(number: u64) -> Value {
+        json!({
+            "eventID": format!("urn:uuid:00000000-0000-4000-8000-{number:012}"),
+            "type": "ObjectEvent", "action": "OBSERVE", "bizStep": "shipping",
+            "eventTime": "2026-05-12T08:00:00.000+08:00", "eventTimeZoneOffset": "+08:00",
+            "epcList": ["urn:epc:id:sgtin:9521001.010017.1"],
+        })
+    }
+
+    fn document(created: &str, events: &[Value]) -> String {
+        json!({
+            "@context": [CONTEXT], "type": "EPCISDocument", "schemaVersion": "2.0", "creationDate": created,
+            "epcisBody": { "eventList": events },
+        })
+        .to_string()
+    }
+
+    fn records(text: &str, behaviour: Behaviour) -> Vec<(RecordId, Digest)> {
+        let agency = "11350000MXDEX01033".parse().unwrap();
+        let read = read(text.as_bytes(), behaviour, &Text::new("erp").unwrap()).unwrap();
+        let name = |sound: &Sound| {
+            assert_eq!(Digest::blake3(&sound.document), sound.operation.commitment.document);
+            assert_eq!(sound.operation.provenance.captured_at, sound.operation.effective_from);
+            (sound.operation.record(&agency), sound.operation.commitment.content)
+        };
+        read.sound.iter().map(name).collect()
+    }
+
+    #[test]
+    fn an_event_is_one_record_whatever_it_comes_in() {
+        let (one, other) = (event(1), event(2));
+        let first = document("2026-05-12T09:00:00Z", &[one.clone(), other.clone()]);
+        let again = document("2026-11-01T00:00:00Z", &[other, one.clone()]);
+        let found = records(&first, Behaviour::Rollback);
+        let mut turned = records(&again, Behaviour::Proceed);
+        turned.reverse();
+        assert_eq!(found, turned);
+        let mut bare = one;
+        bare["@context"] = json!([CONTEXT]);
+        assert_eq!(records(&bare.to_string(), Behaviour::Rollback), found[..1]);
+        // Members in another order are no other event.
+        let mut shuffled: Vec<_> = bare.as_object().unwrap().clone().into_iter().collect();
+        shuffled.reverse();
+        let shuffled: Value = shuffled.into_iter().collect::<serde_json::Map<_, _>>().into();
+        assert_eq!(records(&shuffled.to_string(), Behaviour::Rollback), found[..1]);
+        // Whoever has the document that was sent can still show that it is this event's.
+        let read = read(first.as_bytes(), Behaviour::Rollback, &Text::new("erp").unwrap()).unwrap();
+        for sound in &read.sound {
+            assert_eq!(
+                records::matches(&sound.operation, first.as_bytes()),
+                records::Match::Content
+            );
+            assert_eq!(records::matches(&sound.operation, &sound.document), records::Match::Exact);
         }
     }
-    Ok(Page { events, next: rest })
-}
 
-async fn answer(
-    node: Arc<Shared>,
-    headers: &HeaderMap,
-    asked: Simple,
-) -> Result<Response, Failure> {
-    let (gateway, _) = admit(&node, headers, Scope::Read, "events")?;
-    let documents = documents(gateway)?.clone();
-    let simply = Simply::read(asked)?;
-    let limit = simply.asked.per_page.unwrap_or(30).clamp(1, ROWS);
-    let work = tokio::task::spawn_blocking(move || {
-        let snapshot = node.handle.store.snapshot();
-        search(&node, &snapshot, &documents, &simply, limit)
-    });
-    let Page { events, next } = work.await.map_err(|error| Failure::fault(&error))??;
-    let document = json!({
-        "@context": [CONTEXT],
-        "type": "EPCISQueryDocument",
-        "schemaVersion": "2.0",
-        "creationDate": clock::now(),
-        "epcisBody": { "queryResults": { "queryName": "SimpleEventQuery", "resultsBody": { "eventList": events } } },
-    });
-    let mut response = (VERSIONS, Json(document)).into_response();
-    if let Some(next) = next {
-        let link = format!("</epcis/events?perPage={limit}&nextPageToken={next}>; rel=\"next\"");
-        let link = HeaderValue::from_str(&link).map_err(|error| Failure::fault(&error))?;
-        response.headers_mut().insert(header::LINK, link);
+    #[test]
+    fn what_must_be_recorded_together_fits_into_one_transaction() {
+        // A hundred events that name a thousand lots each are more than a mebibyte of commitments.
+        let lots: Vec<_> =
+            (0..1000).map(|n| format!("urn:epc:id:sgtin:9521001.010017.{n:020}")).collect();
+        let events: Vec<_> = (0..100)
+            .map(|n| {
+                let mut event = event(n);
+                event["epcList"] = json!(lots);
+                event
+            })
+            .collect();
+        let text = document("2026-05-12T09:00:00Z", &events);
+        let read = read(text.as_bytes(), Behaviour::Rollback, &Text::new("erp").unwrap()).unwrap();
+        let operations: Vec<_> = read.sound.into_iter().map(|sound| sound.operation).collect();
+        assert!(systems::grouped(operations.clone()).len() > 1);
+        assert!(systems::together(&operations).is_err());
+        assert!(systems::together(&operations[..3]).is_ok());
     }
-    Ok(response)
-}
-
-/// Events, by the simple queries
-#[utoipa::path(
-    get,
-    path = "/epcis/events",
-    tag = "EPCIS 2.0",
-    params(Simple),
-    responses(
-        (status = 200, description = "A page of events as they were captured; `Link` leads on.", body = Object),
-        (status = 401, description = "No token that this node knows, or an expired one."),
-        (status = 403, description = "The token is not good for this."),
-        (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
-        (status = 501, description = "This node has no gateway, or keeps no documents."),
-    ),
-)]
-pub(super) async fn events(
-    State(node): Node,
-    headers: HeaderMap,
-    Asked(asked): Asked<Simple>,
-) -> Result<Response, Failure> {
-    answer(node, &headers, asked).await
-}
-
-/// An event by its id
-#[utoipa::path(
-    get,
-    path = "/epcis/events/{eventID}",
-    tag = "EPCIS 2.0",
-    params(("eventID" = String, Path, description = "The id, every reserved character escaped.")),
-    responses(
-        (status = 200, description = "The event as it was captured.", body = Object),
-        (status = 401, description = "No token that this node knows, or an expired one."),
-        (status = 403, description = "The token is not good for this."),
-        (status = 404, description = "No event of that id is on the ledger and kept here."),
-        (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
-        (status = 501, description = "This node has no gateway, or keeps no documents."),
-    ),
-)]
-pub(super) async fn event_by_id(
-    State(node): Node,
-    Name(id): Name,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let (gateway, _) = admit(&node, &headers, Scope::Read, "event")?;
-    let documents = documents(gateway)?;
-    let unknown = || {
-        Failure::not_found(
-            "E-EPCIS-UNKNOWN",
-            format!("no event {id:?} is on the ledger and kept here"),
-        )
-    };
-    let record = documents.record(&id).ok_or_else(unknown)?;
-    let store = &node.handle.store;
-    let position = query::position(store, &record).ok_or_else(unknown)?;
-    let found = node.record_at(store, position)?.ok_or_else(unknown)?;
-    let Action::Trace(event) = &found.operation().action else { return Err(unknown()) };
-    let document = kept(documents, &record, event).ok_or_else(unknown)?;
-    Ok((VERSIONS, Json(document)).into_response())
-}
-
-/// The events that name an EPC
-#[utoipa::path(
-    get,
-    path = "/epcis/epcs/{epc}/events",
-    tag = "EPCIS 2.0",
-    params(("epc" = String, Path, description = "The EPC or class, every reserved character escaped.")),
-    responses(
-        (status = 200, description = "Its events as they were captured.", body = Object),
-        (status = 401, description = "No token that this node knows, or an expired one."),
-        (status = 403, description = "The token is not good for this."),
-        (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
-        (status = 501, description = "This node has no gateway, or keeps no documents."),
-    ),
-)]
-pub(super) async fn events_of(
-    State(node): Node,
-    Name(epc): Name,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let asked = Simple { epc: Some(epc), per_page: Some(ROWS), ..Simple::default() };
-    answer(node, &headers, asked).await
 }

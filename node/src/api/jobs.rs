@@ -18,10 +18,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use client::api::{self, Fate, JOB_BYTES_MAX, JOB_TRANSACTIONS_MAX, JobView, Receipt};
-use ledger::Rejection;
+use ledger::{Rejection, query};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
@@ -30,13 +30,16 @@ use std::{
     time::Duration,
 };
 use types::{
-    Digest, Height, RecordId, Timestamp, Transaction, TxId, Verified, codec,
-    transaction::TRANSACTION_BYTES_MAX,
+    Digest, Height, RecordId, Text, Timestamp, Transaction, TxId, Verified, codec,
+    subject::Status,
+    transaction::{TRANSACTION_BYTES_MAX, TransactionHeader},
 };
 
-/// How many jobs may be under way.
+/// How many jobs may be under way …
 const RUNNING_MAX: usize = 32;
-/// How many finished jobs are remembered.
+/// … and how many of one owner.
+const RUNNING_OF_ONE: usize = 8;
+/// How many finished jobs are remembered. When there are more, whoever has most loses the oldest.
 const FINISHED_KEPT: usize = 1000;
 /// The first pause when the pool has no room; each further one is twice as long, up to the longest.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -57,6 +60,48 @@ struct Job {
     behaviour: Option<String>,
     /// What was not taken on, and why.
     faults: Vec<String>,
+    /// Whose quota it counts against.
+    #[serde(default)]
+    owner: Owner,
+}
+
+/// Whose quota a job counts against.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Owner(String);
+
+impl Owner {
+    /// A system's that has no key.
+    pub(crate) fn of_system(name: &Text<64>) -> Self {
+        Self(format!("system {name}"))
+    }
+
+    /// That of the first key that has something new to say, of those that may sign. What is decided already may have been
+    /// copied from a block by anybody: if there is nothing else, the job is nobody's, and nobodies share one quota.
+    fn of_keys(node: &Shared, transactions: &[Verified<Transaction>]) -> Result<Self, Failure> {
+        let (rules, store) = (node.rules(), &node.handle.store);
+        let mut known = false;
+        for tx in transactions.iter().map(Verified::get) {
+            let TransactionHeader { agency, key, valid_until, .. } = &tx.header;
+            let standing = rules.agency(agency);
+            let term = standing
+                .into_iter()
+                .flat_map(|standing| &standing.facts.keys)
+                .find(|term| term.key == *key);
+            known |= term.is_some();
+            let signs = standing.zip(term).is_some_and(|(standing, _)| {
+                standing.status == Status::Active && standing.facts.may_sign(key, rules.next())
+            });
+            if signs && *valid_until >= rules.next() && query::place(store, &tx.id()).is_none() {
+                return Ok(Self(format!("key {key}")));
+            }
+        }
+        if known {
+            return Ok(Self::default());
+        }
+        let detail =
+            "none of these keys is enrolled on the chain: nothing of this would be committed";
+        Err(Failure::new(StatusCode::FORBIDDEN, "E-AUTH-KEY", detail))
+    }
 }
 
 /// A transaction of a job.
@@ -87,6 +132,8 @@ pub(crate) struct Account {
 pub struct Jobs {
     directory: PathBuf,
     jobs: Mutex<BTreeMap<String, Job>>,
+    /// Held while a job is written down: until it is on the disk it is not known, and nobody is told that it is taken on.
+    writing: Mutex<()>,
 }
 
 impl Jobs {
@@ -113,7 +160,11 @@ impl Jobs {
                 }
             }
         }
-        Ok(Self { directory: directory.to_owned(), jobs: Mutex::new(jobs) })
+        Ok(Self {
+            directory: directory.to_owned(),
+            jobs: Mutex::new(jobs),
+            writing: Mutex::default(),
+        })
     }
 
     /// Goes on with what was not finished when the node stopped.
@@ -187,72 +238,102 @@ impl Jobs {
         })
     }
 
-    /// Forgets the oldest finished jobs when there are too many.
+    /// Forgets the oldest finished job of whoever has most of them, until there are not too many.
     fn forget(&self) {
         let mut jobs = self.lock();
-        let mut finished: Vec<_> = jobs
-            .iter()
-            .filter(|(_, job)| job.finished.is_some())
-            .map(|(id, job)| (job.created, id.clone()))
-            .collect();
-        finished.sort();
-        let surplus = finished.len().saturating_sub(FINISHED_KEPT);
-        for (_, id) in finished.into_iter().take(surplus) {
+        let mut finished: BTreeMap<Owner, BTreeSet<(Timestamp, String)>> = BTreeMap::new();
+        for (id, job) in jobs.iter().filter(|(_, job)| job.finished.is_some()) {
+            finished.entry(job.owner.clone()).or_default().insert((job.created, id.clone()));
+        }
+        let mut count: usize = finished.values().map(BTreeSet::len).sum();
+        while count > FINISHED_KEPT {
+            let Some(most) = finished.values_mut().max_by_key(|theirs| theirs.len()) else { break };
+            let Some((_, id)) = most.pop_first() else { break };
             jobs.remove(&id);
+            count -= 1;
             // A file that stays is found at the next start, and forgotten again.
             fs::remove_file(self.path(&id, "json")).unwrap_or(());
         }
     }
+
+    /// Takes a job on: when this gives it, it is on the disk. None, if it was before.
+    fn take_on(
+        &self,
+        id: &str,
+        job: Job,
+        transactions: &[Verified<Transaction>],
+    ) -> Result<bool, Failure> {
+        let _held = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let all = self.lock();
+            match all.get(id) {
+                // The same again, under way or well ended.
+                Some(known) if known.finished.is_none() || !has_refused(known) => return Ok(false),
+                Some(_) | None => {}
+            }
+            let running = || all.values().filter(|job| job.finished.is_none());
+            let (in_all, theirs) =
+                (running().count(), running().filter(|other| other.owner == job.owner).count());
+            let full = match (in_all >= RUNNING_MAX, theirs >= RUNNING_OF_ONE) {
+                (_, true) => Some(format!("{theirs} bulk submissions of yours are under way here")),
+                (true, false) => Some(format!("{in_all} bulk submissions are under way here")),
+                (false, false) => None,
+            };
+            if let Some(full) = full {
+                let (busy, detail) = (StatusCode::TOO_MANY_REQUESTS, format!("{full}; come back"));
+                return Err(Failure::new(busy, "E-JOB-FULL", detail).after(5));
+            }
+        }
+        let bytes = api::job(transactions.iter().map(Verified::get));
+        if let Err(error) = self.write(id, "txs", &bytes).and_then(|()| self.save(id, &job)) {
+            let detail = format!("the job could not be written down, and is not taken on: {error}");
+            return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "E-NODE-DISK", detail));
+        }
+        self.lock().insert(id.to_owned(), job);
+        self.forget();
+        Ok(true)
+    }
 }
 
-/// Takes a job on: when this returns it is on disk, and will be carried out.
+/// Takes a job on: when this returns it is on disk, and will be carried out. It waits for the disk.
 pub(crate) fn begin(
     node: &Arc<Shared>,
     id: &str,
     transactions: Vec<Verified<Transaction>>,
+    owner: Owner,
     (behaviour, faults): (Option<&str>, Vec<String>),
 ) -> Result<(), Failure> {
-    let jobs = &node.jobs;
-    let rows = transactions.iter().map(|tx| Row {
-        tx: tx.get().id(),
-        records: tx.get().records().collect(),
-        fate: Fate::Accepted,
-        height: None,
-        code: None,
-        detail: None,
-    });
-    let job = Job {
-        version: 1,
-        created: clock::now(),
-        finished: None,
-        rows: rows.collect(),
-        behaviour: behaviour.map(str::to_owned),
-        faults,
-    };
-    {
-        let mut all = jobs.lock();
-        match all.get(id) {
-            // The same again, under way or well ended.
-            Some(known) if known.finished.is_none() || !has_refused(known) => return Ok(()),
-            Some(_) | None => {}
-        }
-        let running = all.values().filter(|job| job.finished.is_none()).count();
-        if running >= RUNNING_MAX {
-            let detail = format!("{running} bulk submissions are under way here; come back");
-            let busy = StatusCode::TOO_MANY_REQUESTS;
-            return Err(Failure::new(busy, "E-JOB-FULL", detail).after(5));
-        }
-        all.insert(id.to_owned(), job.clone());
+    let job = Job::new(&transactions, owner, (behaviour, faults));
+    if node.jobs.take_on(id, job, &transactions)? {
+        tokio::spawn(run(node.clone(), id.to_owned(), transactions));
     }
-    let bytes = api::job(transactions.iter().map(Verified::get));
-    if let Err(error) = jobs.write(id, "txs", &bytes).and_then(|()| jobs.save(id, &job)) {
-        jobs.lock().remove(id);
-        let detail = format!("the job could not be written down, and is not taken on: {error}");
-        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "E-NODE-DISK", detail));
-    }
-    jobs.forget();
-    tokio::spawn(run(node.clone(), id.to_owned(), transactions));
     Ok(())
+}
+
+impl Job {
+    fn new(
+        transactions: &[Verified<Transaction>],
+        owner: Owner,
+        (behaviour, faults): (Option<&str>, Vec<String>),
+    ) -> Self {
+        let rows = transactions.iter().map(|tx| Row {
+            tx: tx.get().id(),
+            records: tx.get().records().collect(),
+            fate: Fate::Accepted,
+            height: None,
+            code: None,
+            detail: None,
+        });
+        Self {
+            version: 1,
+            created: clock::now(),
+            finished: None,
+            rows: rows.collect(),
+            behaviour: behaviour.map(str::to_owned),
+            faults,
+            owner,
+        }
+    }
 }
 
 fn has_refused(job: &Job) -> bool {
@@ -404,15 +485,21 @@ fn view(id: &str, job: &Job) -> JobView {
         (status = 202, description = "Taken on.", body = JobView,
             headers(("location" = String, description = "Where to ask how it is doing."))),
         (status = 400, description = "One of them is not a transaction; none was taken."),
+        (status = 403, description = "None of the keys is enrolled on the chain."),
         (status = 413, description = "More bytes than at once."),
-        (status = 429, description = "Too many jobs are under way; come back."),
+        (status = 429, description = "Too many jobs are under way, in all or of this key; come back."),
     ),
 )]
 pub(super) async fn submit(State(node): Node, body: Body) -> Result<Response, Failure> {
     let bytes: Bytes = asked::body(body, JOB_BYTES_MAX, "submit in parts").await?;
     let id = name(&bytes);
     let transactions = verified(&node, bytes).await?;
-    begin(&node, &id, transactions, (None, Vec::new()))?;
+    let (shared, name) = (node.clone(), id.clone());
+    let begun = tokio::task::spawn_blocking(move || {
+        let owner = Owner::of_keys(&shared, &transactions)?;
+        begin(&shared, &name, transactions, owner, (None, Vec::new()))
+    });
+    begun.await.map_err(|error| Failure::fault(&error))??;
     let jobs = node.jobs.lock();
     let job = jobs.get(&id).ok_or_else(|| unknown(&id))?;
     let location = format!("/v1/jobs/{id}");
@@ -459,4 +546,86 @@ fn unknown(id: &str) -> Failure {
 pub(super) async fn job(State(node): Node, Name(id): Name) -> Result<Json<JobView>, Failure> {
     let jobs = node.jobs.lock();
     jobs.get(&id).map(|job| Json(view(&id, job))).ok_or_else(|| unknown(&id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(owner: &str, created: u64, finished: bool) -> Job {
+        let job = Job::new(&[], Owner(owner.into()), (None, Vec::new()));
+        let created = Timestamp(created);
+        Job { created, finished: finished.then_some(created), ..job }
+    }
+
+    fn code(failure: Failure) -> StatusCode {
+        failure.into_response().status()
+    }
+
+    #[test]
+    fn one_owner_leaves_room_for_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = Jobs::open(&folder.path().join("jobs")).unwrap();
+        let take_on = |id: &str, owner: &str| jobs.take_on(id, job(owner, 1, false), &[]);
+        for number in 0..RUNNING_OF_ONE {
+            assert!(take_on(&format!("a{number}"), "key a").unwrap());
+        }
+        assert!(!take_on("a0", "key a").unwrap(), "the same again");
+        assert_eq!(code(take_on("more", "key a").unwrap_err()), StatusCode::TOO_MANY_REQUESTS);
+        assert!(take_on("b", "key b").unwrap());
+        // What ended leaves room.
+        jobs.lock().get_mut("a0").unwrap().finished = Some(Timestamp(2));
+        assert!(take_on("more", "key a").unwrap());
+        let again = Jobs::open(&folder.path().join("jobs")).unwrap();
+        assert_eq!(again.lock()["b"].owner, Owner("key b".into()));
+    }
+
+    #[test]
+    fn whoever_has_most_results_loses_the_oldest() {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = Jobs::open(&folder.path().join("jobs")).unwrap();
+        let finished = |id: String, owner: &str, created| {
+            jobs.lock().insert(id, job(owner, created, true));
+        };
+        finished("theirs".into(), "key b", 1);
+        for number in 0..FINISHED_KEPT + 50 {
+            finished(format!("{number:05}"), "", u64::try_from(number).unwrap() + 2);
+        }
+        jobs.forget();
+        let all = jobs.lock();
+        assert_eq!(all.len(), FINISHED_KEPT);
+        assert!(all.contains_key("theirs"), "the oldest of all is another's, and stays");
+        assert!(!all.contains_key("00050") && all.contains_key("00051"));
+    }
+
+    /// A second that comes while the first is being written down is not told of it before it is on the disk.
+    #[test]
+    fn nobody_is_told_of_a_job_before_it_is_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("jobs");
+        let jobs = Jobs::open(&directory).unwrap();
+        let held = jobs.writing.lock().unwrap();
+        std::thread::scope(|scope| {
+            let told = || {
+                let new = jobs.take_on("x", job("key a", 1, false), &[]).unwrap();
+                (new, directory.join("x.json").exists())
+            };
+            let both = [scope.spawn(told), scope.spawn(told)];
+            // Long enough for both to have come as far as they may.
+            for _ in 0..10_000 {
+                std::thread::yield_now();
+            }
+            assert!(jobs.lock().is_empty() && both.iter().all(|one| !one.is_finished()));
+            drop(held);
+            let mut told = both.map(|one| one.join().unwrap());
+            told.sort_unstable();
+            assert_eq!(told, [(false, true), (true, true)]);
+        });
+        // What cannot be written down is not known.
+        fs::remove_dir_all(&directory).unwrap();
+        fs::write(&directory, "").unwrap();
+        let failed = jobs.take_on("y", job("key a", 1, false), &[]).unwrap_err();
+        assert_eq!(code(failed), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!jobs.lock().contains_key("y"));
+    }
 }

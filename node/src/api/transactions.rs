@@ -18,7 +18,7 @@ use client::api::{Fate, Receipt, Receipts, Recorded};
 use ledger::{Rejection, query};
 use serde::Deserialize;
 use std::time::Duration;
-use types::{RecordId, Transaction, TxId, codec};
+use types::{RecordId, Transaction, TxId, Verified, codec};
 use utoipa::{IntoParams, ToSchema};
 
 /// How long a submission waits to be committed before it is answered as accepted.
@@ -27,7 +27,7 @@ const COMMIT_WAIT: Duration = Duration::from_secs(10);
 /// How far a transaction is to have come when the node answers.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Wait {
+pub(super) enum Wait {
     /// On this node's disk.
     #[default]
     Accepted,
@@ -42,7 +42,7 @@ pub(super) struct WaitFor {
     /// How far it is to have come when the node answers.
     #[serde(default)]
     #[param(inline)]
-    wait: Wait,
+    pub(super) wait: Wait,
 }
 
 /// Hand in a transaction
@@ -74,15 +74,24 @@ pub(super) async fn submit(
     let tx: Transaction =
         codec::decode(&bytes).map_err(|error| Failure::bad("E-TX-ENCODING", &error))?;
     let verified = tx.verify(node.rules().chain()).map_err(Rejection::from)?;
+    hand_in(&node, verified, wait).await
+}
+
+/// Hands a transaction in, and answers when it is as far as asked.
+pub(super) async fn hand_in(
+    node: &Shared,
+    verified: Verified<Transaction>,
+    wait: Wait,
+) -> Result<Response, Failure> {
     let id = verified.get().id();
     let names: Vec<RecordId> = verified.get().records().collect();
     let receipt = match node.handle.submit(verified).await {
         Ok(_) => match wait {
             Wait::Accepted => None,
-            Wait::Committed => outcome(&node, id).await,
+            Wait::Committed => outcome(node, id).await,
         },
         Err(Rejection::Committed(_)) => committed_receipt(&node.handle.store, &id),
-        Err(Rejection::Recorded) => Some(recorded(&node, id, &names)),
+        Err(Rejection::Recorded) => Some(recorded(node, id, &names)),
         Err(rejection) => return Err(rejection.into()),
     };
     Ok(match receipt {
@@ -95,7 +104,7 @@ pub(super) async fn submit(
     })
 }
 
-async fn outcome(node: &Shared, id: TxId) -> Option<Receipt> {
+pub(super) async fn outcome(node: &Shared, id: TxId) -> Option<Receipt> {
     tokio::time::timeout(COMMIT_WAIT, node.handle.outcome(id)).await.ok().flatten()
 }
 

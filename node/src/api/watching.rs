@@ -1,7 +1,7 @@
 //! How the node and its network are: for operators, and for what watches on their behalf.
 
 use super::{Node, Shared, problem::Failure};
-use crate::health;
+use crate::{gateway::Shut, health};
 use axum::{
     Json,
     extract::State,
@@ -121,7 +121,10 @@ pub(super) struct Readiness {
 pub(super) async fn ready(State(node): Node) -> Response {
     let failed_checks = node_status(&node).obstacles;
     let clock = node.handle.status.borrow().status.clock;
-    let warnings: Vec<_> = health::clock_warning(clock).into_iter().collect();
+    let mut warnings: Vec<_> = health::clock_warning(clock).into_iter().collect();
+    if let Err(Shut::Unfit(why)) = &node.gateway {
+        warnings.push(format!("the gateway is shut, and signs for nobody: {why}"));
+    }
     let ready = failed_checks.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, failed_checks, warnings })).into_response()

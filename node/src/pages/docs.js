@@ -37,6 +37,7 @@ function operation(document_, method, path, it) {
     form.append(make("label", { for: id }, `${parameter.name} (${parameter.in}${parameter.required ? ", required" : ""}) — ${parameter.description || ""} `, field));
     return [parameter, field];
   });
+  if (it.security) form.append(make("p", {}, "With the token given at the top of this page."));
   const kinds = it.requestBody ? Object.keys(it.requestBody.content) : [];
   const text = kinds.find((kind) => kind.includes("json"));
   let body = null;
@@ -64,6 +65,8 @@ function operation(document_, method, path, it) {
       else if (field.value && parameter.in === "header") headers[parameter.name] = field.value;
     }
     if (query.size) url += `?${query}`;
+    const token = document.getElementById("token").value.trim();
+    if (it.security && token) headers.authorization = `Bearer ${token}`;
     const request = { method: method.toUpperCase(), headers };
     if (body) {
       headers["content-type"] = text || kinds[0];

@@ -70,7 +70,8 @@ pub(crate) struct Run {
     pub(crate) minlian_state: u16,
     pub(crate) file: String,
     pub(crate) bytes: u64,
-    pub(crate) captured_at: Timestamp,
+    pub(crate) modified: Timestamp,
+    pub(crate) captured_at: Option<Timestamp>,
     pub(crate) origin: String,
     pub(crate) chain: ChainId,
     pub(crate) agency: AgencyCode,
@@ -367,10 +368,11 @@ impl Run {
     pub(crate) fn of(source: &Source, chain: ChainId, agency: AgencyCode, wait: &str) -> Self {
         let capture = &source.capture;
         Self {
-            minlian_state: 1,
+            minlian_state: 2,
             file: source.name.clone(),
             bytes: source.bytes,
-            captured_at: capture.captured_at,
+            modified: source.modified,
+            captured_at: source.captured_at,
             origin: format!("{} {} {:?}", capture.system, capture.version, capture.grade),
             chain,
             agency,

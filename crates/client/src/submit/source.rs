@@ -13,14 +13,22 @@ use types::{AgencyCode, Operation, Timestamp};
 /// A file of records.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
+    /// What is read: the file itself, or the lines that were made of it.
     path: PathBuf,
-    /// The file's name without its folders.
+    /// The file that the user named.
+    own: PathBuf,
+    /// Its name without its folders.
     pub(crate) name: String,
     /// Its length when it was opened.
     pub(crate) bytes: u64,
+    /// When it was last modified then.
+    pub(crate) modified: Timestamp,
     shape: Shape,
-    /// What its records say of their origin. The same for the same file, so that a rerun gives the same records.
+    /// What its records say of their origin.
     pub(crate) capture: Capture,
+    /// When they were captured; without it, each when it took effect, as it says itself: then a file that is copied, or in
+    /// which other rows were mended, makes the same records.
+    pub(crate) captured_at: Option<Timestamp>,
     /// In whose name its records are signed; none when they are only checked.
     agency: Option<AgencyCode>,
 }
@@ -77,41 +85,42 @@ pub(crate) enum Found {
 }
 
 impl Source {
-    /// The file at `path`, ready to be read; the time of capture defaults to when it was last modified.
+    /// A file of the user's, ready to be read; of a table, the lines that were made of it.
     ///
     /// # Errors
     /// When the file cannot be opened or has no time.
     pub(crate) fn open(
-        path: &Path,
+        own: &Path,
+        lines: Option<&Path>,
         agency: Option<AgencyCode>,
-        mut capture: Capture,
+        capture: Capture,
         captured_at: Option<Timestamp>,
     ) -> Result<Self, Stop> {
-        let fault = |why| Stop::file(path, why);
-        let metadata = File::open(path).and_then(|file| file.metadata()).map_err(fault)?;
+        let fault = |why| Stop::file(own, why);
+        let metadata = File::open(own).and_then(|file| file.metadata()).map_err(fault)?;
         if !metadata.is_file() {
             return Err(fault(io::Error::other("not a file")));
         }
-        capture.captured_at = match captured_at {
-            Some(time) => time,
-            None => modified(&metadata).map_err(fault)?,
-        };
+        let path = lines.unwrap_or(own);
         let extension = path.extension().map(|name| name.to_ascii_lowercase());
         let lines = extension.is_some_and(|name| name == "ndjson" || name == "jsonl");
         Ok(Self {
             path: path.to_owned(),
-            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            own: own.to_owned(),
+            name: own.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             bytes: metadata.len(),
+            modified: modified(&metadata).map_err(fault)?,
             shape: if lines { Shape::Lines } else { Shape::Whole },
             capture,
+            captured_at,
             agency,
         })
     }
 
     /// A file beside this one, named after it.
     pub(crate) fn beside(&self, name: impl FnOnce(&str, &str) -> String) -> PathBuf {
-        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
-        self.path.with_file_name(name(&self.name, &stem))
+        let stem = self.own.file_stem().unwrap_or_default().to_string_lossy();
+        self.own.with_file_name(name(&self.name, &stem))
     }
 
     /// Reads the file from front to back and hands over what is found, until `each` returns an error.
@@ -172,6 +181,10 @@ impl Source {
             }
         };
         for one in prepared {
+            let mut one = one.captured_with_its_effect();
+            if let Some(time) = self.captured_at {
+                one.operation.provenance.captured_at = time;
+            }
             each(match (one.actor, self.agency) {
                 (Some(actor), Some(agency)) if actor != agency => Found::Faulty(vec![refuse(
                     one.at,

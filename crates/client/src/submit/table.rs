@@ -2,7 +2,7 @@
 //!
 //! The mapping is a JSON document with `${column}` where a cell goes. A text that is nothing but `${column:number}` becomes a
 //! number, and a member that is nothing but `${column?}` is left out where the cell is empty. The lines are kept beside the
-//! table: they are the documents that the records commit to.
+//! table: they are the documents that the records commit to, and each stands on the line of the table that its row begins on.
 
 use super::source::pass_over;
 use crate::exit::{Exit, Stop};
@@ -50,6 +50,7 @@ pub(super) fn map(table: &Path, mapping: &Path) -> Result<PathBuf, Stop> {
     let fresh = PathBuf::from(fresh);
     let broken = |why| Stop::file(&fresh, why);
     let mut lines = BufWriter::new(File::create(&fresh).map_err(broken)?);
+    let mut written = 0;
     while let Some(row) = rows.next().map_err(fault)? {
         let line = match row {
             Ok(cells) if cells.len() != header.len() => {
@@ -62,7 +63,13 @@ pub(super) fn map(table: &Path, mapping: &Path) -> Result<PathBuf, Stop> {
             Err(why) => Err(why.to_owned()),
         };
         let line = line.unwrap_or_else(|why| format!("{FAULT}{why}"));
+        // Empty lines stand for the header, and for what else has no row: a line is known by the number it has in the table.
+        while written + 1 < rows.began {
+            writeln!(lines).map_err(broken)?;
+            written += 1;
+        }
         writeln!(lines, "{line}").map_err(broken)?;
+        written += 1;
     }
     let file = lines.into_inner().map_err(|why| broken(why.into_error()))?;
     file.sync_all().map_err(broken)?;
@@ -189,17 +196,22 @@ fn fill(
 struct Rows<R> {
     reader: R,
     first: bool,
+    /// How many line ends were read.
+    ended: u64,
+    /// The line on which the last row began, from 1.
+    began: u64,
 }
 
 impl<R: BufRead> Rows<R> {
     const fn new(reader: R) -> Self {
-        Self { reader, first: true }
+        Self { reader, first: true, ended: 0, began: 0 }
     }
 
     /// The next row that is not empty, or what is wrong with it.
     fn next(&mut self) -> io::Result<Option<Result<Vec<String>, &'static str>>> {
         loop {
             let (mut row, mut quotes, mut long) = (Vec::new(), 0, false);
+            self.began = self.ended + 1;
             loop {
                 let before = row.len();
                 let most = u64::try_from(ROW_BYTES_MAX.saturating_sub(before)).unwrap_or(0);
@@ -207,6 +219,7 @@ impl<R: BufRead> Rows<R> {
                     long = before >= ROW_BYTES_MAX;
                     break;
                 }
+                self.ended += u64::from(row.ends_with(b"\n"));
                 quotes += row[before..].iter().filter(|byte| **byte == b'"').count();
                 // A line end within quotes is part of a cell.
                 if quotes % 2 == 0 && row.ends_with(b"\n") {
@@ -218,6 +231,7 @@ impl<R: BufRead> Rows<R> {
             }
             if long {
                 pass_over(&mut self.reader)?;
+                self.ended += 1;
                 return Ok(Some(Err(
                     "longer than a row may be, or a quotation mark is not closed",
                 )));
@@ -297,6 +311,17 @@ mod tests {
         let long = format!("{}\nb\n", "x".repeat(ROW_BYTES_MAX + 1));
         assert_eq!(rows(&long)[1], ok(&["b"]));
         assert!(rows(&long)[0].is_err());
+    }
+
+    #[test]
+    fn a_row_is_known_by_the_line_it_begins_on() {
+        let text = "a,b\r\n\n1,\"x\ny\nz\"\n\n2,3\n";
+        let mut rows = Rows::new(text.as_bytes());
+        let mut began = Vec::new();
+        while rows.next().unwrap().is_some() {
+            began.push(rows.began);
+        }
+        assert_eq!(began, [1, 3, 7]);
     }
 
     #[test]

@@ -375,6 +375,32 @@ fn the_same_file_again_gives_the_same_receipts() {
     assert_eq!(places(&after), places(&before));
 }
 
+/// When a file was written, and under which name, is no part of what is recorded.
+#[test]
+fn a_file_in_which_bad_lines_were_mended_records_those_and_no_other() {
+    let bench = Bench::new("mended", Fault::None);
+    let path = bench.folder.path().join("licences.ndjson");
+    let dated = |text: String, seconds: u64| {
+        bench.folder.write("licences.ndjson", text);
+        let time = std::time::UNIX_EPOCH + Duration::from_secs(seconds);
+        std::fs::File::options().append(true).open(&path).unwrap().set_modified(time).unwrap();
+    };
+    dated(format!("{}{{}}\n", lines(3)), 1_700_000_000);
+    assert_eq!(bench.submit("").unwrap(), Exit::Negative);
+    let before = bench.rows();
+    assert_eq!(before.len(), 3);
+    dated(lines(4), 1_780_000_000);
+    assert_eq!(bench.submit("").unwrap(), Exit::Done);
+    let after = bench.rows();
+    let records = |rows: &[Row]| rows.iter().map(|row| row.record).collect::<Vec<_>>();
+    assert_eq!(records(&after)[..3], records(&before));
+    assert!(after[..3].iter().all(|row| row.status == Standing::Recorded), "{after:?}");
+    assert_eq!(after[3].status, Standing::Committed);
+    // Whoever says when they were captured says another thing.
+    assert_eq!(bench.submit("--captured-at 2026-11-01T00:00:00Z").unwrap(), Exit::Done);
+    assert!(bench.rows().iter().all(|row| row.status == Standing::Committed));
+}
+
 #[test]
 fn what_a_node_accepts_and_forgets_is_handed_in_again() {
     let bench = Bench::new("forgets", Fault::Forgets(1));

@@ -1,0 +1,148 @@
+//! Systems without keys: who they are, and how what they bring is signed with the key enrolled for them.
+
+use super::{Shared, problem::Failure};
+use crate::{
+    gateway::{Denied, Documents, Event, Gateway, Scope, Shown, Shut, Token},
+    tls,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use ledger::Rejection;
+use types::{
+    Operation, Transaction, Verified, codec,
+    transaction::{OPERATIONS_MAX, TRANSACTION_BYTES_MAX},
+};
+
+/// What a transaction takes beside its operations, bytes, at most.
+const HEADER_BYTES: usize = 1024;
+
+fn gateway(node: &Shared) -> Result<&Gateway, Failure> {
+    node.gateway.as_ref().map_err(|shut| match shut {
+        Shut::Absent => {
+            let detail = "this node signs for nobody now: no [gateway] is configured, or nothing can be written";
+            Failure::new(StatusCode::NOT_IMPLEMENTED, "E-GATEWAY-NONE", detail)
+        }
+        Shut::Unfit(_) => {
+            let detail = "this node's gateway is shut, and its operator has to see why; /readyz says so, too";
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "E-GATEWAY-SHUT", detail)
+        }
+    })
+}
+
+/// What a request shows of whose it is. Any authorization but a token's is nobody's token, and not a certificate's.
+fn shown(headers: &HeaderMap) -> Shown<'_> {
+    let bearer = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let bearer = bearer.map(|value| value.strip_prefix(b"Bearer ").unwrap_or_default());
+    Shown { bearer, certificate: tls::certificate(headers) }
+}
+
+/// Lets a system in, once that is written down.
+pub(super) async fn admit<'n>(
+    node: &'n Shared,
+    headers: &HeaderMap,
+    scope: Scope,
+    act: &str,
+) -> Result<(&'n Gateway, &'n Token), Failure> {
+    let gateway = gateway(node)?;
+    match gateway.admit(shown(headers), scope, act).await {
+        Ok(token) => Ok((gateway, token)),
+        Err(denied) => {
+            let (status, code) = match denied {
+                Denied::Unknown => (StatusCode::UNAUTHORIZED, "E-AUTH-TOKEN"),
+                Denied::Expired => (StatusCode::UNAUTHORIZED, "E-AUTH-EXPIRED"),
+                Denied::Scope => (StatusCode::FORBIDDEN, "E-AUTH-SCOPE"),
+                Denied::Unaudited => (StatusCode::SERVICE_UNAVAILABLE, "E-NODE-DISK"),
+            };
+            Err(Failure::new(status, code, denied.to_string()))
+        }
+    }
+}
+
+/// The same again, on another thread, after it was let in and written down.
+pub(super) fn find<'n>(
+    node: &'n Shared,
+    headers: &HeaderMap,
+) -> Result<(&'n Gateway, &'n Token), Failure> {
+    let gateway = gateway(node)?;
+    let token = gateway.account(shown(headers));
+    token.map(|token| (gateway, token)).ok_or_else(|| Failure::fault(&"the token is gone"))
+}
+
+pub(super) fn documents(gateway: &Gateway) -> Result<&Documents, Failure> {
+    gateway.documents.as_ref().ok_or_else(|| {
+        let detail =
+            "this node keeps no documents: its operator has configured no `documents` in [gateway]";
+        Failure::new(StatusCode::NOT_IMPLEMENTED, "E-EPCIS-DOCUMENTS", detail)
+    })
+}
+
+/// Keeps a document and its events, where documents are kept, and writes down that they are signed: both before they are.
+pub(super) fn keep(
+    (gateway, token): (&Gateway, &Token),
+    act: &str,
+    document: &[u8],
+    events: &[Event<'_>],
+    count: usize,
+) -> Result<(), Failure> {
+    let disk = |what: &str, error: &dyn core::fmt::Display| {
+        let detail = format!("{what}, so nothing is recorded: {error}");
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "E-NODE-DISK", detail)
+    };
+    if let Some(documents) = &gateway.documents {
+        let kept = documents.keep(document, events);
+        kept.map_err(|error| disk("the document cannot be kept", &error))?;
+    }
+    let key = gateway.signer(token).public();
+    let outcome = format!("{count} operations signed with {key}");
+    let written = gateway.used(token, act, &outcome);
+    written.map_err(|error| disk("the use cannot be written down", &error))
+}
+
+/// Signs in as few transactions as they fit.
+pub(super) fn sign(
+    node: &Shared,
+    (gateway, token): (&Gateway, &Token),
+    operations: Vec<Operation>,
+) -> Result<Vec<Verified<Transaction>>, Failure> {
+    let rules = node.rules();
+    let (chain, limits) = (*rules.chain(), rules.limits());
+    let deadline = rules.next().plus(limits.validity_heights_max.into());
+    let signed = grouped(operations).into_iter().map(|group| {
+        let tx = gateway.signer(token).sign(chain, deadline, group);
+        let tx = tx.map_err(|error| Failure::fault(&error))?;
+        tx.verify(&chain).map_err(|error| Failure::from(Rejection::from(error)))
+    });
+    signed.collect()
+}
+
+/// Operations, as they fit into transactions.
+pub(super) fn grouped(operations: Vec<Operation>) -> Vec<Vec<Operation>> {
+    let mut groups: Vec<(usize, Vec<Operation>)> = Vec::new();
+    for operation in operations {
+        let bytes = codec::encode(&operation).len();
+        match groups.last_mut() {
+            Some((all, group))
+                if *all + bytes <= TRANSACTION_BYTES_MAX - HEADER_BYTES
+                    && group.len() < OPERATIONS_MAX =>
+            {
+                *all += bytes;
+                group.push(operation);
+            }
+            Some(_) | None => groups.push((bytes, vec![operation])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// What must be recorded all or not at all, and so in one transaction.
+pub(super) fn together(operations: &[Operation]) -> Result<(), Failure> {
+    let transactions = grouped(operations.to_vec()).len();
+    if transactions <= 1 {
+        return Ok(());
+    }
+    let detail = format!(
+        "{} records, which take {transactions} transactions; what is recorded all or not at all has to fit into one, of \
+         {OPERATIONS_MAX} operations and {TRANSACTION_BYTES_MAX} bytes: split the document",
+        operations.len()
+    );
+    Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "E-GATEWAY-SIZE", detail))
+}
