@@ -777,7 +777,7 @@ async fn pages_of_events_lead_to_the_end_under_every_filter() {
             "bizStep": step, "eventTime": "2026-03-01T08:00:00.000Z", "eventTimeZoneOffset": "+08:00",
             "quantityList": [{ "epcClass": lot(n % 2), "quantity": 1 }],
         });
-        if n % 4 == 0 {
+        if n.is_multiple_of(4) {
             // A lot in two parts of one event stands in its history twice.
             event["type"] = json!("TransformationEvent");
             for gone in ["action", "quantityList"] {

@@ -19,7 +19,8 @@
 use consensus::{Evidence, Signed, Timer, TimerKind};
 use ledger::{PoolLimits, Rules, SharedMemory, query};
 use node::{
-    api, evidence::Records, metrics::Metrics, shell, signer, signstate::SignState, snapshot,
+    api, evidence::Records, gateway::Shut, metrics::Metrics, shell, signer, signstate::SignState,
+    snapshot,
 };
 use proof::TrustRoot;
 use replica::{
@@ -734,7 +735,8 @@ fn requests_of_strangers_to_the_api() {
     let jobs = Arc::new(api::Jobs::open(&home.path().join("jobs")).unwrap());
     let transport = Some(SecretKey::from_seed([9; 32]));
     let metrics = Arc::new(Metrics::default());
-    let shared = api::Shared::new(genesis, handle, metrics, jobs, None, transport, None);
+    let closed = Err(Shut::Absent);
+    let shared = api::Shared::new(genesis, handle, metrics, jobs, closed, transport, None);
     let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = socket.local_addr().unwrap();
     drop(runtime.spawn(async move { axum::serve(socket, api::router(shared)).await }));
@@ -893,7 +895,7 @@ fn judged(bytes: &[u8], root: &TrustRoot) -> Option<String> {
     if proof::is_presentation(bytes) {
         return match proof::present(bytes, root) {
             Err(error) => Some(kind(error)),
-            Ok(shown) => shown.verdict.error().map(kind).or(shown.fields.err().map(kind)),
+            Ok(shown) => shown.verdict.error().map(kind).or_else(|| shown.fields.err().map(kind)),
         };
     }
     proof::verify(bytes, root).error().map(kind)
@@ -905,7 +907,8 @@ fn proof_files() {
     const MOST: Duration = Duration::from_millis(150);
     let (roots, inputs) = vectors();
     // A file that holds spells what a file of the vectors that holds spells: the seal leaves no second one.
-    let spelled = |bytes: &[u8]| proof::decode(bytes).map_or(bytes.to_vec(), |p| proof::encode(&p));
+    let spelled =
+        |bytes: &[u8]| proof::decode(bytes).map_or_else(|_| bytes.to_vec(), |p| proof::encode(&p));
     let holds = |bytes: &[u8]| roots.iter().any(|root| judged(bytes, root).is_none());
     let sound: BTreeSet<Vec<u8>> =
         inputs.iter().filter(|bytes| holds(bytes)).map(|bytes| spelled(bytes)).collect();

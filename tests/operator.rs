@@ -146,7 +146,7 @@ async fn sealed_keys_open_by_their_passphrase_alone_and_a_bundle_tells_none_of_i
     })
     .await;
     assert_ne!(owner(open.id()), (0, 0), "any other program may be looked into, and dumped");
-    assert_eq!(owner(u32::try_from(pid).unwrap()), (0, 0), "the node may not");
+    assert_eq!(owner(pid), (0, 0), "the node may not");
     open.kill().unwrap();
     open.wait().unwrap();
     let log = node.log().into_bytes();

@@ -802,7 +802,9 @@ fn beyond() -> Value {
     let (exact, other) = (LICENCE.as_bytes(), LICENCE.replace('1', "2"));
     let time = |ms: u64| Some(begin.plus(ms));
     let before = "2025-12-31T00:00:00Z".parse().ok();
-    let rows: [(&str, &Proof, Option<&[u8]>, Option<Timestamp>); 12] = [
+    /// What is asked, of which proof, beside which document, about which time.
+    type Row<'a> = (&'a str, &'a Proof, Option<&'a [u8]>, Option<Timestamp>);
+    let rows: [Row<'_>; 12] = [
         ("the document that was recorded", &record, Some(exact), None),
         ("another document", &record, Some(other.as_bytes()), None),
         ("no byte of it", &record, Some(b""), None),

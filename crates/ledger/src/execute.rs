@@ -588,7 +588,7 @@ impl<'a, 't, S: State> Draft<'a, 't, S> {
         }
         for (key, sequence, link) in &effects.links {
             let known = self.links.get(key).map_or(*sequence, |(known, ..)| *known);
-            let last = (known, *sequence, link.clone());
+            let last = (known, *sequence, *link);
             if let Some((_, sequence, link)) = self.links.insert(*key, last) {
                 self.put(Column::History, &history_key(key, sequence), codec::encode(&link));
             }

@@ -144,8 +144,8 @@ pub fn decode<T: Wire>(bytes: &[u8]) -> Result<T, CodecError> {
         return Err(CodecError::Trailing(bytes.len().saturating_sub(used)));
     }
     let mut likeness = Likeness { rest: bytes, alike: true };
-    bincode::serde::encode_into_writer(&value, &mut likeness, config()).expect(ENCODES);
-    if !likeness.alike || !likeness.rest.is_empty() {
+    let written = bincode::serde::encode_into_writer(&value, &mut likeness, config());
+    if written.is_err() || !likeness.alike || !likeness.rest.is_empty() {
         return Err(CodecError::NotCanonical);
     }
     Ok(value)

@@ -118,7 +118,7 @@ pub(super) fn sign(
 pub(super) fn grouped(operations: Vec<Operation>) -> Vec<Vec<Operation>> {
     let mut groups: Vec<(usize, Vec<Operation>)> = Vec::new();
     for operation in operations {
-        let bytes = codec::encode(&operation).len();
+        let bytes = codec::length(&operation);
         match groups.last_mut() {
             Some((all, group))
                 if *all + bytes <= TRANSACTION_BYTES_MAX - HEADER_BYTES
