@@ -383,7 +383,7 @@ fn a_delegation_narrows_a_grant_is_refused_and_the_catalogue_is_proven() {
     };
     let past = ["--until", "2020-01-01T00:00:00Z"];
     refused("v1", &grant("item:350100", &past), "E-GOV-EXPIRY");
-    refused("v1", &grant("govern", &["--until", "2099-01-01T00:00:00Z"]), "E-GOV-EXPIRY");
+    refused("v1", &grant("govern", &["--until", "2099-01-01T00:00:00Z"]), "E-GOV-ENDLESS");
     refused("v4", &grant("item:350100", &[]), "E-AUTH-ROLE");
     refused("v1", &["govern", "propose", "revoke", FOURTH, "77"], "E-GOV-GRANT");
 
