@@ -70,7 +70,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("rocksdb", &["store"]),
     ("bincode", &["types"]),
     ("arc-malachitebft-", &["consensus"]),
-    ("axum", &["node"]),
+    ("axum", &["node", "tests"]),
     ("clap", &["node", "client", "tests"]),
     ("coset", &["tests"]),
     ("signed_note", &["tests"]),
