@@ -326,7 +326,7 @@ fn seeds(network: &Network) {
             .map(|row| (row["line"].as_u64().unwrap(), row["code"].as_str().unwrap().to_owned()))
             .collect();
         found.sort();
-        let wanted = [(3, "E-SEED-REUSED"), (4, "E-CSV-ROW"), (5, "E-REC-054")]
+        let wanted = [(4, "E-SEED-REUSED"), (5, "E-CSV-ROW"), (6, "E-REC-054")]
             .map(|(line, code)| (line, code.to_owned()));
         assert_eq!(found, wanted, "{list}");
         let state: Value = serde_json::from_str(&before().1).unwrap();
