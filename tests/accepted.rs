@@ -8,29 +8,17 @@ use client::{
     api::{Fate, Receipt},
 };
 use std::{collections::BTreeMap, time::Duration};
-use tests::{Network, licence, say};
-use tokio::{
-    task::JoinSet,
-    time::{Instant, sleep},
+use tests::{
+    Network,
+    faults::{EVERYONE, eventually},
+    licence, say,
 };
+use tokio::task::JoinSet;
 use types::{Height, Transaction, TxId};
 
-const EVERYONE: [u16; 4] = [1, 2, 3, 4];
-const PATIENCE: Duration = Duration::from_secs(120);
 const TRANSACTIONS: usize = 200;
 /// How many applications submit at once.
 const APPLICATIONS: usize = 20;
-
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        sleep(Duration::from_millis(50)).await;
-    }
-}
 
 /// Leaves one validator alone, without a quorum.
 fn alone(network: &Network, others: &[&str]) {

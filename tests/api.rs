@@ -12,7 +12,14 @@ use std::{
     fs,
     time::Duration,
 };
-use tests::{Network, licence, program::Ran, program::minlian_node, repository, say, schema};
+use tests::{
+    Network,
+    faults::{PATIENCE, eventually},
+    licence,
+    program::Ran,
+    program::minlian_node,
+    repository, say, schema,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -20,20 +27,8 @@ use tokio::{
 };
 use types::{Height, SecretKey, Transaction, codec};
 
-const PATIENCE: Duration = Duration::from_secs(90);
 /// As many lines as a node may hold, but for a few.
 const IDLE_LINES: usize = 2000;
-
-async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        sleep(Duration::from_millis(50)).await;
-    }
-}
 
 async fn json_of(url: &str) -> Value {
     let answer = tests::get(url).await.unwrap();

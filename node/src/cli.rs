@@ -569,7 +569,7 @@ async fn testnet(command: TestnetCommand, json: bool) -> anyhow::Result<ExitCode
         TestnetCommand::Kill(One { node, home }) => {
             let net = Testnet::open(&home)?;
             net.signal(&node, Signal::SIGKILL)?;
-            while net.pid(&node).is_some() {
+            while !net.has_ended(&node) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             let (left, size) =

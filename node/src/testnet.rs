@@ -274,6 +274,14 @@ impl Testnet {
         words.any(|word| word == wanted.as_os_str().as_encoded_bytes()).then_some(pid)
     }
 
+    /// Whether a validator's process is over, its hold on its data too: the system takes that from one that was killed
+    /// after its name is gone.
+    #[must_use]
+    pub fn has_ended(&self, name: &str) -> bool {
+        let lock = fs::File::open(self.home.join(name).join("data/lock"));
+        self.pid(name).is_none() && lock.map_or(true, |lock| lock.try_lock().is_ok())
+    }
+
     /// Starts a validator in the background.
     ///
     /// # Errors
@@ -349,7 +357,7 @@ impl Testnet {
             self.signal(name, Signal::SIGCONT).ok();
         }
         let deadline = clock::after(10_000);
-        while running.iter().any(|name| self.pid(name).is_some()) {
+        while running.iter().any(|name| !self.has_ended(name)) {
             if clock::instant() > deadline {
                 for name in &running {
                     self.signal(name, Signal::SIGKILL).ok();

@@ -19,7 +19,7 @@ use types::Height;
 /// All validators of a [`Network`].
 pub const EVERYONE: [u16; 4] = [1, 2, 3, 4];
 /// How long anything that must happen may take.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A path as text.
 #[must_use]

@@ -240,7 +240,8 @@ mod tests {
             println!("NOT RUN: no ssh-agent on this machine");
             return;
         };
-        while !socket.exists() {
+        // The socket is there before the agent listens on it.
+        while UnixStream::connect(&socket).is_err() {
             assert!(process.try_wait().unwrap().is_none(), "ssh-agent does not start");
             thread::yield_now();
         }

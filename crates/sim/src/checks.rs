@@ -305,14 +305,18 @@ impl Judge {
         })
     }
 
-    /// A node starts over a ledger.
+    /// A node starts over a ledger. What it finds there is durable from then on.
     pub(crate) fn starts(&mut self, node: usize, ledger: &SharedMemory) -> Result<(), Broken> {
         let (height, reached) = (query::height(ledger), self.reached[node]);
         self.heard.retain(|(who, _), _| *who != node);
         self.due.retain(|(who, ..)| *who != node);
         unless(height >= reached, Promise::Durability, || {
             format!("node {node} had committed {reached} and starts with {height}")
-        })
+        })?;
+        if height > reached {
+            self.synced(node, ledger);
+        }
+        Ok(())
     }
 
     /// A key says something, to itself or to others.

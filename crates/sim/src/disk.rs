@@ -3,7 +3,8 @@
 //! Three things are written, and each is modelled by what `store` and `node::signstate` give back after a crash:
 //!
 //! * **The ledger** takes a commit as one batch of RocksDB, and syncs many at once. A crash within a batch leaves all of it
-//!   or nothing; a crash before the sync may take any number of the last commits, whole and from the end.
+//!   or nothing; a crash before the sync may take any number of the last commits, whole and from the end. What is found
+//!   at a start is durable by then: RocksDB writes what it recovers from its log to tables, synced, before it opens.
 //! * **The journal** takes the entries of one `Effect::Journal` as one frame under one checksum. A crash within leaves
 //!   the whole frame, nothing, or a *torn* one (some of its bytes); a torn frame with nothing of its epoch behind it was
 //!   never acknowledged, and is forgotten whole, its first entries too. The next frame is written over it. Every frame
