@@ -23,7 +23,7 @@ use tests::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::{Instant, sleep, timeout},
+    time::{Instant, timeout},
 };
 use types::{Height, SecretKey, Transaction, codec};
 

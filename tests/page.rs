@@ -5,8 +5,15 @@
 use proof::{LineProof, encode_line, line_leaf};
 use serde_json::{Value, json};
 use std::fs;
-use tests::{Chain, licence, operation, program, program::Ran, vectors::folder};
-use types::{Digest, Hash, Operation, bulk::BatchAction, codec::unhex, operation::Action};
+use tests::{Chain, licence, operation, program, program::Ran, repository, vectors::folder};
+use types::{
+    Digest, Hash, Operation,
+    bulk::BatchAction,
+    codec::unhex,
+    operation::Action,
+    subject::{Kind, Part, Status},
+};
+use verdict::speech::{self, Lang};
 use wasmi::{Engine, Instance, Linker, Memory, Module, Store};
 
 /// The page as a node serves it, and the verifier in it.
@@ -258,4 +265,54 @@ fn the_page_holds_documents_and_lines_against_proofs_as_the_command_does() {
         desk.ask("a line, torn", &proof[..proof.len() - 1], &root, None)["result"],
         "cannot-check"
     );
+}
+
+/// One vocabulary: what the explorer calls in Chinese is called so by the verifier.
+#[test]
+fn the_explorer_has_the_verifiers_words() {
+    let script = fs::read_to_string(repository().join("node/src/pages/explorer.js")).unwrap();
+    let statuses = [
+        Status::Active,
+        Status::Suspended,
+        Status::Annulled,
+        Status::Cancelled,
+        Status::TransferredOut,
+        Status::Revoked,
+        Status::Superseded,
+        Status::Proposed,
+        Status::Enacted,
+        Status::Expired,
+        Status::Destroyed,
+    ];
+    let name_of = |value: Value| value.as_str().expect("a name").to_owned();
+    for kind in Kind::ALL {
+        for status in statuses {
+            let (kind_name, name) = (name_of(json!(kind)), name_of(json!(status)));
+            let word = speech::status(Lang::Zh, kind, status);
+            let own = format!("\"{kind_name} {name}\": \"");
+            let wanted = if script.contains(&own) {
+                format!("{own}{word}\"")
+            } else {
+                format!(" {name}: \"{word}\"")
+            };
+            assert!(script.contains(&wanted), "{kind_name} {name}: no `{wanted}`");
+        }
+    }
+    for part in [
+        Part::Subject,
+        Part::Superseded,
+        Part::Observed,
+        Part::Input,
+        Part::Output,
+        Part::Parent,
+        Part::Child,
+        Part::Target,
+        Part::Actor,
+        Part::Recipient,
+        Part::Basis,
+    ] {
+        let name = name_of(json!(part));
+        let wanted = format!("{name}: \"{}\"", speech::part(Lang::Zh, part));
+        assert!(script.contains(&wanted), "no `{wanted}`");
+    }
 }

@@ -5,15 +5,32 @@ const WORDS = {
   zh: { skip: "跳到内容", pages: "页面", network: "网络", blocks: "区块", records: "记录", agencies: "部门", docs: "接口文档", verify: "核验证明", search: "查询:区块高度、记录、交易、文件摘要,或 licence:…、item:…、lot:…、agency:…", find: "查询",
     foot: "本页由节点自身提供,不访问外部网站。它说明该节点所见,不是证明;证明请用 minlian verify 离线核验。",
     height: "高度", time: "时间", block: "区块", proposer: "提议者", signatures: "签名数", more: "更多", record: "记录", agency: "部门", what: "事项", subject: "主体", history: "全部历史", status: "状态", owner: "所属", version: "版本",
-    healthy: "运行正常", troubled: "有障碍", chain: "链", validators: "验证节点", seat: "席位", reach: "可达", yes: "是", no: "否", self: "本节点", quorum: "法定人数", waiting: "等待中的交易", latest: "最新区块", none: "没有找到", failed: "无法查询", name: "名称", roles: "角色", keys: "密钥", active: "有效", part: "角色", document: "文件摘要", tx: "交易", position: "日志位置", proof: "下载证明文件", graph: "批次关系图", graphText: "关系(文字)", truncated: "图已截断:只显示最近的批次。", all: "全部", item: "政务服务事项", licence: "电子证照", trace: "溯源事件", govern: "治理", details: "全部字段", committed: "已提交", from: "自", loading: "查询中…", effective: "生效时间", count: "记录数" },
+    healthy: "运行正常", troubled: "有障碍", chain: "链", validators: "验证节点", seat: "席位", reach: "可达", yes: "是", no: "否", self: "本节点", quorum: "法定人数", waiting: "等待中的交易", latest: "最新区块", none: "没有找到", failed: "无法查询", name: "名称", roles: "角色", keys: "密钥", active: "有效", part: "角色", document: "文件摘要", tx: "交易", position: "日志位置", proof: "下载证明文件", graph: "批次关系图", graphText: "关系(文字)", truncated: "图已截断:只显示最近的批次。", all: "全部", item: "政务服务事项", licence: "电子证照", trace: "溯源事件", govern: "治理", list: "专题清单", batch: "批量存证", seed: "种子单元", use: "用证用数", details: "全部字段", committed: "已提交", from: "自", loading: "查询中…", effective: "生效时间", count: "记录数" },
   en: { skip: "Skip to the content", pages: "Pages", network: "Network", blocks: "Blocks", records: "Records", agencies: "Agencies", docs: "API", verify: "Check a proof", search: "Find: a block's height, a record, a transaction, a document's digest, or licence:…, item:…, lot:…, agency:…", find: "Find",
     foot: "Served by the node itself; nothing is fetched from elsewhere. It shows what this node sees and is no proof: check proofs offline with minlian verify.",
     height: "Height", time: "Time", block: "Block", proposer: "Proposer", signatures: "Signatures", more: "More", record: "Record", agency: "Agency", what: "What", subject: "Subject", history: "Complete history", status: "Status", owner: "Owner", version: "Version",
-    healthy: "All is well", troubled: "Something stands in the way", chain: "Chain", validators: "Validators", seat: "Seat", reach: "In reach", yes: "yes", no: "no", self: "this node", quorum: "Quorum", waiting: "Transactions that wait", latest: "Latest blocks", none: "Nothing found", failed: "Cannot be asked", name: "Name", roles: "Roles", keys: "Keys", active: "Active", part: "Part", document: "Document digest", tx: "Transaction", position: "Position in the log", proof: "Download the proof file", graph: "The lot's graph", graphText: "The graph in words", truncated: "Cut short: only the nearest lots are drawn.", all: "All", item: "Service items", licence: "E-licences", trace: "Traceability events", govern: "Governance", details: "All fields", committed: "Committed", from: "from", loading: "Asking…", effective: "In effect from", count: "Records" },
+    healthy: "All is well", troubled: "Something stands in the way", chain: "Chain", validators: "Validators", seat: "Seat", reach: "In reach", yes: "yes", no: "no", self: "this node", quorum: "Quorum", waiting: "Transactions that wait", latest: "Latest blocks", none: "Nothing found", failed: "Cannot be asked", name: "Name", roles: "Roles", keys: "Keys", active: "Active", part: "Part", document: "Document digest", tx: "Transaction", position: "Position in the log", proof: "Download the proof file", graph: "The lot's graph", graphText: "The graph in words", truncated: "Cut short: only the nearest lots are drawn.", all: "All", item: "Service items", licence: "E-licences", trace: "Traceability events", govern: "Governance", list: "Lists of items", batch: "Batches of commitments", seed: "Seed units", use: "Uses of licences and data", details: "All fields", committed: "Committed", from: "from", loading: "Asking…", effective: "In effect from", count: "Records" },
 };
+// In Chinese, what the ledger calls by a name of its own: acts, by the kind of their subject where that matters; where a subject
+// stands; its part in a record. In English the name itself is the word. The words are those of `minlian verify`.
+const ACTS = {
+  item: { publish: "发布", enter: "发布", amend: "变更", revise: "变更", suspend: "暂停", resume: "恢复", cancel: "取消", merge: "合并", split: "拆分", entrust: "委托" },
+  licence: { issue: "颁发", renew: "延续", change: "变更", transfer_in: "转入", suspend: "暂扣", resume: "解除暂扣", annul: "撤销", cancel: "注销", revoke: "吊销", transfer_out: "转出", undo_transfer_out: "撤回转出", expire: "失效登记" },
+  trace: { object: "对象事件", aggregation: "聚合事件", transaction: "交易事件", transformation: "转化事件", association: "关联事件" },
+  list: { publish: "发布", amend: "变更", cancel: "取消" },
+  use: { grant: "授权用证", use: "用证", withdraw: "收回授权", access: "调阅数据", transfer: "共享数据", destroy: "销毁数据", register: "登记材料", reuse: "复用材料", retire: "停用材料" },
+  govern: { propose: "提案", approve: "同意提案", withdraw: "撤回提案", delegate: "委托职权", undelegate: "收回委托", rotate: "更换密钥" },
+};
+const STATUSES = {
+  active: "有效", suspended: "暂停", annulled: "撤销", cancelled: "取消", transferred_out: "转出", revoked: "吊销", superseded: "已被取代", proposed: "拟登记", enacted: "已通过", expired: "失效", destroyed: "已销毁",
+  "item active": "在用", "basic active": "在用", "list active": "在用", "lot active": "有记录", "batch active": "有记录", "seed active": "有记录", "actor active": "有记录", "data active": "有记录", "agency active": "在册", "proposal active": "表决中", "network active": "生效", "grant active": "已授权", "document active": "已登记",
+  "licence suspended": "暂扣", "licence cancelled": "注销", "grant cancelled": "已收回", "document cancelled": "已停用", "agency cancelled": "撤并", "proposal cancelled": "撤回", "grant revoked": "已收回",
+};
+const PARTS = { subject: "对象", superseded: "被取代", observed: "观察", input: "投入", output: "产出", parent: "上级", child: "下级", target: "所涉对象", actor: "行为机构", recipient: "接收机构", basis: "依据" };
 let language = (navigator.languages || [navigator.language]).some((one) => /^zh/i.test(one)) ? "zh" : "en";
 try { language = localStorage.getItem("language") || language; } catch { /* a private window remembers nothing */ }
 const say = (name) => WORDS[language][name] || name;
+const term = (words, ...names) => (language === "zh" && names.map((name) => words[name]).find(Boolean)) || names.at(-1).replaceAll("_", " ");
 const SVG = "http://www.w3.org/2000/svg";
 const fill = (element, attributes, children) => {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -42,10 +59,14 @@ const mono = (text) => make("code", {}, text);
 // What an operation is about: the subjects it names, as links, and the act in a word.
 function about(row) {
   const [[kind, act]] = Object.entries(row.operation.action);
-  const verb = (it) => (typeof it === "string" ? it : Object.keys(it || {})[0] || "");
+  const name = (it) => (typeof it === "string" ? it : Object.keys(it || {})[0] || "");
+  const verb = (it) => term(ACTS[kind] || {}, name(it));
   if (kind === "item") return { kind, verb: verb(act.verb), subjects: [`item:${act.code}`, `basic:${act.basic}`] };
   if (kind === "licence") return { kind, verb: verb(act.verb), subjects: [`licence:${act.licence}`] };
-  if (kind === "trace") return { kind, verb: `${act.event} ${act.step || ""}`, subjects: act.lots.map(([lot]) => `lot:${lot}`) };
+  if (kind === "trace") return { kind, verb: `${verb(act.event)} ${act.step || ""}`, subjects: act.lots.map(([lot]) => `lot:${lot}`) };
+  if (kind === "list") return { kind, verb: verb(act.verb), subjects: [`list:${act.name}`] };
+  if (kind === "batch") return { kind, verb: String(act.lines), subjects: [`batch:${act.series}`] };
+  if (kind === "seed") return { kind, verb: act.lot, subjects: [`seed:${act.permit}/${act.unit}`] };
   return { kind, verb: verb(act), subjects: [] };
 }
 const subjectLink = (subject) => link(`subject/${encodeURIComponent(subject)}`, subject);
@@ -106,7 +127,7 @@ async function transaction(id) {
 }
 async function agencies() {
   const { agencies: all } = await ask("/v1/agencies");
-  const rows = all.map((one) => [one.name, subjectLink(`agency:${one.agency}`), one.active ? `✔ ${say("yes")}` : `✘ ${say("no")}`, one.facts.grants.filter((grant) => grant.until === null).map((grant) => Object.keys(grant.role)[0]).join(", "), String(one.facts.keys.filter((key) => key.until === null).length)]);
+  const rows = all.map((one) => [one.name, subjectLink(`agency:${one.agency}`), one.active ? `✔ ${say("yes")}` : `✘ ${say("no")}`, one.facts.grants.filter((grant) => grant.until === null).map((grant) => say(Object.keys(grant.role)[0])).join(language === "zh" ? "、" : ", "), String(one.facts.keys.filter((key) => key.until === null).length)]);
   return [make("h1", {}, say("agencies")), table(["name", "agency", "active", "roles", "keys"], rows)];
 }
 async function subject(name) {
@@ -117,8 +138,8 @@ async function subject(name) {
     rows.push(...page.rows);
     from = page.next;
   }
-  const lines = recordRows(rows).map((cells, n) => [cells[0], cells[1], rows[n].part, ...cells.slice(2)]);
-  const parts = [make("h1", {}, name), facts([["status", it.state.status], ["owner", `${it.owner_name} ${it.state.owner}`], ["version", String(it.state.version)], ["count", String(it.state.records)], ["effective", when(it.state.effective_from)], ["height", link(`block/${it.height}`, String(it.height))]]),
+  const lines = recordRows(rows).map((cells, n) => [cells[0], cells[1], make("span", { class: "word" }, term(PARTS, rows[n].part)), ...cells.slice(2)]);
+  const parts = [make("h1", {}, name), facts([["status", term(STATUSES, `${name.split(":")[0]} ${it.state.status}`, it.state.status)], ["owner", `${it.owner_name} ${it.state.owner}`], ["version", String(it.state.version)], ["count", String(it.state.records)], ["effective", when(it.state.effective_from)], ["height", link(`block/${it.height}`, String(it.height))]]),
     make("p", { class: "noprint" }, make("a", { href: `/v1/proofs/subjects/${path}`, download: "subject.proof" }, say("proof")))];
   if (name.startsWith("lot:")) parts.push(...(await graph(name.slice(4))));
   return [...parts, make("h2", {}, say("history")), table(["position", "time", "part", ...RECORD_HEADS.slice(2)], lines), details(it)];
