@@ -7,7 +7,7 @@ use client::{
     ClientError, Wait,
     api::{Fate, Receipt},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 use tests::{
     Network,
     faults::{EVERYONE, eventually},
