@@ -188,7 +188,7 @@ fn the_verifier_in_the_page_can_reach_nothing() {
     assert_eq!(functions, ["answer_at", "check", "most", "room"]);
     // Nor does it tell of the machine it was made on.
     let text = String::from_utf8_lossy(&verifier()).into_owned();
-    for folder in ["/root/", "/home/", tests::repository().to_str().unwrap()] {
+    for folder in ["/root/", "/home/", repository().to_str().unwrap()] {
         assert!(!text.contains(folder), "{folder}");
     }
 }
