@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// Objects nest at most this deep, arrays counted.
 pub const DEPTH_MAX: usize = 64;
+/// The most members in one object. Nobody's documents come near it, and who looks for a name twice among very many pays for it.
+pub const MEMBERS_MAX: usize = 4096;
 /// The most values (members, items) in one document.
 pub const VALUES_MAX: usize = 1 << 20;
 
@@ -201,6 +203,11 @@ impl<'a> Parser<'a> {
                 return Err(self.syntax("a member's name in quotes", "带引号的成员名"));
             }
             let name = self.string()?;
+            if map.len() == MEMBERS_MAX {
+                let problem =
+                    Problem::too_many("members in one object", "一个对象的成员数量", MEMBERS_MAX);
+                return Err(problem.into());
+            }
             if map.contains_key(&name) {
                 let problem = Problem::new(
                     "E-REC-003",
@@ -446,6 +453,16 @@ mod tests {
         check(&nested(DEPTH_MAX), "ok");
         check(&nested(DEPTH_MAX + 1), &format!("E-REC-004 {}", "/0".repeat(DEPTH_MAX)));
         assert_eq!(parse("[".repeat(1 << 20).as_bytes()).unwrap_err().code, "E-REC-004");
+    }
+
+    #[test]
+    fn members_have_a_limit() {
+        let object = |members: usize| {
+            let members: Vec<_> = (0..members).map(|n| format!("\"{n}\":0")).collect();
+            format!("{{\"outer\":{{{}}}}}", members.join(","))
+        };
+        check(&object(MEMBERS_MAX), "ok");
+        check(&object(MEMBERS_MAX + 1), "E-REC-005 /outer");
     }
 
     proptest! {

@@ -43,7 +43,7 @@ pub use comments::{has_comments, strip};
 pub use document::{CONTEXT_BYTES_MAX, RECORDS_MAX};
 pub use fault::{FAULTS_MAX, Fault};
 pub use fields::{SaltedFields, salted_fields};
-pub use json::{DEPTH_MAX, VALUES_MAX};
+pub use json::{DEPTH_MAX, MEMBERS_MAX, VALUES_MAX};
 pub use privacy::{SALT_DIGITS_MAX, SALT_DIGITS_MIN, hidden_licence, is_hidden};
 
 use crate::{
