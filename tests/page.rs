@@ -271,22 +271,9 @@ fn the_page_holds_documents_and_lines_against_proofs_as_the_command_does() {
 #[test]
 fn the_explorer_has_the_verifiers_words() {
     let script = fs::read_to_string(repository().join("node/src/pages/explorer.js")).unwrap();
-    let statuses = [
-        Status::Active,
-        Status::Suspended,
-        Status::Annulled,
-        Status::Cancelled,
-        Status::TransferredOut,
-        Status::Revoked,
-        Status::Superseded,
-        Status::Proposed,
-        Status::Enacted,
-        Status::Expired,
-        Status::Destroyed,
-    ];
     let name_of = |value: Value| value.as_str().expect("a name").to_owned();
     for kind in Kind::ALL {
-        for status in statuses {
+        for status in Status::ALL {
             let (kind_name, name) = (name_of(json!(kind)), name_of(json!(status)));
             let word = speech::status(Lang::Zh, kind, status);
             let own = format!("\"{kind_name} {name}\": \"");
@@ -298,19 +285,7 @@ fn the_explorer_has_the_verifiers_words() {
             assert!(script.contains(&wanted), "{kind_name} {name}: no `{wanted}`");
         }
     }
-    for part in [
-        Part::Subject,
-        Part::Superseded,
-        Part::Observed,
-        Part::Input,
-        Part::Output,
-        Part::Parent,
-        Part::Child,
-        Part::Target,
-        Part::Actor,
-        Part::Recipient,
-        Part::Basis,
-    ] {
+    for part in Part::ALL {
         let name = name_of(json!(part));
         let wanted = format!("{name}: \"{}\"", speech::part(Lang::Zh, part));
         assert!(script.contains(&wanted), "no `{wanted}`");

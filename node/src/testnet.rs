@@ -279,7 +279,8 @@ impl Testnet {
     #[must_use]
     pub fn has_ended(&self, name: &str) -> bool {
         let lock = fs::File::open(self.home.join(name).join("data/lock"));
-        self.pid(name).is_none() && lock.map_or(true, |lock| lock.try_lock().is_ok())
+        let is_held = |lock: fs::File| matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock));
+        self.pid(name).is_none() && !lock.is_ok_and(is_held)
     }
 
     /// Starts a validator in the background.

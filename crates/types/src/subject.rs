@@ -44,6 +44,23 @@ pub enum Part {
     Basis,
 }
 
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 11] = [
+        Self::Subject,
+        Self::Superseded,
+        Self::Observed,
+        Self::Input,
+        Self::Output,
+        Self::Parent,
+        Self::Child,
+        Self::Target,
+        Self::Actor,
+        Self::Recipient,
+        Self::Basis,
+    ];
+}
+
 /// The kinds of things the ledger keeps the state of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -286,6 +303,23 @@ pub enum Status {
     Expired,
     /// Data that is no more. Terminal.
     Destroyed,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 11] = [
+        Self::Active,
+        Self::Suspended,
+        Self::Annulled,
+        Self::Cancelled,
+        Self::TransferredOut,
+        Self::Revoked,
+        Self::Superseded,
+        Self::Proposed,
+        Self::Enacted,
+        Self::Expired,
+        Self::Destroyed,
+    ];
 }
 
 /// What the state map holds under a subject's key.

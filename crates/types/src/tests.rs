@@ -446,15 +446,7 @@ fn signature() -> impl Strategy<Value = Signature> {
 }
 
 fn part() -> impl Strategy<Value = Part> {
-    prop::sample::select(vec![
-        Part::Subject,
-        Part::Superseded,
-        Part::Observed,
-        Part::Input,
-        Part::Output,
-        Part::Parent,
-        Part::Child,
-    ])
+    prop::sample::select(Part::ALL.to_vec())
 }
 
 fn licence_facts() -> impl Strategy<Value = LicenceFacts> {
@@ -647,15 +639,7 @@ fn subject() -> impl Strategy<Value = Subject> {
 }
 
 fn subject_state() -> impl Strategy<Value = SubjectState> {
-    let status = prop::sample::select(vec![
-        Status::Active,
-        Status::Suspended,
-        Status::Annulled,
-        Status::Cancelled,
-        Status::TransferredOut,
-        Status::Revoked,
-        Status::Superseded,
-    ]);
+    let status = prop::sample::select(Status::ALL.to_vec());
     let facts = prop_oneof![
         (text(), level(), region(), option::of(time())).prop_map(
             |(basic, level, region, planned_cancel)| Facts::Item {

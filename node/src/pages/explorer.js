@@ -12,7 +12,7 @@ const WORDS = {
     healthy: "All is well", troubled: "Something stands in the way", chain: "Chain", validators: "Validators", seat: "Seat", reach: "In reach", yes: "yes", no: "no", self: "this node", quorum: "Quorum", waiting: "Transactions that wait", latest: "Latest blocks", none: "Nothing found", failed: "Cannot be asked", name: "Name", roles: "Roles", keys: "Keys", active: "Active", part: "Part", document: "Document digest", tx: "Transaction", position: "Position in the log", proof: "Download the proof file", graph: "The lot's graph", graphText: "The graph in words", truncated: "Cut short: only the nearest lots are drawn.", all: "All", item: "Service items", licence: "E-licences", trace: "Traceability events", govern: "Governance", list: "Lists of items", batch: "Batches of commitments", seed: "Seed units", use: "Uses of licences and data", details: "All fields", committed: "Committed", from: "from", loading: "Asking…", effective: "In effect from", count: "Records" },
 };
 // In Chinese, what the ledger calls by a name of its own: acts, by the kind of their subject where that matters; where a subject
-// stands; its part in a record. In English the name itself is the word. The words are those of `minlian verify`.
+// stands; its part in a record. In English the name itself is the word. Standings and parts are in the words of `minlian verify`.
 const ACTS = {
   item: { publish: "发布", enter: "发布", amend: "变更", revise: "变更", suspend: "暂停", resume: "恢复", cancel: "取消", merge: "合并", split: "拆分", entrust: "委托" },
   licence: { issue: "颁发", renew: "延续", change: "变更", transfer_in: "转入", suspend: "暂扣", resume: "解除暂扣", annul: "撤销", cancel: "注销", revoke: "吊销", transfer_out: "转出", undo_transfer_out: "撤回转出", expire: "失效登记" },
