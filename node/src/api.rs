@@ -27,7 +27,7 @@ mod transactions;
 mod verify;
 mod watching;
 
-pub use connections::{CONNECTIONS_MAX, Connection, Door, connections_allowed};
+pub use connections::{CONNECTIONS_MAX, Connection, Door, Listener, Place, connections_allowed};
 pub use describe::describe;
 pub use jobs::Jobs;
 pub use verify::page as verify_page;

@@ -114,7 +114,10 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
         chain_id: *chain.as_bytes(),
         listen: config.listen.clone(),
         peers,
-        limits: network::Limits::default(),
+        limits: network::Limits {
+            descriptors: descriptors_for_peers(),
+            ..network::Limits::default()
+        },
     })
     .context("cannot listen for other validators")?;
     let committee =
@@ -294,12 +297,12 @@ fn serve(
     config: &Config,
     tls: Option<RustlsConfig>,
     shared: Arc<api::Shared>,
-) -> (Handle<std::net::SocketAddr>, Server) {
+) -> (Handle<api::Place>, Server) {
     let serving = Handle::new();
     let door = api::Door::new(api::connections_allowed());
     let router = api::router(shared);
     // HTTP/1.1 alone: nobody asks this API for more, and a protocol that is not spoken has no holes.
-    let mut plain = axum_server::bind(config.api)
+    let mut plain = axum_server::bind(api::Place::new(config.api))
         .handle(serving.clone())
         .http1_only()
         .first_request_timeout(HEADER_TIMEOUT)
@@ -310,7 +313,7 @@ fn serve(
     let Some((tls, listen)) = tls.zip(config.tls.as_ref().map(|tls| tls.listen)) else {
         return (serving, tokio::spawn(plain));
     };
-    let mut secured = axum_server::bind(listen)
+    let mut secured = axum_server::bind(api::Place::new(listen))
         .handle(serving.clone())
         .http1_only()
         .first_request_timeout(HEADER_TIMEOUT)
@@ -398,7 +401,7 @@ pub(crate) fn tell_supervisor(what: &[NotifyState<'_>]) {
 
 /// Tells systemd that the API is served, and from then on, as often as it wants to hear it, that this process still runs
 /// its tasks. A replica that waits for its disk or signer is no reason to be killed: it would wait again.
-async fn tell_ready(serving: Handle<std::net::SocketAddr>) {
+async fn tell_ready(serving: Handle<api::Place>) {
     if serving.listening().await.is_none() {
         return;
     }
@@ -424,6 +427,12 @@ async fn tell_ready(serving: Handle<std::net::SocketAddr>) {
     }
 }
 
+/// An eighth of what may be open is kept for files; clients of the API leave room for neighbours beside that.
+fn descriptors_for_peers() -> Option<u32> {
+    let allowed = doctor::descriptors_allowed().and_then(|files| u32::try_from(files).ok())?;
+    Some(allowed - allowed / 8)
+}
+
 fn warn_of_descriptors() {
     if let Some(allowed) = doctor::descriptors_allowed()
         && allowed < doctor::DESCRIPTORS
@@ -431,7 +440,7 @@ fn warn_of_descriptors() {
         tracing::warn!(
             allowed,
             wanted = doctor::DESCRIPTORS,
-            "few files may be open at once; under load connections will wait (ulimit -n)"
+            "few files may be open at once; under load connections will be turned away (ulimit -n)"
         );
     }
 }

@@ -49,7 +49,7 @@ impl Behaviour {
             .with_timeout(limits.silence_max);
         Self {
             limits: connection_limits::Behaviour::new(connections),
-            door: Door::new(strangers, per_address, per_known),
+            door: Door::new(strangers, per_address, per_known, limits.descriptors),
             allowed: allow_block_list::Behaviour::default(),
             identify: identify::Behaviour::new(identity),
             ping: ping::Behaviour::new(pings),

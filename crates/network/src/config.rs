@@ -52,6 +52,9 @@ pub struct Limits {
     pub established_per_peer: u32,
     /// Connections with all peers together.
     pub established_total: u32,
+    /// The most descriptors of the process that may be in use when a connection is let in; more are for the node's files,
+    /// which it must be able to open at any time. None if there is no limit.
+    pub descriptors: Option<u32>,
     /// Streams on one connection, both directions together.
     pub streams_per_connection: usize,
     /// What may wait for one peer in each channel. Beyond it, new messages are dropped and counted.
@@ -97,6 +100,7 @@ impl Default for Limits {
             pending_incoming_per_known_address: 8,
             established_per_peer: 2,
             established_total: 64,
+            descriptors: None,
             streams_per_connection: 32,
             outgoing: ByChannel {
                 votes: Bound { messages: 4096, bytes: 4 << 20 },

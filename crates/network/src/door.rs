@@ -1,10 +1,13 @@
-//! Who may wait for a handshake: so many from the address of a known peer, and all others together within limits.
+//! Who may wait for a handshake: so many from the address of a known peer, and all others together within limits, and
+//! nobody for whom there is no descriptor.
 
 use core::{convert::Infallible, fmt, task};
 use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,
+    io,
     net::{IpAddr, Ipv6Addr},
+    os::fd::{AsFd as _, AsRawFd as _},
 };
 
 use libp2p::{
@@ -24,6 +27,7 @@ pub(crate) struct Door {
     strangers_max: usize,
     per_address_max: usize,
     per_known_max: usize,
+    descriptors_max: Option<u32>,
     known: BTreeSet<IpAddr>,
     waiting: BTreeMap<ConnectionId, Waiting>,
 }
@@ -40,11 +44,13 @@ impl Door {
         strangers_max: usize,
         per_address_max: usize,
         per_known_max: usize,
+        descriptors_max: Option<u32>,
     ) -> Self {
         Self {
             strangers_max,
             per_address_max,
             per_known_max,
+            descriptors_max,
             known: BTreeSet::new(),
             waiting: BTreeMap::new(),
         }
@@ -56,6 +62,9 @@ impl Door {
     }
 
     fn admit(&mut self, id: ConnectionId, ip: IpAddr) -> Result<(), Crowded> {
+        if self.descriptors_max.is_some_and(|most| lowest_free_descriptor() >= most) {
+            return Err(Crowded::Descriptors);
+        }
         let ip = ip.to_canonical();
         let (who, same_max) = if self.known.contains(&ip) {
             (Waiting::Known(ip), self.per_known_max)
@@ -67,7 +76,7 @@ impl Door {
             self.waiting.values().filter(|other| matches!(other, Waiting::Stranger(_))).count();
         let full = matches!(who, Waiting::Stranger(_)) && strangers >= self.strangers_max;
         if full || same >= same_max {
-            return Err(Crowded);
+            return Err(Crowded::Handshakes);
         }
         self.waiting.insert(id, who);
         Ok(())
@@ -85,13 +94,26 @@ fn origin(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Too many unfinished handshakes.
-#[derive(Debug)]
-pub(crate) struct Crowded;
+/// The system gives the lowest descriptor that is free: at least as many as its number are in use. Asking costs two system
+/// calls, and a connection that is let in costs many.
+fn lowest_free_descriptor() -> u32 {
+    let duplicate = io::stdin().as_fd().try_clone_to_owned();
+    duplicate.ok().and_then(|free| u32::try_from(free.as_raw_fd()).ok()).unwrap_or(u32::MAX)
+}
+
+/// Too much of something.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Crowded {
+    Handshakes,
+    Descriptors,
+}
 
 impl fmt::Display for Crowded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("too many unfinished handshakes")
+        f.write_str(match self {
+            Self::Handshakes => "too many unfinished handshakes",
+            Self::Descriptors => "too many open files (ulimit -n)",
+        })
     }
 }
 
@@ -107,7 +129,8 @@ impl NetworkBehaviour for Door {
         _here: &Multiaddr,
         there: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        let address = name::socket_address(there).ok_or_else(|| ConnectionDenied::new(Crowded))?;
+        let address = name::socket_address(there)
+            .ok_or_else(|| ConnectionDenied::new(Crowded::Handshakes))?;
         self.admit(connection, address.ip()).map_err(ConnectionDenied::new)
     }
 
@@ -161,7 +184,7 @@ mod tests {
     use super::*;
 
     fn check(addresses: &str, expected: &str) {
-        let mut door = Door::new(4, 2, 3);
+        let mut door = Door::new(4, 2, 3, None);
         let known = ["192.0.2.1", "192.0.2.2"];
         door.recognise(known.into_iter().map(|ip| ip.parse().unwrap()));
         let told: String = addresses
@@ -179,5 +202,16 @@ mod tests {
         check("10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5 192.0.2.1", "++++-+");
         check("192.0.2.1 192.0.2.1 ::ffff:192.0.2.1 192.0.2.1 192.0.2.2 10.0.0.1", "+++-++");
         check("2001:db8::1 2001:db8::2 2001:db8::3 2001:db8:0:1::1", "++-+");
+    }
+
+    /// what is left of the descriptors is kept for files, known or not.
+    #[test]
+    fn nobody_is_let_in_without_a_descriptor_to_spare() {
+        let (id, ip) = (ConnectionId::new_unchecked(0), "192.0.2.1".parse().unwrap());
+        let admitted = |descriptors| Door::new(4, 2, 3, descriptors).admit(id, ip);
+        assert_eq!(admitted(None), Ok(()));
+        assert_eq!(admitted(Some(1 << 20)), Ok(()));
+        // The three standard ones are always in use.
+        assert_eq!(admitted(Some(3)), Err(Crowded::Descriptors));
     }
 }

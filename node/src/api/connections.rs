@@ -1,10 +1,12 @@
 //! The door of the API: so many connections and no more, and none that takes nothing of what it asked for.
 
 use crate::doctor;
-use axum_server::accept::Accept;
+use axum_server::{AddrListener, Address, accept::Accept};
 use std::{
     future::{Ready, ready},
     io,
+    net::SocketAddr,
+    os::fd::{AsRawFd as _, RawFd},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready as poll_ready},
@@ -12,7 +14,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, Sleep, sleep},
 };
@@ -30,6 +32,57 @@ const STALLED: Duration = Duration::from_secs(30);
 pub fn connections_allowed() -> usize {
     let files = doctor::descriptors_allowed().and_then(|files| usize::try_from(files).ok());
     files.map_or(CONNECTIONS_MAX, |files| (files / 2).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX))
+}
+
+/// Where the API listens, and which descriptor is the first that no client gets. The system gives the lowest that is free, so
+/// one as high as this says how many are in use: what is left above belongs to the ledger's files, which a validator must be
+/// able to open at any time, or it has to stop.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    address: SocketAddr,
+    kept_from: RawFd,
+}
+
+impl Place {
+    /// At `address`, with a quarter of the descriptors kept back.
+    #[must_use]
+    pub fn new(address: SocketAddr) -> Self {
+        let allowed = doctor::descriptors_allowed().and_then(|files| RawFd::try_from(files).ok());
+        Self { address, kept_from: allowed.map_or(RawFd::MAX, |files| files - files / 4) }
+    }
+}
+
+impl Address for Place {
+    type Stream = TcpStream;
+    type Listener = Listener;
+}
+
+/// Turns away at once whom there is no descriptor for, before anything is done for it.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    kept_from: RawFd,
+}
+
+impl AddrListener<TcpStream, Place> for Listener {
+    async fn bind_to(place: Place) -> io::Result<Self> {
+        let listener = TcpListener::bind(place.address).await?;
+        Ok(Self { listener, kept_from: place.kept_from })
+    }
+
+    async fn accept_stream(&self) -> io::Result<(TcpStream, Place)> {
+        loop {
+            let (stream, address) = self.listener.accept().await?;
+            if stream.as_raw_fd() < self.kept_from {
+                return Ok((stream, Place { address, kept_from: self.kept_from }));
+            }
+        }
+    }
+
+    fn get_local_addr(&self) -> io::Result<Place> {
+        let address = self.listener.local_addr()?;
+        Ok(Place { address, kept_from: self.kept_from })
+    }
 }
 
 /// Lets in so many at a time. Who comes when it is full is turned away at once: to wait would hold what there is none of.
@@ -172,6 +225,25 @@ mod tests {
             assert!(crate::clock::instant() < deadline, "nobody is let in after one has left");
         }
         drop(second);
+    }
+
+    /// whoever would take one of the descriptors that are kept for files is turned away, and the others are not.
+    #[tokio::test]
+    async fn who_would_take_a_kept_descriptor_is_turned_away() {
+        let place = Place::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let mut listener = Listener::bind_to(place).await.unwrap();
+        let address = listener.get_local_addr().unwrap().address;
+        let first = TcpStream::connect(address).await.unwrap();
+        let (accepted, _) = listener.accept_stream().await.unwrap();
+        listener.kept_from = 0;
+        let mut turned_away = TcpStream::connect(address).await.unwrap();
+        let accepting = listener.accept_stream();
+        let ended = turned_away.read_u8();
+        tokio::select! {
+            _ = accepting => panic!("it was let in"),
+            ended = ended => assert!(ended.is_err()),
+        }
+        drop((first, accepted));
     }
 
     /// who takes nothing of what it asked for is let go.
