@@ -58,7 +58,7 @@ const TABLE: &[Row] = &[
         "utoipa", "utoipa-axum", "zeroize",
     ]),
     ("tests", ALL, &[
-        "anyhow", "axum", "clap", "coset", "ed25519-dalek", "nix", "rcgen", "reqwest", "rustls", "serde_json", "signed_note", "tempfile",
+        "anyhow", "axum", "clap", "coset", "ed25519-dalek", "mimalloc", "nix", "rcgen", "reqwest", "rustls", "serde_json", "signed_note", "tempfile",
         "tlog_tiles", "tokio", "tokio-rustls", "toml", "wasmi",
     ]),
 ];

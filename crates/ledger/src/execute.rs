@@ -4,7 +4,7 @@ use crate::{
     govern::is_authority,
     rejection::Rejection,
     rows::Rows,
-    rules::{Rules, View},
+    rules::{Changes, Rules, View},
     state::{Column, Commit, State, Write},
 };
 use proof::{log, map};
@@ -453,15 +453,25 @@ pub(crate) fn judge(
     let (mut links, mut spared) = (Vec::new(), Vec::new());
     for (index, operation) in tx.operations.iter().enumerate() {
         let record = operation.record(&agency);
-        if let Some(place) =
-            seen.get(&record).copied().or_else(|| find_record(state, overlay, &record))
+        let judged = rules.judge(index, agency, (&record, operation), at, &view);
+        let subjects = operation.subjects(&agency);
+        // A record is the last of each of its subjects at some time: beside one that has none, it cannot be there, and need
+        // not be looked for.
+        let is_first = |changes: &Changes| {
+            let states = changes.iter().map(|(_, state)| state);
+            states
+                .zip(&subjects)
+                .any(|(state, (subject, _))| state.subject == *subject && state.records == 0)
+        };
+        if !judged.as_ref().is_ok_and(is_first)
+            && let Some(place) =
+                seen.get(&record).copied().or_else(|| find_record(state, overlay, &record))
         {
             records.push((record, place, false));
-            spared.extend(operation.subjects(&agency).iter().map(|(subject, _)| subject.key()));
+            spared.extend(subjects.iter().map(|(subject, _)| subject.key()));
             continue;
         }
-        let changes = rules.judge(index, agency, (&record, operation), at, &view)?;
-        let subjects = operation.subjects(&agency);
+        let changes = judged?;
         // The rules name the subjects in the same order, as a rule; where they do, nothing is hashed for it again.
         let keys: Vec<Hash> = subjects
             .iter()

@@ -2,8 +2,8 @@
 
 use ledger::Column;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, LogLevel,
-    Options,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType,
+    DBRecoveryMode, LogLevel, Options,
 };
 
 /// The column family of the store's own records. RocksDB has it in every database, and no column of the ledger is in it.
@@ -85,6 +85,10 @@ fn table(cache: &Cache) -> BlockBasedOptions {
     table.set_cache_index_and_filter_blocks(true);
     table.set_cache_index_and_filter_blocks_with_high_priority(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    // In pieces: the filter of a whole file is a megabyte or two, more than a shard of the cache holds, and would be read
+    // again for every look-up once the ledger has a million records.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
     table
 }
 

@@ -1,61 +1,57 @@
 //! Keys that sign again and again, and what need be computed only once for each of them.
 //!
-//! Checking an Ed25519 signature is one multiplication of two points, the key's and the base point, by numbers that change;
-//! multiples of a point that does not change can be kept. What is accepted is what `verify_strict` accepts, bit for bit:
-//! the equation is the same (RFC 8032 section 5.1.7, without the cofactor), and so is what is refused beside it: an S that is
-//! not reduced, and a key or an R in the small subgroup.
+//! Checking an Ed25519 signature is the sum of two multiplications, of the key's point and of the base point, by numbers that
+//! change; multiples of a point that does not change can be kept, so many that nothing is left to double. What is accepted is
+//! what `verify_strict` accepts, bit for bit: the equation is the same (RFC 8032 section 5.1.7, without the cofactor), and so
+//! is what is refused beside it: an S that is not reduced, and a key or an R in the small subgroup.
 
-use core::cell::RefCell;
 use curve25519_dalek::{
-    edwards::{EdwardsPoint, VartimeEdwardsPrecomputation},
+    constants::ED25519_BASEPOINT_POINT,
+    edwards::EdwardsPoint,
     scalar::Scalar,
-    traits::{IsIdentity as _, VartimePrecomputedMultiscalarMul as _},
+    traits::{Identity as _, IsIdentity as _},
 };
 use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha512};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// How many keys a thread is familiar with at most, about 20 kB each. The last bits of a key say which place is its own.
+/// How many keys are kept at most, 220 kB each. The last bits of a key say which place is its own.
 const PLACES: usize = 64;
-/// How often a key must have been seen, since another was, before its multiples are worth computing.
-const FAMILIAR_FROM: u8 = 4;
+/// How often a key must have been seen, since another was, before its multiples are worth computing: they cost as much as is
+/// saved in twenty checks.
+const FAMILIAR_FROM: u8 = 32;
 /// How many strangers in a row it takes to be forgotten.
-const REMEMBERED_FOR: u8 = 32;
+const REMEMBERED_FOR: u8 = 64;
 
-thread_local! {
-    static KEYS: RefCell<Vec<Option<Place>>> = RefCell::new((0..PLACES).map(|_| None).collect());
-}
+/// Bits of a digit: fewer for keys, of which there are many.
+const KEY_BITS: usize = 6;
+const BASE_BITS: usize = 8;
+
+/// One for all threads: what one has learned of a key serves the others.
+static KEYS: [Mutex<Option<Place>>; PLACES] = [const { Mutex::new(None) }; PLACES];
+static BASE: LazyLock<Multiples<BASE_BITS>> =
+    LazyLock::new(|| Multiples::of(ED25519_BASEPOINT_POINT));
 
 struct Place {
     key: [u8; 32],
     seen: u8,
-    multiples: Option<Box<Multiples>>,
+    familiar: Option<Arc<Familiar>>,
 }
 
-/// Multiples of a key's negative and of the base point.
-struct Multiples(VartimeEdwardsPrecomputation);
+/// Multiples of a key's negative.
+struct Familiar(Multiples<KEY_BITS>);
+
+/// Of a point, every digit's multiple at every place of a number written to the base 2^BITS, with digits from -2^(BITS-1) to
+/// 2^(BITS-1): a product is the sum of one multiple a place. (Brickell, Gordon, McCurley, Wilson: Fast exponentiation with
+/// precomputation, 1992.)
+struct Multiples<const BITS: usize>(Box<[EdwardsPoint]>);
 
 /// Whether `signature` is one by `key` over `message`, strictly.
 pub(crate) fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    KEYS.with_borrow_mut(|places| {
-        let place = &mut places[usize::from(key[31]) % PLACES];
-        let known = match place {
-            Some(known) if known.key == *key => known,
-            // One that comes often is not displaced by one that comes once.
-            Some(other) if other.seen > 0 => {
-                other.seen -= 1;
-                return verify_once(key, message, signature);
-            }
-            Some(_) | None => place.insert(Place { key: *key, seen: 0, multiples: None }),
-        };
-        known.seen = (known.seen + 1).min(REMEMBERED_FOR);
-        if known.multiples.is_none() && known.seen >= FAMILIAR_FROM {
-            known.multiples = Multiples::of(key).map(Box::new);
-        }
-        match &known.multiples {
-            Some(multiples) => multiples.verify(key, message, signature),
-            None => verify_once(key, message, signature),
-        }
-    })
+    match familiar(key) {
+        Some(known) => known.verify(key, message, signature),
+        None => verify_once(key, message, signature),
+    }
 }
 
 fn verify_once(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
@@ -63,12 +59,43 @@ fn verify_once(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
 }
 
-impl Multiples {
+/// Counts that a key was seen, and gives what is kept of it.
+fn familiar(key: &[u8; 32]) -> Option<Arc<Familiar>> {
+    let at = usize::from(key[31]) % PLACES;
+    {
+        let mut place = lock(at);
+        let known = match &mut *place {
+            Some(known) if known.key == *key => known,
+            // One that comes often is not displaced by one that comes once.
+            Some(other) if other.seen > 0 => {
+                other.seen -= 1;
+                return None;
+            }
+            Some(_) | None => place.insert(Place { key: *key, seen: 0, familiar: None }),
+        };
+        known.seen = (known.seen + 1).min(REMEMBERED_FOR);
+        if known.familiar.is_some() || known.seen < FAMILIAR_FROM {
+            return known.familiar.clone();
+        }
+        // Only this thread computes, and the others do not wait for it.
+        known.seen = 1;
+    }
+    let familiar = Familiar::with(key).map(Arc::new)?;
+    if let Some(known) = lock(at).as_mut().filter(|known| known.key == *key) {
+        (known.seen, known.familiar) = (REMEMBERED_FOR, Some(familiar.clone()));
+    }
+    Some(familiar)
+}
+
+fn lock(at: usize) -> MutexGuard<'static, Option<Place>> {
+    KEYS[at].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Familiar {
     /// None for keys under which nothing verifies: those are left to the library.
-    fn of(key: &[u8; 32]) -> Option<Self> {
+    fn with(key: &[u8; 32]) -> Option<Self> {
         let key = VerifyingKey::from_bytes(key).ok().filter(|key| !key.is_weak())?;
-        let points = [-key.to_edwards(), curve25519_dalek::constants::ED25519_BASEPOINT_POINT];
-        Some(Self(VartimeEdwardsPrecomputation::new(points)))
+        Some(Self(Multiples::of(-key.to_edwards())))
     }
 
     fn verify(&self, key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
@@ -82,9 +109,51 @@ impl Multiples {
         let hash = Sha512::new().chain_update(r).chain_update(key).chain_update(message);
         wide.copy_from_slice(&hash.finalize());
         let k = Scalar::from_bytes_mod_order_wide(&wide);
-        let expected: EdwardsPoint = self.0.vartime_multiscalar_mul([k, s]);
+        let expected = BASE.add(&s, self.0.add(&k, EdwardsPoint::identity()));
         // Equal bytes are the same point, so what must not be so of R is asked of what it must be.
         expected.compress().as_bytes() == r && !expected.mul_by_cofactor().is_identity()
+    }
+}
+
+impl<const BITS: usize> Multiples<BITS> {
+    const LARGEST: u16 = 1 << (BITS - 1);
+    /// A number below the group's order has 253 bits, and one place more may be carried to.
+    const DIGITS: usize = 254_usize.div_ceil(BITS);
+
+    fn of(mut point: EdwardsPoint) -> Self {
+        let mut multiples = Vec::with_capacity(Self::DIGITS << (BITS - 1));
+        for _ in 0..Self::DIGITS {
+            let mut multiple = point;
+            multiples.push(multiple);
+            for _ in 1..Self::LARGEST {
+                multiple += point;
+                multiples.push(multiple);
+            }
+            point = multiple + multiple;
+        }
+        Self(multiples.into())
+    }
+
+    /// `sum` and the point `number` times. How long it takes depends on the number, which is no secret.
+    fn add(&self, number: &Scalar, mut sum: EdwardsPoint) -> EdwardsPoint {
+        let bytes = number.as_bytes();
+        let mut carry = 0;
+        for (place, multiples) in self.0.chunks_exact(usize::from(Self::LARGEST)).enumerate() {
+            let at = place * BITS;
+            let [low, high] = [at / 8, at / 8 + 1].map(|at| bytes.get(at).copied().unwrap_or(0));
+            let pair = u16::from_le_bytes([low, high]) >> (at % 8);
+            let digit = pair % (2 * Self::LARGEST) + carry;
+            let is_negative = digit > Self::LARGEST;
+            let size = if is_negative { 2 * Self::LARGEST - digit } else { digit };
+            carry = u16::from(is_negative);
+            let multiple = size.checked_sub(1).map(|before| &multiples[usize::from(before)]);
+            match multiple {
+                Some(multiple) if is_negative => sum -= multiple,
+                Some(multiple) => sum += multiple,
+                None => {}
+            }
+        }
+        sum
     }
 }
 
@@ -97,7 +166,7 @@ mod tests {
     fn both(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
         let once = verify_once(key, message, signature);
         let familiar =
-            Multiples::of(key).map_or(once, |multiples| multiples.verify(key, message, signature));
+            Familiar::with(key).map_or(once, |known| known.verify(key, message, signature));
         assert_eq!(familiar, once, "{key:?} {signature:?}");
         once
     }
@@ -187,12 +256,47 @@ mod tests {
         let one = &keys[0];
         let other =
             keys[1..].iter().find(|key| place(key) == place(one)).expect("256 in 64 places");
-        for turn in 0..400u32 {
-            let key = if turn % 100 < 50 { one } else { other };
+        for turn in 0..800u32 {
+            let key = if turn % 400 < 200 { one } else { other };
             let message = turn.to_be_bytes();
             let (public, good) = (key.verifying_key().to_bytes(), key.sign(&message).to_bytes());
             assert!(verify(&public, &message, &good), "{turn}");
             assert!(!verify(&public, b"another", &good), "{turn}");
+            // Each check counts; who was there before is forgotten first.
+            let (first, turn) = (turn < 200, usize::try_from(turn % 200).unwrap());
+            let before = if first { 0 } else { usize::from(REMEMBERED_FOR) };
+            let known = lock(place(key))
+                .as_ref()
+                .is_some_and(|known| known.key == public && known.familiar.is_some());
+            assert_eq!(known, 2 * turn + 2 >= before + usize::from(FAMILIAR_FROM), "{turn}");
+        }
+    }
+
+    #[test]
+    fn a_sum_of_multiples_is_the_product() {
+        let point = EdwardsPoint::mul_base(&Scalar::from(1_234_567_u64));
+        let torsion = curve25519_dalek::constants::EIGHT_TORSION[1];
+        let minus_one = -Scalar::ONE;
+        let two = Scalar::from(2_u64);
+        let mut numbers = vec![Scalar::ZERO, Scalar::ONE, minus_one, minus_one - two];
+        // Every digit the largest there is, or one off, and ones that carry all the way.
+        let mut power = Scalar::ONE;
+        for _ in 0..252 {
+            power *= two;
+            numbers.extend([power, power - Scalar::ONE, -power, minus_one - power]);
+        }
+        for byte in [0x55, 0x7f, 0x80, 0x81, 0xaa, 0xfe, 0xff] {
+            let mut bytes = [byte; 32];
+            bytes[31] = 0x0f;
+            numbers.push(Scalar::from_canonical_bytes(bytes).unwrap());
+        }
+        for point in [point, point + torsion, torsion] {
+            let (narrow, wide) =
+                (Multiples::<KEY_BITS>::of(point), Multiples::<BASE_BITS>::of(point));
+            for number in &numbers {
+                assert_eq!(narrow.add(number, EdwardsPoint::identity()), point * number);
+                assert_eq!(wide.add(number, point), point * number + point);
+            }
         }
     }
 }

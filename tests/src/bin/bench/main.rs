@@ -38,6 +38,10 @@ use std::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
+/// The node's: what `growth` measures of a validator's part is to be measured as in a validator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How many validators.
 const VALIDATORS: u64 = 4;
 
