@@ -54,7 +54,7 @@ const PATIENT_WAITING: usize = 1024;
 const WAITING_BYTES: usize = 64 << 20;
 
 /// What an application handed in, and where it waits for the answer.
-type Submission = (Verified<Transaction>, oneshot::Sender<Result<TxId, Rejection>>);
+type Submission = (Verified, oneshot::Sender<Result<TxId, Rejection>>);
 
 /// What the thread is asked from outside.
 #[derive(Debug)]
@@ -149,16 +149,13 @@ impl Handle {
     ///
     /// # Errors
     /// The ledger's refusal; or [`Rejection::Full`] when more wait for the replica than may.
-    pub async fn submit(&self, tx: Verified<Transaction>) -> Result<TxId, Rejection> {
+    pub async fn submit(&self, tx: Verified) -> Result<TxId, Rejection> {
         let answers = self.submit_all(vec![tx]).await;
         answers.into_iter().next().unwrap_or(Err(Rejection::Full))
     }
 
     /// Hands transactions to the replica, in their order; the answers are in the same. Behind one that found no room, none does.
-    pub async fn submit_all(
-        &self,
-        txs: Vec<Verified<Transaction>>,
-    ) -> Vec<Result<TxId, Rejection>> {
+    pub async fn submit_all(&self, txs: Vec<Verified>) -> Vec<Result<TxId, Rejection>> {
         let (mut waits, mut txs) = (Vec::with_capacity(txs.len()), txs.into_iter().peekable());
         let crowded = Arc::new(AtomicBool::new(false));
         while txs.peek().is_some() {

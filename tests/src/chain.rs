@@ -133,7 +133,7 @@ impl Chain {
     /// The same, with all that it changes.
     pub fn append(&mut self, transactions: Vec<Transaction>) -> Commit {
         let chain = self.genesis.chain();
-        let checked: Vec<Verified<Transaction>> =
+        let checked: Vec<Verified> =
             transactions.into_iter().map(|tx| tx.verify(&chain).expect("it is sound")).collect();
         let tip = tip(&self.rules, &self.state);
         let now = tip.time.plus(1000);

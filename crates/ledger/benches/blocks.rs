@@ -29,7 +29,7 @@ fn block_of(criterion: &mut Criterion, name: &str, each: u32) {
     chain.commit(before);
     let (rules, state, network) = (chain.rules(), chain.state(), chain.genesis().chain());
     let tip = tip(rules, state);
-    let checked: Vec<Verified<Transaction>> = transactions(&chain, RECORDS, each)
+    let checked: Vec<Verified> = transactions(&chain, RECORDS, each)
         .into_iter()
         .map(|tx| tx.verify(&network).expect("it was just signed"))
         .collect();

@@ -440,19 +440,18 @@ pub(crate) fn judge(
     overlay: &Overlay,
     at: Moment,
     mut position: u64,
-    tx: &Transaction,
+    tx: &Verified,
 ) -> Result<Effects, Rejection> {
     let id = tx.id();
-    let agency = rules.authorise(&tx.header, at.height)?;
+    let agency = rules.authorise(&tx.get().header, at.height)?;
     if state.get(Column::Transactions, id.as_bytes()).is_some() {
         return Err(Rejection::Committed(id));
     }
     let mut view = Layered { state, first: rules.first(), below: overlay, fresh: BTreeMap::new() };
     let mut seen = BTreeMap::new();
-    let mut records = Vec::with_capacity(tx.operations.len());
+    let mut records = Vec::with_capacity(tx.get().operations.len());
     let (mut links, mut spared) = (Vec::new(), Vec::new());
-    for (index, operation) in tx.operations.iter().enumerate() {
-        let record = operation.record(&agency);
+    for (index, (record, operation)) in tx.records().enumerate() {
         let judged = rules.judge(index, agency, (&record, operation), at, &view);
         let subjects = operation.subjects(&agency);
         // A record is the last of each of its subjects at some time: beside one that has none, it cannot be there, and need
@@ -558,12 +557,11 @@ impl<'a, 't, S: State> Draft<'a, 't, S> {
     ///
     /// # Errors
     /// The rule it breaks; the draft is as it was.
-    pub fn push(&mut self, tx: &'t Verified<Transaction>, bytes: usize) -> Result<(), Rejection> {
-        let tx = tx.get();
+    pub fn push(&mut self, tx: &'t Verified, bytes: usize) -> Result<(), Rejection> {
         let next = self.tip.height.next();
         let at = self.tip.moment();
         let effects = judge(self.rules, self.state, &self.overlay, at, self.log.size(), tx)?;
-        let id = tx.id();
+        let (id, tx) = (tx.id(), tx.get());
         let place = Place {
             height: next,
             index: count(self.transactions.len()),
@@ -735,7 +733,7 @@ pub fn propose<'t, S: State>(
     tip: &Tip,
     now: Timestamp,
     proposer: u16,
-    candidates: impl Iterator<Item = (&'t Verified<Transaction>, usize)>,
+    candidates: impl Iterator<Item = (&'t Verified, usize)>,
 ) -> (Block, Outcome, Vec<(TxId, Rejection)>) {
     let time = now.max(tip.time.plus(1));
     let mut draft = Draft::new(rules, state, tip, time);
@@ -745,7 +743,7 @@ pub fn propose<'t, S: State>(
             break;
         }
         if let Err(rejection) = draft.push(tx, bytes) {
-            refused.push((tx.get().id(), rejection));
+            refused.push((tx.id(), rejection));
         }
     }
     let (block, outcome) = draft.finish(proposer);
@@ -767,7 +765,7 @@ pub fn validate<'k, S: State>(
     state: &S,
     tip: &Tip,
     block: &Block,
-    known: impl Fn(&Transaction) -> Option<&'k Verified<Transaction>>,
+    known: impl Fn(&Transaction) -> Option<&'k Verified>,
 ) -> Result<Outcome, Invalid> {
     let header = &block.header;
     if header.time <= tip.time {

@@ -11,9 +11,7 @@ use crate::{
     state::State,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use types::{
-    Hash, Height, PublicKey, RecordId, Transaction, TxId, Verified, authority::Moment, codec,
-};
+use types::{Hash, Height, PublicKey, RecordId, TxId, Verified, authority::Moment, codec};
 
 /// How much may wait. Local to a node: no two need agree.
 ///
@@ -53,7 +51,7 @@ pub struct Pool {
 #[derive(Debug)]
 struct Pending {
     id: TxId,
-    tx: Verified<Transaction>,
+    tx: Verified,
     bytes: usize,
     /// What it changes, and what it would change if records it repeats were not there.
     subjects: Vec<Hash>,
@@ -88,12 +86,12 @@ impl Pool {
 
     /// The transaction with an id, if it waits here.
     #[must_use]
-    pub fn get(&self, id: &TxId) -> Option<&Verified<Transaction>> {
+    pub fn get(&self, id: &TxId) -> Option<&Verified> {
         self.by_id.get(id).and_then(|at| self.pending.get(at)).map(|pending| &pending.tx)
     }
 
     /// What waits, first come first, each with its size in bytes.
-    pub fn iter(&self) -> impl Iterator<Item = (&Verified<Transaction>, usize)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Verified, usize)> {
         self.pending.values().map(|pending| (&pending.tx, pending.bytes))
     }
 
@@ -118,9 +116,9 @@ impl Pool {
         rules: &Rules,
         state: &impl State,
         tip: &Tip,
-        tx: Verified<Transaction>,
+        tx: Verified,
     ) -> Result<TxId, Rejection> {
-        let id = tx.get().id();
+        let id = tx.id();
         if self.by_id.contains_key(&id) {
             return Ok(id);
         }
@@ -141,7 +139,7 @@ impl Pool {
         {
             return Err(Rejection::Quota);
         }
-        let effects = judge(rules, state, &self.overlay, tip.moment(), u64::MAX >> 1, tx.get())?;
+        let effects = judge(rules, state, &self.overlay, tip.moment(), u64::MAX >> 1, &tx)?;
         let at = self.next;
         self.next += 1;
         self.insert(at, id, tx, bytes, effects);
@@ -228,21 +226,14 @@ impl Pool {
                 refused.push((id, Rejection::Size { bytes, operations }));
                 continue;
             }
-            match judge(rules, state, &self.overlay, at, u64::MAX >> 1, tx.get()) {
+            match judge(rules, state, &self.overlay, at, u64::MAX >> 1, &tx) {
                 Ok(effects) => self.insert(order, id, tx, bytes, effects),
                 Err(rejection) => refused.push((id, rejection)),
             }
         }
     }
 
-    fn insert(
-        &mut self,
-        at: u64,
-        id: TxId,
-        tx: Verified<Transaction>,
-        bytes: usize,
-        effects: Effects,
-    ) {
+    fn insert(&mut self, at: u64, id: TxId, tx: Verified, bytes: usize, effects: Effects) {
         let subjects: BTreeSet<Hash> =
             effects.subjects.keys().chain(&effects.spared).copied().collect();
         let new = effects.records.iter().filter(|(.., new)| *new);

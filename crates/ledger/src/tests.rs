@@ -164,7 +164,7 @@ impl Chain {
         self.tip.time.plus(1000)
     }
 
-    fn sign(&mut self, agency: usize, operations: Vec<Operation>) -> Verified<Transaction> {
+    fn sign(&mut self, agency: usize, operations: Vec<Operation>) -> Verified {
         self.nonce += 1;
         let until = Height(self.tip.height.0 + 50);
         Transaction::sign(
@@ -180,7 +180,7 @@ impl Chain {
     }
 
     /// A block of these, whatever does not fit or may not be in it left out.
-    fn block(&self, txs: &[Verified<Transaction>]) -> (Block, Outcome, Vec<(TxId, Rejection)>) {
+    fn block(&self, txs: &[Verified]) -> (Block, Outcome, Vec<(TxId, Rejection)>) {
         let sized = txs.iter().map(|tx| (tx, codec::encode(tx.get()).len()));
         propose(&self.rules, &self.state, &self.tip, self.now(), 1, sized)
     }
@@ -456,13 +456,12 @@ fn the_same_record_again_keeps_its_place() {
     let (block, outcome, refused) = chain.block(&[first.clone(), second.clone()]);
     assert_eq!((block.transactions.len(), refused), (2, vec![]));
     chain.append(block, outcome);
-    let positions =
-        |tx: &Verified<Transaction>| query::place(&chain.state, &tx.get().id()).unwrap().positions;
+    let positions = |tx: &Verified| query::place(&chain.state, &tx.id()).unwrap().positions;
     assert_eq!((positions(&first), positions(&second)), (vec![0, 0, 1], vec![1, 2]));
     let third = chain.clone().sign(1, vec![issue("N"), issue("O"), issue("L")]);
     let (block, outcome, _) = chain.block(core::slice::from_ref(&third));
     chain.append(block, outcome);
-    assert_eq!(query::place(&chain.state, &third.get().id()).unwrap().positions, vec![2, 3, 0]);
+    assert_eq!(query::place(&chain.state, &third.id()).unwrap().positions, vec![2, 3, 0]);
 }
 
 #[test]
@@ -541,11 +540,11 @@ fn what_leaves_the_pool_leaves_nothing_behind() {
         pool.admit(&chain.rules, &chain.state, &chain.tip, tx.clone()).unwrap();
     }
     // The second repeats a record of the first; when that goes, the record is its own.
-    let refused = pool.discard(&chain.rules, &chain.state, &chain.tip, &[first.get().id()]);
+    let refused = pool.discard(&chain.rules, &chain.state, &chain.tip, &[first.id()]);
     assert_eq!(refused, vec![]);
     assert_sound(&chain, &pool);
     // And when that goes too, nothing is left to suspend.
-    let refused = pool.discard(&chain.rules, &chain.state, &chain.tip, &[second.get().id()]);
+    let refused = pool.discard(&chain.rules, &chain.state, &chain.tip, &[second.id()]);
     assert_eq!(refused.iter().map(|(_, why)| why.code()).collect::<Vec<_>>(), ["E-SUB-UNKNOWN"]);
     assert!(pool.is_empty());
     let fresh = chain.sign(1, vec![issue("L")]);
@@ -565,7 +564,7 @@ fn keys_take_turns() {
     let flood: Vec<TxId> = (0..1000).map(|n| wait(0, &format!("trace urn:b:{n}"))).collect();
     let late = wait(1, "trace urn:b:late");
     let builds = wait(1, "trace urn:b:700");
-    let order: Vec<TxId> = pool.turns().map(|(tx, _)| tx.get().id()).collect();
+    let order: Vec<TxId> = pool.turns().map(|(tx, _)| tx.id()).collect();
     let place = |id: &TxId| order.iter().position(|other| other == id).unwrap();
     assert_eq!(order.len(), 1002);
     assert_eq!(place(&late), 1, "in the first turn, behind the one that waits longest");
@@ -634,8 +633,7 @@ fn assert_sound(chain: &Chain, pool: &Pool) {
     let mut overlay = Overlay::default();
     let at = chain.tip.moment();
     for (tx, _) in pool.iter() {
-        let effects =
-            judge(&chain.rules, &chain.state, &overlay, at, u64::MAX >> 1, tx.get()).unwrap();
+        let effects = judge(&chain.rules, &chain.state, &overlay, at, u64::MAX >> 1, tx).unwrap();
         overlay.absorb(effects);
     }
     let mine = pool.overlay();
@@ -719,7 +717,7 @@ proptest! {
                     assert_sound(&chain, &pool);
                 }
             }
-            let first = pool.iter().next().map(|(tx, _)| tx.get().id());
+            let first = pool.iter().next().map(|(tx, _)| tx.id());
             if let Some(id) = first.filter(|_| n % 7 == 3) {
                 pool.discard(&chain.rules, &chain.state, &chain.tip, &[id]);
                 assert_sound(&chain, &pool);

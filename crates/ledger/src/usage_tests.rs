@@ -59,11 +59,7 @@ impl Chain {
         }
     }
 
-    fn append(
-        &mut self,
-        tx: Option<&types::Verified<Transaction>>,
-        now: Timestamp,
-    ) -> Option<Rejection> {
+    fn append(&mut self, tx: Option<&types::Verified>, now: Timestamp) -> Option<Rejection> {
         let sized = tx.into_iter().map(|tx| (tx, 0));
         let (block, outcome, refused) = propose(&self.rules, &self.state, &self.tip, now, 1, sized);
         let again = validate(&self.rules, &self.state, &self.tip, &block, |_| None).unwrap();

@@ -3,7 +3,7 @@
 use crate::{Effect, Offence, Progress, Replica, Ticket};
 use consensus::Stuck;
 use ledger::{Rejection, State};
-use types::{Timestamp, Transaction, Verified, codec, net::Peer};
+use types::{Timestamp, Verified, codec, net::Peer};
 
 impl<S: State> Replica<S> {
     /// An application's transaction: admitted, answered, shared.
@@ -11,10 +11,10 @@ impl<S: State> Replica<S> {
         &mut self,
         now: Timestamp,
         ticket: Ticket,
-        tx: Verified<Transaction>,
+        tx: Verified,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Stuck> {
-        let waiting = self.pool.get(&tx.get().id()).is_some();
+        let waiting = self.pool.get(&tx.id()).is_some();
         let frame = codec::encode(tx.get());
         let answer = self.pool.admit(&self.rules, &self.state, &self.tip, tx);
         let fresh = answer.is_ok() && !waiting;
@@ -33,7 +33,7 @@ impl<S: State> Replica<S> {
         &mut self,
         now: Timestamp,
         peer: Peer,
-        txs: Vec<Verified<Transaction>>,
+        txs: Vec<Verified>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Stuck> {
         let mut admitted = false;

@@ -1,8 +1,6 @@
 //! Certificates and signatures of fetched blocks, checked wherever there is time: the replica's thread has none.
 
-use types::{
-    Block, Certificate, Certified, ChainId, Committee, Hash, Height, Transaction, Verified, codec,
-};
+use types::{Block, Certificate, Certified, ChainId, Committee, Hash, Height, Verified, codec};
 
 /// Blocks a neighbour gave us, to be checked on any thread, and then fed back as [`crate::Event::Checked`].
 #[derive(Clone, Debug)]
@@ -30,7 +28,7 @@ pub struct Checked {
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
     pub(crate) certified: Certified,
-    pub(crate) transactions: Vec<Verified<Transaction>>,
+    pub(crate) transactions: Vec<Verified>,
     pub(crate) bytes: usize,
 }
 

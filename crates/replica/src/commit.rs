@@ -34,13 +34,8 @@ impl<S: State> Replica<S> {
 
     /// What a certified block does, some of whose transactions were checked before. A quorum found it valid: if we do
     /// not, our execution differs from theirs.
-    pub(crate) fn execute(
-        &self,
-        block: &Block,
-        verified: &[Verified<Transaction>],
-    ) -> Result<Outcome, Stuck> {
-        let by_id: BTreeMap<TxId, &Verified<Transaction>> =
-            verified.iter().map(|tx| (tx.get().id(), tx)).collect();
+    pub(crate) fn execute(&self, block: &Block, verified: &[Verified]) -> Result<Outcome, Stuck> {
+        let by_id: BTreeMap<TxId, &Verified> = verified.iter().map(|tx| (tx.id(), tx)).collect();
         let known = |tx: &Transaction| {
             let id = tx.id();
             let here = by_id.get(&id).copied().or_else(|| self.pool.get(&id));

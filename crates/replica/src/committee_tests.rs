@@ -4,7 +4,7 @@ use super::*;
 use consensus::Signed;
 use ledger::{SharedMemory, query};
 use types::{
-    Agency, AgencyCode, BlockId, Digest, Operation, Region, Role,
+    Agency, AgencyCode, BlockId, Digest, Operation, Region, Role, Transaction,
     agency::Level,
     authority::{Change, Governance, NewSeat, Possessed, Target},
     genesis::{GovernanceRules, Limits, Seat, Timing},

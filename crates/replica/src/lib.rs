@@ -40,8 +40,7 @@ use ledger::{Commit, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip};
 use receive::{Frame, Record};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use types::{
-    Block, Genesis, Hash, Height, PublicKey, Round, SecretKey, Timestamp, Transaction, TxId,
-    Verified, codec,
+    Block, Genesis, Hash, Height, PublicKey, Round, SecretKey, Timestamp, TxId, Verified, codec,
     net::{Channel, Peer, To},
     vote::Message,
 };
@@ -73,7 +72,7 @@ pub enum Wake {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// An application submits a transaction here.
-    Submitted(Ticket, Verified<Transaction>),
+    Submitted(Ticket, Verified),
     /// A neighbour said something.
     Received(Peer, Received),
     /// A time asked for has come.

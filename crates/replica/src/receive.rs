@@ -74,7 +74,7 @@ pub enum Received {
     /// A block under vote.
     Block(Box<Block>),
     /// Transactions for the pool.
-    Transactions(Vec<Verified<Transaction>>),
+    Transactions(Vec<Verified>),
     /// It wants blocks.
     Ask(Question),
     /// Blocks we wanted from this height on, with their certificates, unchecked.

@@ -13,7 +13,7 @@ mod liveness;
 use ledger::{SharedMemory, Write, query};
 use proptest::prelude::*;
 use types::{
-    Agency, AgencyCode, BlockId, ChainId, Digest, Operation, Region, Role, Signature,
+    Agency, AgencyCode, BlockId, ChainId, Digest, Operation, Region, Role, Signature, Transaction,
     agency::Level,
     genesis::{GovernanceRules, Limits, Seat, Timing},
     operation::{Action, Commitment, Grade, LicenceAction, LicenceFacts, LicenceVerb, Provenance},

@@ -16,8 +16,8 @@ use std::{
     rc::Rc,
 };
 use types::{
-    Block, BlockId, Certificate, ChainId, Hash, Height, Round, SecretKey, Timestamp, Transaction,
-    Verified, codec,
+    Block, BlockId, Certificate, ChainId, Hash, Height, Round, SecretKey, Timestamp, Verified,
+    codec,
     vote::{Message, Proposal, Step, Vote},
 };
 
@@ -107,7 +107,7 @@ struct Liar {
     /// What it heard and said lately.
     memory: VecDeque<Rc<Sent>>,
     /// Transactions it heard of.
-    transactions: Vec<Verified<Transaction>>,
+    transactions: Vec<Verified>,
 }
 
 /// How many messages and block ids a liar remembers.

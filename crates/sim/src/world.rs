@@ -16,7 +16,7 @@ use std::{
     rc::Rc,
 };
 use types::{
-    ChainId, Genesis, Hash, Height, Round, SecretKey, Timestamp, Transaction, TxId, Verified,
+    ChainId, Genesis, Hash, Height, Round, SecretKey, Timestamp, TxId, Verified,
     hash::{Purpose, hash},
     net::{Channel, Peer, To},
 };
@@ -83,7 +83,7 @@ pub(crate) struct World {
     crashes: u64,
     settings: u64,
     /// What was submitted, by ticket.
-    submitted: Vec<Verified<Transaction>>,
+    submitted: Vec<Verified>,
     /// What was refused since the healing.
     refused: BTreeSet<TxId>,
 }
@@ -310,7 +310,7 @@ impl World {
             self.refused.contains(id)
                 && !core.iter().filter_map(replica).any(|replica| replica.is_pending(id))
         };
-        let ids = self.submitted.iter().map(|tx| tx.get().id());
+        let ids = self.submitted.iter().map(|tx| tx.id());
         ids.filter(|id| !is_resolved(id)).collect()
     }
 
@@ -572,7 +572,7 @@ impl World {
                 self.answers(node)?;
                 self.note(node, rejection.code().as_bytes());
                 let tx = usize::try_from(ticket.0).ok().and_then(|at| self.submitted.get(at));
-                self.refuse(tx.expect("tickets number what was submitted").get().id());
+                self.refuse(tx.expect("tickets number what was submitted").id());
             }
             Effect::Refused(id, rejection) => {
                 self.answers(node)?;

@@ -9,8 +9,8 @@ use std::{borrow::Borrow, cell::RefCell, fmt, hash::Hash, sync::Arc};
 /// questions of each, most of which are answered with nothing.
 const NAMED_MAX: usize = 1 << 15;
 /// How many pages of the state map are kept, half a kilobyte each: the upper ones, which every block changes, and those below
-/// that were needed last.
-const PAGES_MAX: usize = 1 << 14;
+/// that were needed last. All pages above the lowest, up to ten million keys; what RocksDB keeps instead are blocks of eight.
+const PAGES_MAX: usize = 1 << 16;
 
 /// A [`Store`] of which one thread reads and writes. That is what makes it true: nobody else writes, and the writer tells
 /// it what is written, so that it never answers with less than what is committed.
@@ -162,7 +162,7 @@ mod tests {
         let store =
             Arc::new(crate::open(home.path(), &ChainId(types::Hash([7; 32])), die).unwrap());
         let cached = Cached::new(store);
-        for key in 0..(NAMED_MAX as u64 + 1000) {
+        for key in 0..(NAMED_MAX.max(PAGES_MAX) as u64 + 1000) {
             let name = [&key.to_be_bytes()[..], &[0; 24]].concat();
             assert_eq!(cached.get(Column::Records, &name), None);
             assert_eq!(cached.get(Column::Map, &name), None);

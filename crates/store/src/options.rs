@@ -9,8 +9,9 @@ use rocksdb::{
 /// The column family of the store's own records. RocksDB has it in every database, and no column of the ledger is in it.
 pub(crate) const OWN: &str = rocksdb::DEFAULT_COLUMN_FAMILY_NAME;
 
-/// Blocks, indexes and filters kept in memory, for all columns together.
-const CACHE_BYTES: usize = 96 << 20;
+/// Blocks, indexes and filters kept in memory, for all columns together. Pages of the map are better kept one by one, by
+/// [`crate::Cached`].
+const CACHE_BYTES: usize = 64 << 20;
 
 /// Writes kept in memory until they are flushed, for all columns together. With the cache, what the files need and
 /// the allocator's slack, a node stays below 400 MiB.

@@ -42,8 +42,8 @@ struct Place {
 struct Familiar(Multiples<KEY_BITS>);
 
 /// Of a point, every digit's multiple at every place of a number written to the base 2^BITS, with digits from -2^(BITS-1) to
-/// 2^(BITS-1): a product is the sum of one multiple a place. (Brickell, Gordon, McCurley, Wilson: Fast exponentiation with
-/// precomputation, 1992.)
+/// 2^(BITS-1): a product is the sum of one multiple a place. (Brickell and others, "Fast exponentiation with
+/// precomputation", 1992.)
 struct Multiples<const BITS: usize>(Box<[EdwardsPoint]>);
 
 /// Whether `signature` is one by `key` over `message`, strictly.

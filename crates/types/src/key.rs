@@ -317,26 +317,6 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// A value whose signature was checked. Nothing can be deserialised into it; the checks of this crate alone make it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified<T>(T);
-
-impl<T> Verified<T> {
-    pub(crate) const fn attest(value: T) -> Self {
-        Self(value)
-    }
-
-    /// The value.
-    pub const fn get(&self) -> &T {
-        &self.0
-    }
-
-    /// The value, no longer vouched for.
-    pub fn into_inner(self) -> T {
-        self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

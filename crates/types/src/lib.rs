@@ -40,12 +40,12 @@ pub use block::{Block, Certified, Entry, Header};
 pub use committee::{Certificate, CertificateError, Committee, Validator};
 pub use genesis::Genesis;
 pub use hash::{BlockId, ChainId, Digest, GrantId, Hash, RecordId, TxId};
-pub use key::{Domain, PublicKey, SecretKey, Signature, Verified};
+pub use key::{Domain, PublicKey, SecretKey, Signature};
 pub use operation::Operation;
 pub use subject::{Subject, SubjectState};
 pub use text::Text;
 pub use time::{Height, Round, Timestamp};
-pub use transaction::Transaction;
+pub use transaction::{Transaction, Verified};
 
 #[cfg(test)]
 mod tests;

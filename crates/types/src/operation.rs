@@ -52,13 +52,16 @@ impl Wire for Operation {
     const BYTES_MAX: usize = OPERATION_BYTES_MAX;
 }
 
+/// The record's name of the operation that is spelled so.
+pub(crate) fn record_of(bytes: &[u8], agency: &AgencyCode) -> RecordId {
+    RecordId(hash(Purpose::Record, &[agency.as_str().as_bytes(), bytes]))
+}
+
 impl Operation {
     /// The record's name: this operation by this agency, and no other.
     #[must_use]
     pub fn record(&self, agency: &AgencyCode) -> RecordId {
-        codec::encoded(self, |bytes| {
-            RecordId(hash(Purpose::Record, &[agency.as_str().as_bytes(), bytes]))
-        })
+        codec::encoded(self, |bytes| record_of(bytes, agency))
     }
 
     /// The subjects it appends to when `agency` does it, in order, each with its part in the record.

@@ -4,9 +4,9 @@ use crate::{
     agency::AgencyCode,
     codec::{self, Wire},
     hash::{ChainId, Hash, Purpose, RecordId, TxId, hash},
-    key::{BadSignature, Domain, PublicKey, SecretKey, Signature, Verified},
+    key::{BadSignature, Domain, PublicKey, SecretKey, Signature},
     merkle::{self, TreeHash as _},
-    operation::Operation,
+    operation::{self, Operation},
     time::Height,
 };
 use serde::{Deserialize, Serialize};
@@ -180,7 +180,7 @@ impl Transaction {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn verify(self, chain: &ChainId) -> Result<Verified<Self>, TransactionError> {
+    pub fn verify(self, chain: &ChainId) -> Result<Verified, TransactionError> {
         let header = &self.header;
         if header.version != VERSION {
             return Err(TransactionError::Version { found: header.version });
@@ -192,13 +192,55 @@ impl Transaction {
         if found == 0 || found > OPERATIONS_MAX || u32::try_from(found) != Ok(header.count) {
             return Err(TransactionError::Count { found, signed: header.count });
         }
-        if merkle::root::<merkle::List>(&leaves(&self.operations)) != header.operations {
+        let (mut leaves, mut records) = (Vec::with_capacity(found), Vec::with_capacity(found));
+        for operation in &self.operations {
+            let (leaf, record) = codec::encoded(operation, |bytes| {
+                (merkle::List::leaf(bytes), operation::record_of(bytes, &header.agency))
+            });
+            leaves.push(leaf);
+            records.push(record);
+        }
+        if merkle::root::<merkle::List>(&leaves) != header.operations {
             return Err(TransactionError::Operations);
         }
         header
             .check(&self.signature)
             .map_err(|BadSignature| TransactionError::Signature { key: header.key })?;
-        Ok(Verified::attest(self))
+        Ok(Verified { id: self.id(), records, transaction: self })
+    }
+}
+
+/// A transaction whose signature was checked, and the names that the check met on its way: they are asked for at each of its
+/// steps. Nothing can be deserialised into it; [`Transaction::verify`] alone makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    transaction: Transaction,
+    id: TxId,
+    records: Vec<RecordId>,
+}
+
+impl Verified {
+    /// The transaction.
+    #[must_use]
+    pub const fn get(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// The transaction, no longer vouched for.
+    #[must_use]
+    pub fn into_inner(self) -> Transaction {
+        self.transaction
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> TxId {
+        self.id
+    }
+
+    /// Its operations, in order, each with its record's name.
+    pub fn records(&self) -> impl Iterator<Item = (RecordId, &Operation)> {
+        self.records.iter().copied().zip(&self.transaction.operations)
     }
 }
 

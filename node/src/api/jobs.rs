@@ -77,7 +77,7 @@ impl Owner {
 
     /// That of the first key that has something new to say, of those that may sign. What is decided already may have been
     /// copied from a block by anybody: if there is nothing else, the job is nobody's, and nobodies share one quota.
-    fn of_keys(node: &Shared, transactions: &[Verified<Transaction>]) -> Result<Self, Failure> {
+    fn of_keys(node: &Shared, transactions: &[Verified]) -> Result<Self, Failure> {
         let (rules, store) = (node.rules(), &node.handle.store);
         let mut known = false;
         for tx in transactions.iter().map(Verified::get) {
@@ -257,12 +257,7 @@ impl Jobs {
     }
 
     /// Takes a job on: when this gives it, it is on the disk. None, if it was before.
-    fn take_on(
-        &self,
-        id: &str,
-        job: Job,
-        transactions: &[Verified<Transaction>],
-    ) -> Result<bool, Failure> {
+    fn take_on(&self, id: &str, job: Job, transactions: &[Verified]) -> Result<bool, Failure> {
         let _held = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let all = self.lock();
@@ -299,7 +294,7 @@ impl Jobs {
 pub(crate) fn begin(
     node: &Arc<Shared>,
     id: &str,
-    transactions: Vec<Verified<Transaction>>,
+    transactions: Vec<Verified>,
     owner: Owner,
     (behaviour, faults): (Option<&str>, Vec<String>),
 ) -> Result<(), Failure> {
@@ -312,12 +307,12 @@ pub(crate) fn begin(
 
 impl Job {
     fn new(
-        transactions: &[Verified<Transaction>],
+        transactions: &[Verified],
         owner: Owner,
         (behaviour, faults): (Option<&str>, Vec<String>),
     ) -> Self {
         let rows = transactions.iter().map(|tx| Row {
-            tx: tx.get().id(),
+            tx: tx.id(),
             records: tx.get().records().collect(),
             fate: Fate::Accepted,
             height: None,
@@ -341,15 +336,16 @@ fn has_refused(job: &Job) -> bool {
 }
 
 /// Hands in each transaction, waits until all are decided, and writes down how they ended.
-async fn run(node: Arc<Shared>, id: String, transactions: Vec<Verified<Transaction>>) {
-    let ids: Vec<TxId> = transactions.iter().map(|tx| tx.get().id()).collect();
+async fn run(node: Arc<Shared>, id: String, transactions: Vec<Verified>) {
+    let ids: Vec<TxId> = transactions.iter().map(|tx| tx.id()).collect();
     let (mut at, mut pause) = (0, PAUSE);
     while at < transactions.len() {
         let lot = &transactions[at..transactions.len().min(at + TOGETHER)];
         let answers = node.handle.submit_all(lot.to_vec()).await;
         let taken = answers.iter().take_while(|answer| !is_crowded(answer)).count();
         for (tx, answer) in lot.iter().zip(answers).take(taken) {
-            let (tx_id, names) = (tx.get().id(), tx.get().records().collect::<Vec<_>>());
+            let (tx_id, names) =
+                (tx.id(), tx.records().map(|(record, _)| record).collect::<Vec<_>>());
             let receipt = match answer {
                 Ok(_) => None,
                 Err(Rejection::Committed(_)) => committed_receipt(&node.handle.store, &tx_id),
@@ -507,10 +503,7 @@ pub(super) async fn submit(State(node): Node, body: Body) -> Result<Response, Fa
 }
 
 /// The transactions of a body, each with its signature checked, away from those who wait for nothing of the kind.
-pub(super) async fn verified(
-    node: &Arc<Shared>,
-    bytes: Bytes,
-) -> Result<Vec<Verified<Transaction>>, Failure> {
+pub(super) async fn verified(node: &Arc<Shared>, bytes: Bytes) -> Result<Vec<Verified>, Failure> {
     if bytes.is_empty() {
         return Err(Failure::bad("E-TX-ENCODING", &"there is no transaction in the body"));
     }

@@ -8,7 +8,7 @@ use crate::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use ledger::Rejection;
 use types::{
-    Operation, Transaction, Verified, codec,
+    Operation, Verified, codec,
     transaction::{OPERATIONS_MAX, TRANSACTION_BYTES_MAX},
 };
 
@@ -102,7 +102,7 @@ pub(super) fn sign(
     node: &Shared,
     (gateway, token): (&Gateway, &Token),
     operations: Vec<Operation>,
-) -> Result<Vec<Verified<Transaction>>, Failure> {
+) -> Result<Vec<Verified>, Failure> {
     let rules = node.rules();
     let (chain, limits) = (*rules.chain(), rules.limits());
     let deadline = rules.next().plus(limits.validity_heights_max.into());

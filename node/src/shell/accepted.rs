@@ -260,7 +260,7 @@ pub(super) enum Asker {
 #[derive(Debug)]
 pub(super) struct Forward {
     id: TxId,
-    tx: Verified<Transaction>,
+    tx: Verified,
     /// Nobody, if it was accepted before this process began.
     answer: Option<oneshot::Sender<Result<TxId, Rejection>>>,
     /// Not before this block.
@@ -271,11 +271,8 @@ pub(super) struct Forward {
 
 impl Forward {
     /// An application's, that had to wait.
-    pub(super) fn held(
-        tx: Verified<Transaction>,
-        answer: oneshot::Sender<Result<TxId, Rejection>>,
-    ) -> Self {
-        let id = tx.get().id();
+    pub(super) fn held(tx: Verified, answer: oneshot::Sender<Result<TxId, Rejection>>) -> Self {
+        let id = tx.id();
         Self { id, tx, answer: Some(answer), from: Height::GENESIS, last: true }
     }
 }
@@ -314,7 +311,7 @@ impl Memory {
                 Kind::Waits => {
                     let decoded = codec::decode::<Transaction>(&entry.bytes).ok();
                     let verified = decoded.and_then(|tx| tx.verify(chain).ok());
-                    let Some(tx) = verified.filter(|tx| tx.get().id() == id) else {
+                    let Some(tx) = verified.filter(|tx| tx.id() == id) else {
                         tracing::warn!(tx = %id, "accepted once, and no longer readable: forgotten");
                         continue;
                     };
@@ -376,7 +373,7 @@ impl Body {
     /// Gives the replica what an application submits.
     fn submit(
         &mut self,
-        tx: Verified<Transaction>,
+        tx: Verified,
         answer: oneshot::Sender<Result<TxId, Rejection>>,
     ) -> Result<(), Ended> {
         // A node that only recovers its ledger takes nothing: it would judge by a state of long ago.
@@ -390,7 +387,7 @@ impl Body {
         self.ask(tx, Asker::Application(bytes, answer))
     }
 
-    fn ask(&mut self, tx: Verified<Transaction>, asker: Asker) -> Result<(), Ended> {
+    fn ask(&mut self, tx: Verified, asker: Asker) -> Result<(), Ended> {
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
         self.answers.insert(ticket, asker);

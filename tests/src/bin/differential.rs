@@ -254,7 +254,7 @@ impl Network {
         let agencies = network.genesis.agencies.iter().map(|agency| Subject::agency(&agency.code));
         let mut subjects: BTreeSet<_> = agencies.chain([Subject::network()]).collect();
         for height in 0..9 {
-            let candidates: Vec<Verified<Transaction>> = (0..12)
+            let candidates: Vec<Verified> = (0..12)
                 .map(|nonce| network.transaction(dice, height * 100 + nonce))
                 .filter_map(|tx| tx.verify(network.root.chain()).ok())
                 .collect();

@@ -2,7 +2,7 @@
 
 use super::{Pending, Pool};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use types::{PublicKey, Transaction, Verified};
+use types::{PublicKey, Verified};
 
 /// What waits, one transaction of each key in turn.
 ///
@@ -54,7 +54,7 @@ impl<'p> Turns<'p> {
 }
 
 impl<'p> Iterator for Turns<'p> {
-    type Item = (&'p Verified<Transaction>, usize);
+    type Item = (&'p Verified, usize);
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {

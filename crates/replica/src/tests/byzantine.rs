@@ -8,7 +8,7 @@ fn validate<'k>(
     rules: &Rules,
     state: &impl State,
     block: &Block,
-    known: impl Fn(&Transaction) -> Option<&'k Verified<Transaction>>,
+    known: impl Fn(&Transaction) -> Option<&'k Verified>,
 ) -> Result<Outcome, ledger::Invalid> {
     ledger::validate(rules, state, &ledger::tip(rules, state), block, known)
 }

@@ -26,11 +26,7 @@ fn certify(chain: &ChainId, block: &Block) -> Certificate {
 }
 
 /// The next block of a chain, and its commit.
-fn append(
-    rules: &Rules,
-    disk: &SharedMemory,
-    txs: &[Verified<Transaction>],
-) -> (Block, Certificate) {
+fn append(rules: &Rules, disk: &SharedMemory, txs: &[Verified]) -> (Block, Certificate) {
     let tip = ledger::tip(rules, disk);
     let sized = txs.iter().map(|tx| (tx, codec::encode(tx.get()).len()));
     let (block, outcome, refused) =
