@@ -8,7 +8,7 @@ use crate::{
     room::Room,
 };
 use client::{api::NodeStatus, keystore};
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 use tokio::net::TcpStream;
 
 /// How long an address may take to answer.
@@ -119,15 +119,8 @@ fn disk(home: &Home) -> Finding {
     }
 }
 
-/// How many files this process may have open; none if there is no limit, or it is not known.
-pub(crate) fn descriptors_allowed() -> Option<u64> {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 fn descriptors() -> Finding {
-    match descriptors_allowed() {
+    match store::files_allowed() {
         Some(allowed) if allowed < DESCRIPTORS => unsound(
             "descriptors",
             format!("at most {allowed} files may be open; allow {DESCRIPTORS} (ulimit -n)"),

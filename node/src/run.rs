@@ -429,12 +429,12 @@ async fn tell_ready(serving: Handle<api::Place>) {
 
 /// An eighth of what may be open is kept for files; clients of the API leave room for neighbours beside that.
 fn descriptors_for_peers() -> Option<u32> {
-    let allowed = doctor::descriptors_allowed().and_then(|files| u32::try_from(files).ok())?;
+    let allowed = store::files_allowed().and_then(|files| u32::try_from(files).ok())?;
     Some(allowed - allowed / 8)
 }
 
 fn warn_of_descriptors() {
-    if let Some(allowed) = doctor::descriptors_allowed()
+    if let Some(allowed) = store::files_allowed()
         && allowed < doctor::DESCRIPTORS
     {
         tracing::warn!(

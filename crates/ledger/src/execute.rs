@@ -11,15 +11,16 @@ use proof::{log, map};
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 use types::{
-    Block, BlockId, Certified, Committee, Entry, Hash, Header, Height, PublicKey, RecordId,
-    Subject, SubjectState, Timestamp, Transaction, TxId, Validator, Verified,
+    AgencyCode, Block, BlockId, Certified, Committee, Entry, Hash, Header, Height, Operation,
+    PublicKey, RecordId, Subject, SubjectState, Timestamp, Transaction, TxId, Validator, Verified,
     authority::{Moment, NetworkFacts},
     block,
     codec::{self, Wire},
     committee::VALIDATORS_MAX,
     hash::Digest,
     merkle::{Rfc6962, TreeHash as _},
-    subject::{Facts, Link},
+    operation::Action,
+    subject::{Facts, Link, Part},
     transaction::TransactionError,
 };
 
@@ -386,6 +387,16 @@ struct Layered<'a, S> {
     fresh: BTreeMap<Hash, SubjectState>,
 }
 
+impl<S: State> Layered<'_, S> {
+    /// Whether there is a subject under a key.
+    fn has(&self, key: &Hash) -> bool {
+        self.fresh.contains_key(key)
+            || self.below.subjects.contains_key(key)
+            || self.first.contains_key(key)
+            || self.state.get(Column::Subjects, &key.0).is_some()
+    }
+}
+
 impl<S: State> View for Layered<'_, S> {
     fn subject(&self, key: &Hash) -> Option<SubjectState> {
         self.fresh
@@ -452,36 +463,19 @@ pub(crate) fn judge(
     let mut records = Vec::with_capacity(tx.get().operations.len());
     let (mut links, mut spared) = (Vec::new(), Vec::new());
     for (index, (record, operation)) in tx.records().enumerate() {
-        let judged = rules.judge(index, agency, (&record, operation), at, &view);
-        let subjects = operation.subjects(&agency);
-        // A record is the last of each of its subjects at some time: beside one that has none, it cannot be there, and need
-        // not be looked for.
-        let is_first = |changes: &Changes| {
-            let states = changes.iter().map(|(_, state)| state);
-            states
-                .zip(&subjects)
-                .any(|(state, (subject, _))| state.subject == *subject && state.records == 0)
-        };
-        if !judged.as_ref().is_ok_and(is_first)
-            && let Some(place) =
-                seen.get(&record).copied().or_else(|| find_record(state, overlay, &record))
-        {
-            records.push((record, place, false));
-            spared.extend(subjects.iter().map(|(subject, _)| subject.key()));
-            continue;
-        }
-        let changes = judged?;
-        // The rules name the subjects in the same order, as a rule; where they do, nothing is hashed for it again.
-        let keys: Vec<Hash> = subjects
-            .iter()
-            .enumerate()
-            .map(|(place, (subject, _))| match changes.get(place) {
-                Some((key, state)) if state.subject == *subject => *key,
-                Some(_) | None => subject.key(),
-            })
-            .collect();
+        let known = seen.get(&record).or_else(|| overlay.records.get(&record)).copied();
+        let (changes, parts) =
+            match consider(rules, &view, known, index, agency, (&record, operation), at)? {
+                Comes::There(place) => {
+                    records.push((record, place, false));
+                    let subjects = operation.subjects(&agency);
+                    spared.extend(subjects.iter().map(|(subject, _)| subject.key()));
+                    continue;
+                }
+                Comes::New(changes, parts) => (changes, parts),
+            };
         view.fresh.extend(changes);
-        for (key, (_, part)) in keys.into_iter().zip(subjects) {
+        for (key, part) in parts {
             let link = Link { position, record, part };
             let changed =
                 view.fresh.get_mut(&key).expect("the rules return every subject of an operation");
@@ -498,11 +492,73 @@ pub(crate) fn judge(
     Ok(Effects { subjects: view.fresh, records, spared, links })
 }
 
-fn find_record(state: &impl State, overlay: &Overlay, record: &RecordId) -> Option<u64> {
-    overlay.records.get(record).copied().or_else(|| {
-        let bytes = state.get(Column::Records, record.as_bytes())?;
-        Some(u64::from_be_bytes(bytes.try_into().expect("positions are written as eight bytes")))
-    })
+/// What an operation comes to.
+enum Comes {
+    /// Its record is there already, at this position.
+    There(u64),
+    /// What it makes of subjects, and the key of each it names with the part that has in it.
+    New(Changes, Vec<(Hash, Part)>),
+}
+
+/// Whether an operation's record is there already, and if not, what the rules say of it.
+///
+/// A record is a link of each of its subjects: beside a subject of which there is nothing yet it cannot be there either, and
+/// need not be looked for. Most operations bring a subject; to look for what is absent is dear.
+fn consider<S: State>(
+    rules: &Rules,
+    view: &Layered<'_, S>,
+    known: Option<u64>,
+    index: usize,
+    agency: AgencyCode,
+    (record, operation): (&RecordId, &Operation),
+    at: Moment,
+) -> Result<Comes, Rejection> {
+    if let Some(place) = known {
+        return Ok(Comes::There(place));
+    }
+    let is_looked_for = !is_soon_judged(&operation.action);
+    if is_looked_for && let Some(place) = find_record(view.state, record) {
+        return Ok(Comes::There(place));
+    }
+    let judged = rules.judge(index, agency, (record, operation), at, view).map(|changes| {
+        let parts = parts(operation, &agency, &changes);
+        (changes, parts)
+    });
+    let is_new = is_looked_for
+        || judged.as_ref().is_ok_and(|(_, parts)| parts.iter().any(|(key, _)| !view.has(key)));
+    if !is_new && let Some(place) = find_record(view.state, record) {
+        return Ok(Comes::There(place));
+    }
+    judged.map(|(changes, parts)| Comes::New(changes, parts))
+}
+
+/// Whether an operation costs less to judge than its record to look for. In governance signatures are checked; the others come
+/// too seldom to matter.
+const fn is_soon_judged(action: &Action) -> bool {
+    match action {
+        Action::Trace(_) | Action::Licence(_) | Action::Item(_) => true,
+        Action::Govern(_)
+        | Action::List(_)
+        | Action::Batch(_)
+        | Action::Seed(_)
+        | Action::Use(_) => false,
+    }
+}
+
+/// The keys of the subjects an operation names, each with its part.
+fn parts(operation: &Operation, agency: &AgencyCode, changes: &Changes) -> Vec<(Hash, Part)> {
+    let subjects = operation.subjects(agency).into_iter().enumerate();
+    // The rules name the subjects in the same order, as a rule; where they do, nothing is hashed for it again.
+    let key = |place: usize, subject: &Subject| match changes.get(place) {
+        Some((key, state)) if state.subject == *subject => *key,
+        Some(_) | None => subject.key(),
+    };
+    subjects.map(|(place, (subject, part))| (key(place, &subject), part)).collect()
+}
+
+fn find_record(state: &impl State, record: &RecordId) -> Option<u64> {
+    let bytes = state.get(Column::Records, record.as_bytes())?;
+    Some(u64::from_be_bytes(bytes.try_into().expect("positions are written as eight bytes")))
 }
 
 /// A block under execution.

@@ -150,10 +150,20 @@ impl Chain {
         action: Action,
     ) -> Result<RecordId, &'static str> {
         let operation = self.operation(action);
-        let record = operation.record(&agency);
+        self.records(agency, key, vec![operation])
+    }
+
+    /// Records these in one transaction, in a block of their own: the first one's record, or the code of the refusal.
+    fn records(
+        &mut self,
+        agency: AgencyCode,
+        key: &SecretKey,
+        operations: Vec<Operation>,
+    ) -> Result<RecordId, &'static str> {
+        let record = operations[0].record(&agency);
         let until = Height(self.tip.height.0 + 50);
         let chain = *self.rules.chain();
-        let tx = Transaction::sign(chain, agency, key, self.nonce, until, vec![operation]);
+        let tx = Transaction::sign(chain, agency, key, self.nonce, until, operations);
         let tx = tx.verify(&chain).unwrap();
         let mut pool = Pool::new(PoolLimits::default());
         let admitted = pool.admit(&self.rules, &self.state, &self.tip, tx.clone());
@@ -274,6 +284,55 @@ impl Chain {
     fn leaving(&self, n: usize) -> PublicKey {
         self.rules.members()[n].validator.key
     }
+}
+
+/// A proposal that is there is not proposed again, whatever became of it: it would be open once more, without its approvals.
+#[test]
+fn a_proposal_sent_again_is_the_one_that_is_there() {
+    let mut chain = Chain::new();
+    let (zero, key) = (code(0), secret(0, 0));
+    let limits = |max| {
+        let change = Change::Limits(Limits {
+            block_bytes_max: 1 << 20,
+            block_operations_max: max,
+            validity_heights_max: 100,
+        });
+        Action::Govern(Governance::Propose(Box::new(change)))
+    };
+    for (max, end) in [(200, None), (300, Some(Status::Cancelled)), (400, Some(Status::Enacted))] {
+        let operation = chain.operation(limits(max));
+        // Twice in one transaction is once.
+        let twice = vec![operation.clone(), operation.clone()];
+        let proposal = chain.records(zero, &key, twice).unwrap();
+        let target = Target::Network;
+        match end {
+            Some(Status::Cancelled) => {
+                chain.govern(0, Governance::Withdraw { proposal, target }).unwrap();
+            }
+            Some(_) => {
+                chain.govern(1, Governance::Approve { proposal, target }).unwrap();
+                chain
+                    .change(Change::Limits(Limits {
+                        block_bytes_max: 1 << 20,
+                        block_operations_max: 500,
+                        validity_heights_max: 100,
+                    }))
+                    .unwrap();
+            }
+            None => {}
+        }
+        let before = query::subject(&chain.state, &Subject::proposal(&proposal)).unwrap();
+        assert_eq!(before.status, end.unwrap_or(Status::Active));
+        chain.nonce += 1;
+        assert_eq!(chain.records(zero, &key, vec![operation.clone()]), Err("E-REC-RECORDED"));
+        // Beside something new it keeps its place.
+        chain.nonce += 1;
+        let new = chain.operation(limits(max + 1));
+        chain.records(zero, &key, vec![operation, new]).unwrap();
+        let after = query::subject(&chain.state, &Subject::proposal(&proposal)).unwrap();
+        assert_eq!(after, before);
+    }
+    assert_eq!(chain.rules.network().limits.block_operations_max, 500);
 }
 
 #[test]

@@ -462,6 +462,19 @@ fn the_same_record_again_keeps_its_place() {
     let (block, outcome, _) = chain.block(core::slice::from_ref(&third));
     chain.append(block, outcome);
     assert_eq!(query::place(&chain.state, &third.id()).unwrap().positions, vec![2, 3, 0]);
+    // What could be recorded again, and is not: the rules have nothing against a second event of a lot.
+    let trace = |lots: &str| operation(action(&format!("trace {lots}")), 1);
+    let (one, two) = ("urn:b:1", "urn:b:1 urn:b:2");
+    for (events, expected) in [
+        (vec![trace(one), trace(one), trace(two), trace(two)], vec![4, 4, 5, 5]),
+        (vec![trace(two), trace("urn:b:3"), trace(one)], vec![5, 6, 4]),
+    ] {
+        let events = chain.clone().sign(1, events);
+        let (block, outcome, refused) = chain.block(core::slice::from_ref(&events));
+        assert_eq!(refused, vec![]);
+        chain.append(block, outcome);
+        assert_eq!(query::place(&chain.state, &events.id()).unwrap().positions, expected);
+    }
 }
 
 #[test]

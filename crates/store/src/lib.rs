@@ -20,5 +20,6 @@ pub mod waiting;
 
 pub use cached::Cached;
 pub use fault::{Fault, exit_code_of};
+pub use options::files_allowed;
 pub use store::{Snapshot, Store, open, open_reading};
 pub use waiting::Waiting;

@@ -23,8 +23,21 @@ const WRITE_BUFFER_BYTES: usize = 32 << 20;
 /// The most that a restart has to replay.
 const WAL_BYTES_MAX: u64 = 64 << 20;
 
-/// Descriptors for tables. The process as a whole promises to stay under 512.
+/// Descriptors for tables, if a quarter of what the process may open is as many. It promises to stay under 512 as a whole.
 const OPEN_FILES_MAX: i32 = 256;
+
+/// How many files this process may have open; none if there is no limit, or it is not known.
+#[must_use]
+pub fn files_allowed() -> Option<u64> {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn open_files_max() -> i32 {
+    let quarter = files_allowed().and_then(|allowed| i32::try_from(allowed / 4).ok());
+    quarter.map_or(OPEN_FILES_MAX, |quarter| quarter.min(OPEN_FILES_MAX))
+}
 
 /// Of the database.
 pub(crate) fn database() -> Options {
@@ -46,7 +59,7 @@ pub(crate) fn database() -> Options {
 
     options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
     options.set_max_total_wal_size(WAL_BYTES_MAX);
-    options.set_max_open_files(OPEN_FILES_MAX);
+    options.set_max_open_files(open_files_max());
     options.set_max_background_jobs(2);
     options.set_log_level(LogLevel::Warn);
     options.set_keep_log_file_num(2);

@@ -1,6 +1,6 @@
 //! The door of the API: so many connections and no more, and none that takes nothing of what it asked for.
 
-use crate::doctor;
+use crate::clock;
 use axum_server::{AddrListener, Address, accept::Accept};
 use std::{
     future::{Ready, ready},
@@ -8,15 +8,15 @@ use std::{
     net::SocketAddr,
     os::fd::{AsRawFd as _, RawFd},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready as poll_ready},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, Sleep, sleep},
+    time::{Sleep, sleep},
 };
 
 /// The most connections a node holds, if it may open that many files.
@@ -26,11 +26,14 @@ const CONNECTIONS_MIN: usize = 8;
 /// How long a client may take nothing of an answer before its connection ends.
 const STALLED: Duration = Duration::from_secs(30);
 
+/// How often it is said at most that clients are turned away.
+const TOLD_EVERY_MS: u64 = 10_000;
+
 /// How many connections this process may hold: a half of the files it may open, the other half being the ledger's and the
 /// neighbours'.
 #[must_use]
 pub fn connections_allowed() -> usize {
-    let files = doctor::descriptors_allowed().and_then(|files| usize::try_from(files).ok());
+    let files = store::files_allowed().and_then(|files| usize::try_from(files).ok());
     files.map_or(CONNECTIONS_MAX, |files| (files / 2).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX))
 }
 
@@ -47,7 +50,7 @@ impl Place {
     /// At `address`, with a quarter of the descriptors kept back.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
-        let allowed = doctor::descriptors_allowed().and_then(|files| RawFd::try_from(files).ok());
+        let allowed = store::files_allowed().and_then(|files| RawFd::try_from(files).ok());
         Self { address, kept_from: allowed.map_or(RawFd::MAX, |files| files - files / 4) }
     }
 }
@@ -62,12 +65,27 @@ impl Address for Place {
 pub struct Listener {
     listener: TcpListener,
     kept_from: RawFd,
+    /// Since when it may be said again that somebody was turned away, and how many were since it was.
+    told: Mutex<(Option<Instant>, u64)>,
+}
+
+impl Listener {
+    fn tell(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (again, muted) = &mut *told;
+        if again.is_some_and(|again| clock::instant() < again) {
+            *muted += 1;
+            return;
+        }
+        tracing::warn!(muted, "a client was turned away: too many files are open (ulimit -n)");
+        (*again, *muted) = (Some(clock::after(TOLD_EVERY_MS)), 0);
+    }
 }
 
 impl AddrListener<TcpStream, Place> for Listener {
     async fn bind_to(place: Place) -> io::Result<Self> {
         let listener = TcpListener::bind(place.address).await?;
-        Ok(Self { listener, kept_from: place.kept_from })
+        Ok(Self { listener, kept_from: place.kept_from, told: Mutex::default() })
     }
 
     async fn accept_stream(&self) -> io::Result<(TcpStream, Place)> {
@@ -76,6 +94,7 @@ impl AddrListener<TcpStream, Place> for Listener {
             if stream.as_raw_fd() < self.kept_from {
                 return Ok((stream, Place { address, kept_from: self.kept_from }));
             }
+            self.tell();
         }
     }
 
@@ -138,7 +157,7 @@ impl Connection {
         }
         if !self.waiting {
             self.waiting = true;
-            let until = Instant::now() + self.stalled;
+            let until = tokio::time::Instant::now() + self.stalled;
             self.timer.as_mut().reset(until);
         }
         poll_ready!(self.timer.as_mut().poll(context));
