@@ -524,8 +524,13 @@ fn consider<S: State>(
         let parts = parts(operation, &agency, &changes);
         (changes, parts)
     });
-    let is_new = is_looked_for
-        || judged.as_ref().is_ok_and(|(_, parts)| parts.iter().any(|(key, _)| !view.has(key)));
+    let brings_one = |(changes, parts): &(Changes, Vec<(Hash, Part)>)| {
+        let fresh = changes.iter().filter(|(_, state)| state.records == 0);
+        fresh
+            .into_iter()
+            .any(|(key, _)| parts.iter().any(|(named, _)| named == key) && !view.has(key))
+    };
+    let is_new = is_looked_for || judged.as_ref().is_ok_and(brings_one);
     if !is_new && let Some(place) = find_record(view.state, record) {
         return Ok(Comes::There(place));
     }

@@ -60,6 +60,8 @@ pub(crate) fn database() -> Options {
     options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
     options.set_max_total_wal_size(WAL_BYTES_MAX);
     options.set_max_open_files(open_files_max());
+    // Each part of the cache of tables holds one at least, and by default there are 64 parts: more than a small limit allows.
+    options.set_table_cache_num_shard_bits(2);
     options.set_max_background_jobs(2);
     options.set_log_level(LogLevel::Warn);
     options.set_keep_log_file_num(2);

@@ -64,7 +64,8 @@ impl Operation {
         codec::encoded(self, |bytes| record_of(bytes, agency))
     }
 
-    /// The subjects it appends to when `agency` does it, in order, each with its part in the record.
+    /// The subjects it appends to when `agency` does it, in order, each with its part in the record. Not to be extended for what can
+    /// be spelled today: a subject that old records did not append to would let them be recorded again.
     #[must_use]
     pub fn subjects(&self, agency: &AgencyCode) -> Vec<(Subject, Part)> {
         match &self.action {
