@@ -462,7 +462,8 @@ pub(crate) fn judge(
     let mut seen = BTreeMap::new();
     let mut records = Vec::with_capacity(tx.get().operations.len());
     let (mut links, mut spared) = (Vec::new(), Vec::new());
-    for (index, (record, operation)) in tx.records().enumerate() {
+    let operations = tx.records().iter().copied().zip(&tx.get().operations);
+    for (index, (record, operation)) in operations.enumerate() {
         let known = seen.get(&record).or_else(|| overlay.records.get(&record)).copied();
         let (changes, parts) =
             match consider(rules, &view, known, index, agency, (&record, operation), at)? {
@@ -525,10 +526,8 @@ fn consider<S: State>(
         (changes, parts)
     });
     let brings_one = |(changes, parts): &(Changes, Vec<(Hash, Part)>)| {
-        let fresh = changes.iter().filter(|(_, state)| state.records == 0);
-        fresh
-            .into_iter()
-            .any(|(key, _)| parts.iter().any(|(named, _)| named == key) && !view.has(key))
+        let is_named = |key: &Hash| parts.iter().any(|(named, _)| named == key);
+        changes.iter().any(|(key, state)| state.records == 0 && is_named(key) && !view.has(key))
     };
     let is_new = is_looked_for || judged.as_ref().is_ok_and(brings_one);
     if !is_new && let Some(place) = find_record(view.state, record) {

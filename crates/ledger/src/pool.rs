@@ -50,7 +50,6 @@ pub struct Pool {
 
 #[derive(Debug)]
 struct Pending {
-    id: TxId,
     tx: Verified,
     bytes: usize,
     /// What it changes, and what it would change if records it repeats were not there.
@@ -142,7 +141,7 @@ impl Pool {
         let effects = judge(rules, state, &self.overlay, tip.moment(), u64::MAX >> 1, &tx)?;
         let at = self.next;
         self.next += 1;
-        self.insert(at, id, tx, bytes, effects);
+        self.insert(at, tx, bytes, effects);
         Ok(id)
     }
 
@@ -173,7 +172,7 @@ impl Pool {
         {
             let expired = self.remove(at);
             stale.extend(expired.subjects);
-            refused.push((expired.id, Rejection::Expired { valid_until, next }));
+            refused.push((expired.tx.id(), Rejection::Expired { valid_until, next }));
         }
         self.judge_again(rules, state, tip.moment(), stale, &mut refused);
         refused
@@ -220,20 +219,20 @@ impl Pool {
             self.overlay.subjects.remove(subject);
         }
         let again: Vec<Pending> = affected.iter().map(|at| self.remove(*at)).collect();
-        for (order, Pending { id, tx, bytes, .. }) in affected.into_iter().zip(again) {
+        for (order, Pending { tx, bytes, .. }) in affected.into_iter().zip(again) {
             let operations = tx.get().operations.len();
             if !rules.has_room(bytes, operations) {
-                refused.push((id, Rejection::Size { bytes, operations }));
+                refused.push((tx.id(), Rejection::Size { bytes, operations }));
                 continue;
             }
             match judge(rules, state, &self.overlay, at, u64::MAX >> 1, &tx) {
-                Ok(effects) => self.insert(order, id, tx, bytes, effects),
-                Err(rejection) => refused.push((id, rejection)),
+                Ok(effects) => self.insert(order, tx, bytes, effects),
+                Err(rejection) => refused.push((tx.id(), rejection)),
             }
         }
     }
 
-    fn insert(&mut self, at: u64, id: TxId, tx: Verified, bytes: usize, effects: Effects) {
+    fn insert(&mut self, at: u64, tx: Verified, bytes: usize, effects: Effects) {
         let subjects: BTreeSet<Hash> =
             effects.subjects.keys().chain(&effects.spared).copied().collect();
         let new = effects.records.iter().filter(|(.., new)| *new);
@@ -242,7 +241,7 @@ impl Pool {
         let header = &tx.get().header;
         self.bytes += bytes;
         self.operations += tx.get().operations.len();
-        self.by_id.insert(id, at);
+        self.by_id.insert(tx.id(), at);
         self.by_deadline.insert((header.valid_until, at));
         let (waiting, waiting_bytes) = self.by_key.entry(header.key).or_default();
         *waiting += 1;
@@ -251,7 +250,7 @@ impl Pool {
             self.by_subject.entry(*subject).or_default().insert(at);
         }
         let subjects = subjects.into_iter().collect();
-        self.pending.insert(at, Pending { id, tx, bytes, subjects, records });
+        self.pending.insert(at, Pending { tx, bytes, subjects, records });
     }
 
     fn remove(&mut self, at: u64) -> Pending {
@@ -259,7 +258,7 @@ impl Pool {
         let header = &pending.tx.get().header;
         self.bytes -= pending.bytes;
         self.operations -= pending.tx.get().operations.len();
-        self.by_id.remove(&pending.id);
+        self.by_id.remove(&pending.tx.id());
         self.by_deadline.remove(&(header.valid_until, at));
         if let Some((waiting, waiting_bytes)) = self.by_key.get_mut(&header.key) {
             *waiting -= 1;

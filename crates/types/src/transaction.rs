@@ -238,9 +238,10 @@ impl Verified {
         self.id
     }
 
-    /// Its operations, in order, each with its record's name.
-    pub fn records(&self) -> impl Iterator<Item = (RecordId, &Operation)> {
-        self.records.iter().copied().zip(&self.transaction.operations)
+    /// Its records' names, one for each operation, in order.
+    #[must_use]
+    pub fn records(&self) -> &[RecordId] {
+        &self.records
     }
 }
 

@@ -313,7 +313,7 @@ impl Job {
     ) -> Self {
         let rows = transactions.iter().map(|tx| Row {
             tx: tx.id(),
-            records: tx.get().records().collect(),
+            records: tx.records().to_vec(),
             fate: Fate::Accepted,
             height: None,
             code: None,
@@ -344,8 +344,7 @@ async fn run(node: Arc<Shared>, id: String, transactions: Vec<Verified>) {
         let answers = node.handle.submit_all(lot.to_vec()).await;
         let taken = answers.iter().take_while(|answer| !is_crowded(answer)).count();
         for (tx, answer) in lot.iter().zip(answers).take(taken) {
-            let (tx_id, names) =
-                (tx.id(), tx.records().map(|(record, _)| record).collect::<Vec<_>>());
+            let (tx_id, names) = (tx.id(), tx.records().to_vec());
             let receipt = match answer {
                 Ok(_) => None,
                 Err(Rejection::Committed(_)) => committed_receipt(&node.handle.store, &tx_id),

@@ -84,7 +84,7 @@ pub(super) async fn hand_in(
     wait: Wait,
 ) -> Result<Response, Failure> {
     let id = verified.id();
-    let names: Vec<RecordId> = verified.records().map(|(record, _)| record).collect();
+    let names: Vec<RecordId> = verified.records().to_vec();
     let receipt = match node.handle.submit(verified).await {
         Ok(_) => match wait {
             Wait::Accepted => None,
@@ -169,7 +169,7 @@ pub(super) async fn submit_all(
 ) -> Result<Response, Failure> {
     let bytes = asked::body(body, BODY_BYTES_MAX, "send fewer at once").await?;
     let txs = jobs::verified(&node, bytes).await?;
-    let names = txs.iter().map(|tx| (tx.id(), tx.records().map(|(record, _)| record).collect()));
+    let names = txs.iter().map(|tx| (tx.id(), tx.records().to_vec()));
     let names: Vec<(TxId, Vec<RecordId>)> = names.collect();
     let answers = node.handle.submit_all(txs).await;
     if let Some(Err(rejection)) = answers.first().filter(|first| jobs::is_crowded(first)) {
