@@ -20,6 +20,10 @@ const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// How long a connection is kept for the next question. A node hangs up after ten seconds in which nothing was asked, and
+/// whoever asks at that very moment gets no answer.
+const KEPT: Duration = Duration::from_secs(5);
+
 /// The name by which a node's log has a request.
 const REQUEST_ID: &str = "x-request-id";
 
@@ -226,6 +230,7 @@ impl Client {
         let http = builder
             .connect_timeout(CONNECT)
             .timeout(ANSWER)
+            .pool_idle_timeout(KEPT)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("minlian/", env!("CARGO_PKG_VERSION")))
             .build()

@@ -5,6 +5,7 @@ use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType,
     DBRecoveryMode, LogLevel, Options,
 };
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 /// The column family of the store's own records. RocksDB has it in every database, and no column of the ledger is in it.
 pub(crate) const OWN: &str = rocksdb::DEFAULT_COLUMN_FAMILY_NAME;
@@ -39,6 +40,15 @@ fn open_files_max() -> i32 {
     quarter.map_or(OPEN_FILES_MAX, |quarter| quarter.min(OPEN_FILES_MAX))
 }
 
+/// How long RocksDB's log may become here before all memtables are flushed, drawn anew at every start.
+///
+/// Validators write the same at the same time. With one limit for all, they would flush and compact in the same second, and
+/// every block would wait for it; a quorum does not wait for one of them.
+fn wal_bytes() -> u64 {
+    let drawn = RandomState::new().build_hasher().finish();
+    WAL_BYTES_MAX / 2 + drawn % (WAL_BYTES_MAX / 2)
+}
+
 /// Of the database.
 pub(crate) fn database() -> Options {
     let mut options = Options::default();
@@ -58,7 +68,7 @@ pub(crate) fn database() -> Options {
     options.set_manual_wal_flush(false);
 
     options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
-    options.set_max_total_wal_size(WAL_BYTES_MAX);
+    options.set_max_total_wal_size(wal_bytes());
     options.set_max_open_files(open_files_max());
     // Each part of the cache of tables holds one at least, and by default there are 64 parts: more than a small limit allows.
     options.set_table_cache_num_shard_bits(2);
