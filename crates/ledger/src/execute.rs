@@ -2,25 +2,25 @@
 
 use crate::{
     govern::is_authority,
+    judge::{Overlay, judge},
     rejection::Rejection,
     rows::Rows,
-    rules::{Changes, Rules, View},
+    rules::Rules,
     state::{Column, Commit, State, Write},
 };
 use proof::{log, map};
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 use types::{
-    AgencyCode, Block, BlockId, Certified, Committee, Entry, Hash, Header, Height, Operation,
-    PublicKey, RecordId, Subject, SubjectState, Timestamp, Transaction, TxId, Validator, Verified,
+    Block, BlockId, Certified, Committee, Entry, Hash, Header, Height, Subject, SubjectState,
+    Timestamp, Transaction, TxId, Validator, Verified,
     authority::{Moment, NetworkFacts},
     block,
     codec::{self, Wire},
     committee::VALIDATORS_MAX,
     hash::Digest,
     merkle::{Rfc6962, TreeHash as _},
-    operation::Action,
-    subject::{Facts, Link, Part},
+    subject::{Facts, Link},
     transaction::TransactionError,
 };
 
@@ -372,197 +372,12 @@ impl Kept {
     }
 }
 
-/// What pending operations have made of subjects, over what is committed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Overlay {
-    pub(crate) subjects: BTreeMap<Hash, SubjectState>,
-    pub(crate) records: BTreeMap<RecordId, u64>,
-}
-
-struct Layered<'a, S> {
-    state: &'a S,
-    /// What genesis says, which the first block writes.
-    first: &'a BTreeMap<Hash, SubjectState>,
-    below: &'a Overlay,
-    fresh: BTreeMap<Hash, SubjectState>,
-}
-
-impl<S: State> Layered<'_, S> {
-    /// Whether there is a subject under a key.
-    fn has(&self, key: &Hash) -> bool {
-        self.fresh.contains_key(key)
-            || self.below.subjects.contains_key(key)
-            || self.first.contains_key(key)
-            || self.state.get(Column::Subjects, &key.0).is_some()
-    }
-}
-
-impl<S: State> View for Layered<'_, S> {
-    fn subject(&self, key: &Hash) -> Option<SubjectState> {
-        self.fresh
-            .get(key)
-            .or_else(|| self.below.subjects.get(key))
-            .cloned()
-            .or_else(|| Kept::read(self.state, &key.0).map(|kept| kept.state))
-            .or_else(|| self.first.get(key).cloned())
-    }
-
-    fn has_key(&self, key: &PublicKey) -> bool {
-        let fresh = self.fresh.values().chain(self.below.subjects.values());
-        fresh
-            .into_iter()
-            .any(|state| matches!(&state.facts, Facts::Agency(facts) if facts.had(key)))
-    }
-}
-
-/// What one transaction would do.
-#[derive(Debug)]
-pub(crate) struct Effects {
-    pub(crate) subjects: BTreeMap<Hash, SubjectState>,
-    /// For each operation its record, its position, and whether it is new.
-    pub(crate) records: Vec<(RecordId, u64, bool)>,
-    /// The subjects of records that are there already: were they not, these would change too.
-    pub(crate) spared: Vec<Hash>,
-    links: Vec<(Hash, u64, Link)>,
-}
-
-impl Overlay {
-    pub(crate) fn absorb(&mut self, effects: Effects) {
-        self.subjects.extend(effects.subjects);
-        let new = effects.records.into_iter().filter(|(.., new)| *new);
-        self.records.extend(new.map(|(record, at, _)| (record, at)));
-    }
-}
-
 impl Tip {
     /// The block that follows, as far as it is known beforehand.
     #[must_use]
     pub const fn moment(&self) -> Moment {
         Moment { height: self.height.next(), time: self.time }
     }
-}
-
-/// What `tx` would do if it were committed in the block at `at`, its first new record at `position`.
-///
-/// The one place where a transaction meets the rules: admission, proposal and validation all come here.
-pub(crate) fn judge(
-    rules: &Rules,
-    state: &impl State,
-    overlay: &Overlay,
-    at: Moment,
-    mut position: u64,
-    tx: &Verified,
-) -> Result<Effects, Rejection> {
-    let id = tx.id();
-    let agency = rules.authorise(&tx.get().header, at.height)?;
-    if state.get(Column::Transactions, id.as_bytes()).is_some() {
-        return Err(Rejection::Committed(id));
-    }
-    let mut view = Layered { state, first: rules.first(), below: overlay, fresh: BTreeMap::new() };
-    let mut seen = BTreeMap::new();
-    let mut records = Vec::with_capacity(tx.get().operations.len());
-    let (mut links, mut spared) = (Vec::new(), Vec::new());
-    let operations = tx.records().iter().copied().zip(&tx.get().operations);
-    for (index, (record, operation)) in operations.enumerate() {
-        let known = seen.get(&record).or_else(|| overlay.records.get(&record)).copied();
-        let (changes, parts) =
-            match consider(rules, &view, known, index, agency, (&record, operation), at)? {
-                Comes::There(place) => {
-                    records.push((record, place, false));
-                    let subjects = operation.subjects(&agency);
-                    spared.extend(subjects.iter().map(|(subject, _)| subject.key()));
-                    continue;
-                }
-                Comes::New(changes, parts) => (changes, parts),
-            };
-        view.fresh.extend(changes);
-        for (key, part) in parts {
-            let link = Link { position, record, part };
-            let changed =
-                view.fresh.get_mut(&key).expect("the rules return every subject of an operation");
-            links.push((key, changed.records, link));
-            changed.append(&link);
-        }
-        seen.insert(record, position);
-        records.push((record, position, true));
-        position += 1;
-    }
-    if records.iter().all(|(.., new)| !new) {
-        return Err(Rejection::Recorded);
-    }
-    Ok(Effects { subjects: view.fresh, records, spared, links })
-}
-
-/// What an operation comes to.
-enum Comes {
-    /// Its record is there already, at this position.
-    There(u64),
-    /// What it makes of subjects, and the key of each it names with the part that has in it.
-    New(Changes, Vec<(Hash, Part)>),
-}
-
-/// Whether an operation's record is there already, and if not, what the rules say of it.
-///
-/// A record is a link of each of its subjects: beside a subject of which there is nothing yet it cannot be there either, and
-/// need not be looked for. Most operations bring a subject; to look for what is absent is dear.
-fn consider<S: State>(
-    rules: &Rules,
-    view: &Layered<'_, S>,
-    known: Option<u64>,
-    index: usize,
-    agency: AgencyCode,
-    (record, operation): (&RecordId, &Operation),
-    at: Moment,
-) -> Result<Comes, Rejection> {
-    if let Some(place) = known {
-        return Ok(Comes::There(place));
-    }
-    let is_looked_for = !is_soon_judged(&operation.action);
-    if is_looked_for && let Some(place) = find_record(view.state, record) {
-        return Ok(Comes::There(place));
-    }
-    let judged = rules.judge(index, agency, (record, operation), at, view).map(|changes| {
-        let parts = parts(operation, &agency, &changes);
-        (changes, parts)
-    });
-    let brings_one = |(changes, parts): &(Changes, Vec<(Hash, Part)>)| {
-        let is_named = |key: &Hash| parts.iter().any(|(named, _)| named == key);
-        changes.iter().any(|(key, state)| state.records == 0 && is_named(key) && !view.has(key))
-    };
-    let is_new = is_looked_for || judged.as_ref().is_ok_and(brings_one);
-    if !is_new && let Some(place) = find_record(view.state, record) {
-        return Ok(Comes::There(place));
-    }
-    judged.map(|(changes, parts)| Comes::New(changes, parts))
-}
-
-/// Whether an operation costs less to judge than its record to look for. In governance signatures are checked; the others come
-/// too seldom to matter.
-const fn is_soon_judged(action: &Action) -> bool {
-    match action {
-        Action::Trace(_) | Action::Licence(_) | Action::Item(_) => true,
-        Action::Govern(_)
-        | Action::List(_)
-        | Action::Batch(_)
-        | Action::Seed(_)
-        | Action::Use(_) => false,
-    }
-}
-
-/// The keys of the subjects an operation names, each with its part.
-fn parts(operation: &Operation, agency: &AgencyCode, changes: &Changes) -> Vec<(Hash, Part)> {
-    let subjects = operation.subjects(agency).into_iter().enumerate();
-    // The rules name the subjects in the same order, as a rule; where they do, nothing is hashed for it again.
-    let key = |place: usize, subject: &Subject| match changes.get(place) {
-        Some((key, state)) if state.subject == *subject => *key,
-        Some(_) | None => subject.key(),
-    };
-    subjects.map(|(place, (subject, part))| (key(place, &subject), part)).collect()
-}
-
-fn find_record(state: &impl State, record: &RecordId) -> Option<u64> {
-    let bytes = state.get(Column::Records, record.as_bytes())?;
-    Some(u64::from_be_bytes(bytes.try_into().expect("positions are written as eight bytes")))
 }
 
 /// A block under execution.

@@ -15,6 +15,7 @@ mod bulk;
 pub mod execute;
 mod govern;
 mod item;
+mod judge;
 mod licence;
 pub mod objection;
 pub mod pool;

@@ -5,7 +5,8 @@ mod turns;
 pub use turns::Turns;
 
 use crate::{
-    execute::{Effects, Overlay, Tip, judge},
+    execute::Tip,
+    judge::{Effects, Overlay, judge},
     rejection::Rejection,
     rules::Rules,
     state::State,

@@ -3,7 +3,8 @@
 use crate::fixture::{self, code, item_role, licence_role, region, secret};
 use crate::{
     Draft, Invalid, Memory, Outcome, Pool, PoolLimits, Rejection, Rules, State, Tip,
-    execute::{Nodes, Overlay, Pages, judge},
+    execute::{Nodes, Pages},
+    judge::{Overlay, judge},
     propose, query, tip, validate,
 };
 use proof::{log, map};
@@ -721,7 +722,7 @@ proptest! {
     fn every_history_is_sound(history in lines(), cuts in vec(1..6_usize, 40)) {
         let mut chain = Chain::new();
         let mut pool = Pool::new(PoolLimits::default());
-        let mut left = history.into_iter();
+        let (mut left, mut past) = (history.into_iter(), Vec::new());
         for (n, cut) in cuts.into_iter().enumerate() {
             for (agency, lines) in left.by_ref().take(cut) {
                 let operations = lines.iter().map(|(line, n)| operation(action(line), *n)).collect();
@@ -744,10 +745,17 @@ proptest! {
             prop_assert_eq!(again.tip(), outcome.tip());
             let (committed, touched): (Vec<TxId>, _) =
                 (block.transactions.iter().map(Transaction::id).collect(), outcome.touched());
+            let verified = block.transactions.iter().map(|tx| tx.clone().verify(chain.rules.chain()).unwrap());
+            let block_of: Vec<Verified> = verified.collect();
             chain.append(block, outcome);
             let late = pool.settle(&chain.rules, &chain.state, &chain.tip, (&committed, &touched), false);
             prop_assert_eq!(late, vec![]);
             assert_sound(&chain, &pool);
+            past.extend(block_of);
+            for tx in &past {
+                let again = judge(&chain.rules, &chain.state, pool.overlay(), chain.tip.moment(), 0, tx);
+                prop_assert_eq!(again.unwrap_err().code(), "E-TX-COMMITTED");
+            }
             for (subject, (status, version)) in subjects(&chain) {
                 let Some((old, was)) = before.get(&subject) else { continue };
                 // A basic code goes on to note what its levels do; everything else that is over stays as it was.

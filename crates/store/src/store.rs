@@ -184,10 +184,13 @@ impl Store {
             .map(|(at, write)| (write.column, head(&write.key), at))
             .collect();
         order.sort_unstable();
-        for Write { column, key, value } in order.into_iter().map(|(.., at)| &writes[at]) {
-            match value {
-                Some(value) => batch.put_cf(self.family(*column), key, value),
-                None => batch.delete_cf(self.family(*column), key),
+        for of_column in order.chunk_by(|(one, ..), (other, ..)| one == other) {
+            let family = self.family(of_column[0].0);
+            for Write { key, value, .. } in of_column.iter().map(|(.., at)| &writes[*at]) {
+                match value {
+                    Some(value) => batch.put_cf(family, key, value),
+                    None => batch.delete_cf(family, key),
+                }
             }
         }
         self.db.write(batch).map_err(Fault::rocksdb("write", &self.path.join("ledger")))?;
@@ -364,8 +367,10 @@ impl Store {
 
     /// The value, or the end of the process.
     fn checked<T>(&self, read: Result<T, rocksdb::Error>) -> T {
-        read.map_err(Fault::rocksdb("read", &self.path.join("ledger")))
-            .unwrap_or_else(|fault| (self.on_fault)(&fault))
+        read.unwrap_or_else(|error| {
+            let fault = Fault::rocksdb("read", &self.path.join("ledger"))(error);
+            (self.on_fault)(&fault)
+        })
     }
 
     fn value(&self, column: Column, key: &[u8], options: &ReadOptions) -> Option<Vec<u8>> {

@@ -32,7 +32,7 @@ const STAGES: [(&str, &[&str]); 13] = [
     ("admit", &["ledger::pool::", "replica::admit", "node::shell::accepted"]),
     ("share", &["replica::share"]),
     ("propose", &["ledger::execute::propose", "replica::propose"]),
-    ("execute", &["ledger::execute::"]),
+    ("execute", &["ledger::execute::", "ledger::judge::"]),
     ("store", &["store::", "rocksdb"]),
     ("vote", &["consensus::", "malachitebft", "replica::vote", "types::vote::"]),
     ("send", &["network::", "libp2p", "yamux", "snow::", "chacha20"]),
