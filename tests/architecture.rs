@@ -42,7 +42,7 @@ const TABLE: &[Row] = &[
     ("ledger", &["types", "proof"], &["serde", "thiserror"]),
     ("consensus", &["types"], &["arc-malachitebft-core-consensus", "arc-malachitebft-core-types", "serde", "thiserror"]),
     ("network", &["types"], &["futures", "libp2p", "thiserror", "tokio", "tracing"]),
-    ("store", &["types", "ledger"], &["hashlink", "rocksdb", "thiserror"]),
+    ("store", &["types", "ledger"], &["crc32c", "hashlink", "rocksdb", "thiserror"]),
     ("replica", &["types", "proof", "ledger", "consensus"], &["serde", "thiserror", "tracing"]),
     ("sim", &["types", "proof", "ledger", "consensus", "replica"], &["rand_chacha"]),
     ("client", &["types", "proof", "records", "verdict"], &[

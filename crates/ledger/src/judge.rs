@@ -91,8 +91,8 @@ pub(crate) fn judge(
     let id = tx.id();
     let agency = rules.authorise(&tx.get().header, at.height)?;
     let is_committed = || state.get(Column::Transactions, id.as_bytes()).is_some();
-    // Beside many operations one look-up is nothing, and whoever sends again what is there must not have them all judged.
-    let is_looked_for = tx.get().operations.len() > 1;
+    // Whoever sends again what is there must not have it all judged; beside so much, one look-up is nothing.
+    let is_looked_for = !is_small(&tx.get().operations);
     if is_looked_for && is_committed() {
         return Err(Rejection::Committed(id));
     }
@@ -131,6 +131,24 @@ pub(crate) fn judge(
         return Err(if is_again { Rejection::Committed(id) } else { Rejection::Recorded });
     }
     Ok(Effects { subjects: view.fresh, records, spared, links })
+}
+
+/// How many lots an event may name to be judged as soon as looked for.
+const LOTS_FEW: usize = 4;
+
+/// Whether operations cost no more to judge than their transaction to look for among those that were committed.
+fn is_small(operations: &[Operation]) -> bool {
+    let [operation] = operations else { return false };
+    match &operation.action {
+        Action::Licence(_) => true,
+        Action::Trace(event) => event.lots.len() <= LOTS_FEW,
+        Action::Item(_)
+        | Action::Govern(_)
+        | Action::List(_)
+        | Action::Batch(_)
+        | Action::Seed(_)
+        | Action::Use(_) => false,
+    }
 }
 
 /// What an operation comes to.

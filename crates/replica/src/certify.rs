@@ -1,6 +1,8 @@
 //! Certificates and signatures of fetched blocks, checked wherever there is time: the replica's thread has none.
 
-use types::{Block, Certificate, Certified, ChainId, Committee, Hash, Height, Verified, codec};
+use types::{
+    Block, Certificate, Certified, ChainId, Committee, Hash, Height, Transaction, Verified, codec,
+};
 
 /// Blocks a neighbour gave us, to be checked on any thread, and then fed back as [`crate::Event::Checked`].
 #[derive(Clone, Debug)]
@@ -90,8 +92,7 @@ fn ready(
     let bytes = codec::length(&block);
     let certified = Certified::verify(block, certificate, chain, committee)
         .map_err(|error| error.to_string())?;
-    let verified: Result<_, _> =
-        certified.block().transactions.iter().map(|tx| tx.clone().verify(chain)).collect();
+    let verified = Transaction::verify_all(certified.block().transactions.clone(), chain);
     let transactions = verified.map_err(|error| format!("transaction: {error}"))?;
     Ok(Ready { certified, transactions, bytes })
 }

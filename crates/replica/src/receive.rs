@@ -125,7 +125,7 @@ pub fn receive(chain: &ChainId, channel: Channel, bytes: &[u8]) -> Result<Receiv
         Channel::Proposals => Received::Block(Box::new(codec::decode(bytes).map_err(malformed)?)),
         Channel::Transactions => {
             let TransactionsFrame(txs) = codec::decode(bytes).map_err(malformed)?;
-            let verified: Result<_, _> = txs.into_iter().map(|tx| tx.verify(chain)).collect();
+            let verified = Transaction::verify_all(txs, chain);
             Received::Transactions(verified.map_err(Offence::Transaction)?)
         }
         Channel::Sync => match codec::decode(bytes).map_err(malformed)? {

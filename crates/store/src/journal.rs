@@ -345,27 +345,9 @@ fn damaged(what: &str) -> Fault {
     Fault::Damaged { what: what.to_owned(), advice: ADVICE_JOURNAL }
 }
 
-/// CRC-32C (RFC 3720, appendix B.4): reflected, polynomial 0x1EDC6F41, written 0x82F63B78 when reflected.
+/// CRC-32C (RFC 3720, appendix B.4): reflected, polynomial 0x1EDC6F41.
 pub(crate) fn crc32c(parts: &[&[u8]]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut index = 0u32;
-        while index < 256 {
-            let mut value = index;
-            let mut bit = 0;
-            while bit < 8 {
-                value = (value >> 1) ^ (0x82F6_3B78 * (value & 1));
-                bit += 1;
-            }
-            table[index as usize] = value;
-            index += 1;
-        }
-        table
-    };
-    !parts.iter().flat_map(|part| part.iter()).fold(!0, |crc, byte| {
-        let [low, ..] = crc.to_le_bytes();
-        (crc >> 8) ^ TABLE[usize::from(low ^ byte)]
-    })
+    parts.iter().fold(0, |crc, part| crc32c::crc32c_append(crc, part))
 }
 
 #[cfg(test)]

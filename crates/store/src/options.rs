@@ -165,3 +165,17 @@ const fn compression(column: Column) -> DBCompressionType {
         | Column::Meta => DBCompressionType::None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn stores_that_write_the_same_flush_at_lengths_of_their_own() {
+        let drawn: BTreeSet<u64> = (0..64).map(|_| wal_bytes()).collect();
+        assert!(drawn.len() > 60, "{drawn:?}");
+        let allowed = WAL_BYTES_MAX / 4 * 3..=WAL_BYTES_MAX;
+        assert!(drawn.iter().all(|bytes| allowed.contains(bytes)), "{drawn:?}");
+    }
+}

@@ -7,7 +7,7 @@
 
 use curve25519_dalek::{
     constants::ED25519_BASEPOINT_POINT,
-    edwards::EdwardsPoint,
+    edwards::{CompressedEdwardsY, EdwardsPoint},
     scalar::Scalar,
     traits::{Identity as _, IsIdentity as _},
 };
@@ -52,6 +52,33 @@ pub(crate) fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bo
         Some(known) => known.verify(key, message, signature),
         None => verify_once(key, message, signature),
     }
+}
+
+/// The same of several, in their order: of all familiar keys together the sums are divided by their Z at the cost of one
+/// division.
+pub(crate) fn verify_all(signed: &[(&[u8; 32], &[u8], &[u8; 64])]) -> Vec<bool> {
+    let (mut good, mut places, mut sums) = (vec![false; signed.len()], Vec::new(), Vec::new());
+    for (at, (key, message, signature)) in signed.iter().enumerate() {
+        let Some(known) = familiar(key) else {
+            good[at] = verify_once(key, message, signature);
+            continue;
+        };
+        if let Some(sum) = known.sum(key, message, signature) {
+            places.push(at);
+            sums.push(sum);
+        }
+    }
+    let spelled = EdwardsPoint::compress_batch_alloc(&sums);
+    for ((at, sum), spelled) in places.into_iter().zip(&sums).zip(&spelled) {
+        good[at] = is_commitment(sum, spelled, signed[at].2);
+    }
+    good
+}
+
+/// Whether the sum, so spelled, is the R of a signature, and R is allowed.
+fn is_commitment(sum: &EdwardsPoint, spelled: &CompressedEdwardsY, signature: &[u8; 64]) -> bool {
+    // Equal bytes are the same point, so what must not be so of R is asked of what it must be.
+    signature.starts_with(spelled.as_bytes()) && !sum.mul_by_cofactor().is_identity()
 }
 
 fn verify_once(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
@@ -99,19 +126,19 @@ impl Familiar {
     }
 
     fn verify(&self, key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+        let sum = self.sum(key, message, signature);
+        sum.is_some_and(|sum| is_commitment(&sum, &sum.compress(), signature))
+    }
+
+    /// What R must be; none if S is not reduced.
+    fn sum(&self, key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> Option<EdwardsPoint> {
         let (r, s) = signature.split_at(32);
-        let s = <[u8; 32]>::try_from(s).ok();
-        let Some(s) = s.and_then(|s| Option::<Scalar>::from(Scalar::from_canonical_bytes(s)))
-        else {
-            return false;
-        };
+        let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(s.try_into().ok()?))?;
         let mut wide = [0; 64];
         let hash = Sha512::new().chain_update(r).chain_update(key).chain_update(message);
         wide.copy_from_slice(&hash.finalize());
         let k = Scalar::from_bytes_mod_order_wide(&wide);
-        let expected = BASE.add(&s, self.0.add(&k, EdwardsPoint::identity()));
-        // Equal bytes are the same point, so what must not be so of R is asked of what it must be.
-        expected.compress().as_bytes() == r && !expected.mul_by_cofactor().is_identity()
+        Some(BASE.add(&s, self.0.add(&k, EdwardsPoint::identity())))
     }
 }
 
@@ -270,6 +297,37 @@ mod tests {
                 .is_some_and(|known| known.key == public && known.familiar.is_some());
             assert_eq!(known, 2 * turn + 2 >= before + usize::from(FAMILIAR_FROM), "{turn}");
         }
+    }
+
+    #[test]
+    fn several_at_once_are_judged_as_each_alone() {
+        let secrets: Vec<_> = (90..94).map(|seed| SigningKey::from_bytes(&[seed; 32])).collect();
+        let keys: Vec<_> = secrets.iter().map(|one| one.verifying_key().to_bytes()).collect();
+        let good = |at: usize, message: u8| secrets[at].sign(&[message]).to_bytes();
+        // Two of the keys are familiar, as long as nobody else takes their places.
+        for _ in 0..2 * REMEMBERED_FOR {
+            assert!(verify(&keys[0], &[1], &good(0, 1)) && verify(&keys[1], &[1], &good(1, 1)));
+        }
+        let torsion = curve25519_dalek::constants::EIGHT_TORSION[1].compress().to_bytes();
+        let mut signed = Vec::new();
+        for (at, key) in keys.iter().enumerate() {
+            for byte in [0, 31, 32, 63] {
+                let mut bad = good(at, 7);
+                bad[byte] ^= 1;
+                signed.extend([(key, 7, good(at, 7)), (key, 7, bad), (key, 8, good(at, 7))]);
+            }
+            let mut small = [0; 64];
+            small[..32].copy_from_slice(&torsion);
+            signed.extend([(key, 7, small), (key, 7, [0xff; 64]), (&torsion, 7, good(at, 7))]);
+        }
+        for several in [&signed[..], &signed[1..2], &signed[..1], &[]] {
+            let asked: Vec<_> = several.iter().map(|(key, m, s)| (*key, [*m], s)).collect();
+            let asked: Vec<_> = asked.iter().map(|(key, m, s)| (*key, &m[..], *s)).collect();
+            let alone: Vec<_> = asked.iter().map(|(key, m, s)| verify_once(key, m, s)).collect();
+            assert_eq!(verify_all(&asked), alone);
+        }
+        let right = signed.iter().filter(|(key, m, s)| verify_once(key, &[*m], s)).count();
+        assert_eq!(right, 16, "four of each key");
     }
 
     #[test]

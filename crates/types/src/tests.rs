@@ -79,7 +79,10 @@ fn sound() -> Transaction {
 fn check(edit: impl FnOnce(&mut Transaction)) -> &'static str {
     let mut tx = sound();
     edit(&mut tx);
-    match tx.verify(&CHAIN) {
+    let alone = tx.clone().verify(&CHAIN);
+    let among_others = Transaction::verify_all(vec![sound(), tx, sound()], &CHAIN);
+    assert_eq!(among_others.map(|all| all[1].clone()), alone);
+    match alone {
         Ok(_) => "",
         Err(TransactionError::Version { .. }) => "version",
         Err(TransactionError::Chain { .. }) => "chain",

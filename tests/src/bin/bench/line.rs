@@ -24,15 +24,10 @@ pub(crate) struct Line {
     pub(crate) text: String,
     pub(crate) body: Vec<u8>,
     used: Instant,
-    /// How often the answer was awaited in vain, and what was asked was asked again.
-    pub(crate) hung_up: u64,
 }
 
 /// A node hangs up after ten seconds in which nothing was asked. Whoever was idle for so long connects again.
 const IDLE: Duration = Duration::from_secs(5);
-
-/// How it is told that a node hung up on somebody who asked, and answered when asked again.
-pub(crate) const HUNG_UP: &str = "asked again, since the node had hung up";
 
 /// A node's no.
 pub(crate) struct Refused {
@@ -44,7 +39,7 @@ impl Line {
     pub(crate) async fn to(client: &Client) -> anyhow::Result<Self> {
         let host = client.url().trim_start_matches("http://").to_owned();
         let (stream, used) = (connected(&host).await?, clock::instant());
-        Ok(Self { stream, host, text: String::new(), body: Vec::new(), used, hung_up: 0 })
+        Ok(Self { stream, host, text: String::new(), body: Vec::new(), used })
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<String> {
@@ -108,22 +103,17 @@ impl Line {
         Ok(Err(Refused { status, code }))
     }
 
-    /// Sends a request, reads the answer's body, and returns its status. If the node hangs up instead it is asked again, once:
-    /// all that is asked here may be asked twice.
+    /// Sends a request, reads the answer's body, and returns its status. A node that hangs up without a word is asked again, once,
+    /// and it is told: all that is asked here may be asked twice.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<u16> {
         if self.used.elapsed() > IDLE {
             self.stream = connected(&self.host).await?;
         }
-        if let Ok(status) = self.answered(request).await {
-            return Ok(status);
+        if !self.is_answered(request).await {
+            eprintln!("bench: {} hung up, and is asked again", self.host);
+            self.stream = connected(&self.host).await?;
+            self.stream.get_mut().write_all(request).await?;
         }
-        self.hung_up += 1;
-        self.stream = connected(&self.host).await?;
-        self.answered(request).await
-    }
-
-    async fn answered(&mut self, request: &[u8]) -> anyhow::Result<u16> {
-        self.stream.get_mut().write_all(request).await?;
         let (mut status, mut length) = (None, 0);
         loop {
             self.text.clear();
@@ -144,6 +134,12 @@ impl Line {
         self.stream.read_exact(&mut self.body).await?;
         self.used = clock::instant();
         status.with_context(|| format!("{} does not speak HTTP", self.host))
+    }
+
+    /// Sends a request, and says whether an answer begins.
+    async fn is_answered(&mut self, request: &[u8]) -> bool {
+        let sent = self.stream.get_mut().write_all(request).await;
+        sent.is_ok() && self.stream.fill_buf().await.is_ok_and(|bytes| !bytes.is_empty())
     }
 }
 

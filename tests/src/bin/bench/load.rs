@@ -3,7 +3,7 @@
 use crate::{
     VALIDATORS,
     figures::{Spread, Syncs, count, in_words, micros, thousandths},
-    line::{HUNG_UP, Line, Refused},
+    line::{Line, Refused},
     machine::Limits,
     net::Net,
 };
@@ -133,12 +133,6 @@ impl Course {
         count(&mut self.errors.lock().unwrap_or_else(PoisonError::into_inner), code);
     }
 
-    fn note_hung_up(&self, line: &mut Line) {
-        for _ in 0..core::mem::take(&mut line.hung_up) {
-            self.note(HUNG_UP);
-        }
-    }
-
     /// Submits until the course is over. A node that asks for patience gets it.
     pub(crate) async fn submit(self: Arc<Self>, mut line: Line) -> anyhow::Result<()> {
         while let Some(txs) = self.next().await {
@@ -146,7 +140,6 @@ impl Course {
             let mut pause = Duration::from_millis(50);
             while !left.is_empty() && !self.stopped.load(Relaxed) {
                 left = self.submit_once(&mut line, left).await?;
-                self.note_hung_up(&mut line);
                 if !left.is_empty() {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(BACK_OFF_MAX);
@@ -216,7 +209,6 @@ impl Course {
                 Ok(fate) => self.note(&format!("probe {fate:?}")),
                 Err(Refused { code, .. }) => self.note(&format!("probe {code}")),
             }
-            self.note_hung_up(&mut line);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(times)

@@ -6,7 +6,7 @@ use crate::{
     line::Line,
 };
 use anyhow::{Context as _, ensure};
-use client::{Client, Patience, Signer};
+use client::{Client, Signer};
 use node::{clock, testnet::Testnet};
 use serde_json::{Value, json};
 use std::{
@@ -114,16 +114,14 @@ impl Net {
     pub(crate) async fn records(&self) -> anyhow::Result<u64> {
         let mut least = u64::MAX;
         for client in &self.clients {
-            let status = Patience::default().ask(|_| {}, || client.status()).await?;
-            least = least.min(status.records);
+            least = least.min(client.status().await?.records);
         }
         Ok(least)
     }
 
     /// Transactions of so many operations each, on subjects that nobody has seen, as bytes.
     pub(crate) async fn sign(&self, count: u64, operations: u64) -> anyhow::Result<Vec<Vec<u8>>> {
-        let status = Patience::default().ask(|_| {}, || self.first().status()).await?;
-        let valid_until = status.valid_until_max;
+        let valid_until = self.first().status().await?.valid_until_max;
         let first = self.serial.fetch_add(count * operations, Relaxed);
         let shares = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
         let mut tasks = JoinSet::new();

@@ -6,7 +6,7 @@
 use crate::{
     VALIDATORS,
     figures::{Spread, count, in_words, micros, thousandths},
-    line::{HUNG_UP, Line, Refused},
+    line::{Line, Refused},
     load::{LINES, drained},
     net::Net,
 };
@@ -61,13 +61,6 @@ impl Course {
         self.refused.fetch_add(1, Relaxed);
     }
 
-    /// That a node hung up is told, and is no refusal: it answered when asked again.
-    fn note_hung_up(&self, line: &mut Line) {
-        for _ in 0..core::mem::take(&mut line.hung_up) {
-            count(&mut locked(&self.errors), HUNG_UP);
-        }
-    }
-
     /// Sends what is due, one after the other, until there is no more.
     async fn send(self: Arc<Self>, mut line: Line) -> anyhow::Result<()> {
         loop {
@@ -86,7 +79,6 @@ impl Course {
                 Ok(fate @ (Fate::Recorded | Fate::Refused)) => self.note(&format!("{fate:?}")),
                 Err(Refused { code, status }) => self.note(&format!("{code} ({status})")),
             }
-            self.note_hung_up(&mut line);
         }
     }
 
@@ -119,7 +111,6 @@ impl Course {
                 return Ok(());
             }
         }
-        self.note_hung_up(&mut line);
         locked(&self.idle)[node].push(line);
         Ok(())
     }
