@@ -39,7 +39,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 const HANDOVER: Duration = Duration::from_secs(1);
 /// How often it is looked whether the disk can be written to.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// What must be free to open a ledger: RocksDB moves its log, of up to 64 MiB, into tables.
+/// What must be free to open a ledger: RocksDB moves what is in its log alone, as much as memtables hold, into tables.
 const OPENING_BYTES: u64 = 96 << 20;
 
 /// Ends the process after a failed read, which cannot be answered and must not be survived.

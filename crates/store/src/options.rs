@@ -21,8 +21,13 @@ const WRITE_BUFFERS_BYTES: usize = 96 << 20;
 /// … and for one column.
 const WRITE_BUFFER_BYTES: usize = 32 << 20;
 
-/// The most that a restart has to replay.
-const WAL_BYTES_MAX: u64 = 64 << 20;
+/// The most that a restart has to replay, which takes a second. At that length all memtables are flushed together; before
+/// it, one after another as the room for them is used up, later and so in larger pieces, which is less to compact.
+const WAL_BYTES_MAX: u64 = 256 << 20;
+
+/// How many tables may lie about as they were flushed before they are merged into the next level, which is then written
+/// anew from end to end, because keys are hashes: twice as many are half as much writing, and some filters more to ask.
+const FLUSHED_TABLES: i32 = 8;
 
 /// Descriptors for tables, if a quarter of what the process may open is as many. It promises to stay under 512 as a whole.
 const OPEN_FILES_MAX: i32 = 256;
@@ -40,14 +45,14 @@ fn open_files_max() -> i32 {
     quarter.map_or(OPEN_FILES_MAX, |quarter| quarter.min(OPEN_FILES_MAX))
 }
 
-/// How long RocksDB's log may become here before all memtables are flushed, drawn anew at every start.
+/// A limit of this store's own, at most an eighth below, drawn anew at every start.
 ///
 /// Validators write the same at the same time. With one limit for all, they would flush and compact in the same second, and
-/// every block would wait for it; a quorum does not wait for one of them. Shorter than by a quarter, and what is flushed more
-/// often would have to be compacted more often.
-fn wal_bytes() -> u64 {
+/// every block would wait for it; a quorum does not wait for one of them.
+fn own(most: usize) -> usize {
     let drawn = RandomState::new().build_hasher().finish();
-    WAL_BYTES_MAX - drawn % (WAL_BYTES_MAX / 4)
+    let eighth = most / 8;
+    most - usize::try_from(drawn % eighth as u64).unwrap_or(0)
 }
 
 /// Of the database.
@@ -68,8 +73,8 @@ pub(crate) fn database() -> Options {
     // A commit asks for its own sync; nothing may linger in our memory before it.
     options.set_manual_wal_flush(false);
 
-    options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
-    options.set_max_total_wal_size(wal_bytes());
+    options.set_db_write_buffer_size(own(WRITE_BUFFERS_BYTES));
+    options.set_max_total_wal_size(WAL_BYTES_MAX);
     options.set_max_open_files(open_files_max());
     // Each part of the cache of tables holds one at least, and by default there are 64 parts: more than a small limit allows.
     options.set_table_cache_num_shard_bits(2);
@@ -123,7 +128,8 @@ fn family(table: &BlockBasedOptions) -> Options {
     let mut options = Options::default();
     options.set_block_based_table_factory(table);
     options.set_compression_type(DBCompressionType::None);
-    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+    options.set_write_buffer_size(own(WRITE_BUFFER_BYTES));
+    options.set_level_zero_file_num_compaction_trigger(FLUSHED_TABLES);
     options.set_max_write_buffer_number(2);
     options
 }
@@ -172,10 +178,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn stores_that_write_the_same_flush_at_lengths_of_their_own() {
-        let drawn: BTreeSet<u64> = (0..64).map(|_| wal_bytes()).collect();
+    fn stores_that_write_the_same_flush_at_limits_of_their_own() {
+        let drawn: BTreeSet<usize> = (0..64).map(|_| own(WRITE_BUFFERS_BYTES)).collect();
         assert!(drawn.len() > 60, "{drawn:?}");
-        let allowed = WAL_BYTES_MAX / 4 * 3..=WAL_BYTES_MAX;
+        let allowed = WRITE_BUFFERS_BYTES / 8 * 7..=WRITE_BUFFERS_BYTES;
         assert!(drawn.iter().all(|bytes| allowed.contains(bytes)), "{drawn:?}");
     }
 }
