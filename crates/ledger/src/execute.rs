@@ -287,6 +287,10 @@ impl<S: State> map::Pages for Pages<'_, S> {
     fn page(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.0.get(Column::Map, path)
     }
+
+    fn pages(&self, paths: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+        self.0.get_many(Column::Map, paths)
+    }
 }
 
 /// Where the records of a document are found: half of its digest tells documents apart, and whoever makes two whose halves

@@ -133,6 +133,24 @@ pub(crate) fn judge(
     Ok(Effects { subjects: view.fresh, records, spared, links })
 }
 
+/// How many subjects of one transaction are looked for together before it is judged: more than most name, and no more than
+/// it may cost to hear again what was committed.
+const FORESEEN_MAX: usize = 256;
+
+/// Says which subjects will be asked for when these transactions are judged, so that they may be looked for together.
+pub fn foresee<'t>(state: &impl State, txs: impl IntoIterator<Item = &'t Verified>) {
+    let mut keys: Vec<Hash> = Vec::new();
+    for tx in txs.into_iter().map(Verified::get) {
+        let subjects =
+            tx.operations.iter().flat_map(|operation| operation.subjects(&tx.header.agency));
+        keys.extend(subjects.take(FORESEEN_MAX).map(|(subject, _)| subject.key()));
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &key.0[..]).collect();
+    state.foresee(Column::Subjects, &keys);
+}
+
 /// How many lots an event may name to be judged as soon as looked for.
 const LOTS_FEW: usize = 4;
 

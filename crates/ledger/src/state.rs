@@ -82,6 +82,14 @@ pub trait State {
     /// The value under a key.
     fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>>;
 
+    /// The values under many keys: for whoever finds many more quickly together.
+    fn get_many(&self, column: Column, keys: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+        keys.iter().map(|key| self.get(column, key)).collect()
+    }
+
+    /// Says that all these keys will be asked for soon: whoever remembers may look for them together.
+    fn foresee(&self, _column: Column, _keys: &[&[u8]]) {}
+
     /// Up to `limit` pairs from `from` (inclusive) on, in key order, as long as the key begins with `prefix`.
     fn scan(
         &self,
@@ -198,6 +206,14 @@ impl<S: State + ?Sized> State for &S {
         (**self).get(column, key)
     }
 
+    fn get_many(&self, column: Column, keys: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+        (**self).get_many(column, keys)
+    }
+
+    fn foresee(&self, column: Column, keys: &[&[u8]]) {
+        (**self).foresee(column, keys);
+    }
+
     fn scan(
         &self,
         column: Column,
@@ -212,6 +228,14 @@ impl<S: State + ?Sized> State for &S {
 impl<S: State + ?Sized> State for std::sync::Arc<S> {
     fn get(&self, column: Column, key: &[u8]) -> Option<Vec<u8>> {
         (**self).get(column, key)
+    }
+
+    fn get_many(&self, column: Column, keys: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+        (**self).get_many(column, keys)
+    }
+
+    fn foresee(&self, column: Column, keys: &[&[u8]]) {
+        (**self).foresee(column, keys);
     }
 
     fn scan(

@@ -1,7 +1,7 @@
 //! The state map: a sparse Merkle tree over 256-bit keys, kept in pages of four levels, and the paths it gives.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, vec};
 use types::{
     Hash,
     hash::{Purpose, hash},
@@ -11,6 +11,11 @@ use types::{
 pub trait Pages {
     /// The encoded page at `path`: one nibble (0 to 15) a byte, from the root, which is at the empty path.
     fn page(&self, path: &[u8]) -> Option<Vec<u8>>;
+
+    /// The same of many paths of one length, each once and in their order: for whoever finds many more quickly together.
+    fn pages(&self, paths: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+        paths.iter().map(|path| self.page(path)).collect()
+    }
 }
 
 /// What a batch of writes makes of the map. Nothing is kept until the caller keeps it.
@@ -24,18 +29,22 @@ pub struct Update {
 
 /// The map after `writes`: key to the digest of its value, none removes.
 ///
-/// Every page on the way to a written key is read once, and listed once if it changed.
+/// Every page on the way to a written key is read once, with all others of its level, and listed once if it changed.
 ///
 /// # Panics
 /// When a page is missing or damaged: a store that lost state must not go on as if it had not.
 pub fn update(pages: &impl Pages, writes: &BTreeMap<Hash, Option<Hash>>) -> Update {
     let writes: Vec<Write> = writes.iter().map(|(key, value)| (*key, *value)).collect();
-    let (before, existed) = match pages.page(&[]) {
+    let mut batch = Batch {
+        levels: gather(pages, &writes),
+        path: Vec::with_capacity(NIBBLES),
+        out: Vec::new(),
+    };
+    let (before, existed) = match batch.next_page() {
         Some(bytes) => (Page::decode(&[], &bytes).expect(DAMAGED), true),
         None => (Page::EMPTY, false),
     };
     let mut after = before.clone();
-    let mut batch = Batch { pages, path: Vec::with_capacity(NIBBLES), out: Vec::new() };
     batch.apply(&mut after, &writes);
     if after.is_empty() {
         if existed {
@@ -311,6 +320,15 @@ impl Page {
     }
 }
 
+/// Whether slot `step` of an encoded page holds a page below.
+fn has_child(page: &[u8], step: u8) -> bool {
+    page.first_chunk().is_some_and(|[one, two, three, four]| {
+        let (occupied, leaves) =
+            (u16::from_le_bytes([*one, *two]), u16::from_le_bytes([*three, *four]));
+        (occupied & !leaves) >> step & 1 == 1
+    })
+}
+
 /// How many leaves there are under a range of slots.
 enum Tenants {
     None,
@@ -340,26 +358,57 @@ fn subroot(slots: &[Slot]) -> Hash {
     }
 }
 
+/// Sorted writes under a page at `depth`, by the slot to which they belong.
+fn by_slot(writes: &[Write], depth: usize) -> impl Iterator<Item = (u8, &[Write])> {
+    let step = move |(key, _): &Write| nibble(key, depth);
+    writes
+        .chunk_by(move |one, other| step(one) == step(other))
+        .map(move |group| (step(&group[0]), group))
+}
+
+/// The pages on the way to sorted writes, as they are kept: those of a level together, in the order of their paths.
+fn gather(pages: &impl Pages, writes: &[Write]) -> Vec<vec::IntoIter<Option<Vec<u8>>>> {
+    let mut levels = Vec::new();
+    let mut asked: Vec<(Vec<u8>, &[Write])> = vec![(Vec::new(), writes)];
+    while !asked.is_empty() {
+        let paths: Vec<&[u8]> = asked.iter().map(|(path, _)| path.as_slice()).collect();
+        let found = pages.pages(&paths);
+        let mut below = Vec::new();
+        for ((path, writes), page) in asked.iter().zip(&found) {
+            let Some(page) = page else { continue };
+            for (step, group) in by_slot(writes, path.len()) {
+                if has_child(page, step) {
+                    below.push(([path.as_slice(), &[step]].concat(), group));
+                }
+            }
+        }
+        levels.push(found.into_iter());
+        asked = below;
+    }
+    levels
+}
+
 /// A batch on its way down.
-struct Batch<'a, P> {
-    pages: &'a P,
+struct Batch {
+    /// What [`gather`] found, and was not come to yet.
+    levels: Vec<vec::IntoIter<Option<Vec<u8>>>>,
     path: Vec<u8>,
     out: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
-impl<P: Pages> Batch<'_, P> {
+impl Batch {
+    /// The page at `self.path`. To be asked of one after another, in the order of their paths.
+    fn next_page(&mut self) -> Option<Vec<u8>> {
+        self.levels.get_mut(self.path.len()).and_then(Iterator::next).flatten()
+    }
+
     /// Applies sorted writes, all of which belong under the page at `self.path`.
-    fn apply(&mut self, page: &mut Page, mut writes: &[Write]) {
-        let depth = self.path.len();
-        while let Some((key, _)) = writes.first() {
-            let step = nibble(key, depth);
-            let count = writes.partition_point(|(key, _)| nibble(key, depth) == step);
-            let (group, rest) = writes.split_at(count);
+    fn apply(&mut self, page: &mut Page, writes: &[Write]) {
+        for (step, group) in by_slot(writes, self.path.len()) {
             let slot = &mut page.0[usize::from(step)];
             self.path.push(step);
             self.change(slot, group);
             self.path.pop();
-            writes = rest;
         }
     }
 
@@ -394,7 +443,7 @@ impl<P: Pages> Batch<'_, P> {
                 page.0[usize::from(step)] = Slot::Leaf(*key, *value);
             }
             Slot::Child(_) => {
-                let bytes = self.pages.page(&self.path).expect(MISSING);
+                let bytes = self.next_page().expect(MISSING);
                 page = Page::decode(&self.path, &bytes).expect(DAMAGED);
                 existed = true;
             }

@@ -35,6 +35,7 @@ impl<S: State> Replica<S> {
     /// What a certified block does, some of whose transactions were checked before. A quorum found it valid: if we do
     /// not, our execution differs from theirs.
     pub(crate) fn execute(&self, block: &Block, verified: &[Verified]) -> Result<Outcome, Stuck> {
+        ledger::foresee(&self.state, verified);
         let by_id: BTreeMap<TxId, &Verified> = verified.iter().map(|tx| (tx.id(), tx)).collect();
         let known = |tx: &Transaction| {
             let id = tx.id();

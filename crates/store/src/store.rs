@@ -410,6 +410,11 @@ impl State for Store {
         self.value(column, key, &ReadOptions::default())
     }
 
+    fn get_many(&self, column: Column, keys: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+        let found = self.db.batched_multi_get_cf(self.family(column), keys, keys.is_sorted());
+        found.into_iter().map(|read| self.checked(read).map(|value| value.to_vec())).collect()
+    }
+
     fn scan(
         &self,
         column: Column,
