@@ -77,6 +77,27 @@ impl Overlay {
     }
 }
 
+/// The agency that a transaction acts for, if it may in the block at `at`: all that is asked before its subjects are.
+///
+/// Whoever sends again what is there must not have it all judged, so it is looked for first; what is small is judged as soon
+/// as looked for, and is not.
+pub(crate) fn enter(
+    rules: &Rules,
+    state: &impl State,
+    at: Moment,
+    tx: &Verified,
+) -> Result<AgencyCode, Rejection> {
+    let agency = rules.authorise(&tx.get().header, at.height)?;
+    if !is_small(tx) && is_committed(state, tx) {
+        return Err(Rejection::Committed(tx.id()));
+    }
+    Ok(agency)
+}
+
+fn is_committed(state: &impl State, tx: &Verified) -> bool {
+    state.get(Column::Transactions, tx.id().as_bytes()).is_some()
+}
+
 /// What `tx` would do if it were committed in the block at `at`, its first new record at `position`.
 ///
 /// The one place where a transaction meets the rules: admission, proposal and validation all come here.
@@ -88,14 +109,7 @@ pub(crate) fn judge(
     mut position: u64,
     tx: &Verified,
 ) -> Result<Effects, Rejection> {
-    let id = tx.id();
-    let agency = rules.authorise(&tx.get().header, at.height)?;
-    let is_committed = || state.get(Column::Transactions, id.as_bytes()).is_some();
-    // Whoever sends again what is there must not have it all judged; beside so much, one look-up is nothing.
-    let is_looked_for = !is_small(&tx.get().operations);
-    if is_looked_for && is_committed() {
-        return Err(Rejection::Committed(id));
-    }
+    let agency = enter(rules, state, at, tx)?;
     let mut view = Layered { state, first: rules.first(), below: overlay, fresh: BTreeMap::new() };
     let mut seen = BTreeMap::new();
     let mut records = Vec::with_capacity(tx.get().operations.len());
@@ -127,24 +141,24 @@ pub(crate) fn judge(
     }
     if records.iter().all(|(.., new)| !new) {
         // Of a transaction that was committed every record is there, whatever the rules say today.
-        let is_again = !is_looked_for && is_committed();
-        return Err(if is_again { Rejection::Committed(id) } else { Rejection::Recorded });
+        let is_again = is_committed(state, tx);
+        return Err(if is_again { Rejection::Committed(tx.id()) } else { Rejection::Recorded });
     }
     Ok(Effects { subjects: view.fresh, records, spared, links })
 }
 
-/// How many subjects of one transaction are looked for together before it is judged: more than most name, and no more than
-/// it may cost to hear again what was committed.
-const FORESEEN_MAX: usize = 256;
+/// How many subjects are looked for together at most: no more than whoever keeps the state is sure to remember until they are
+/// asked for, one by one.
+const FORESEEN_MAX: usize = 1 << 13;
 
 /// Says which subjects will be asked for when these transactions are judged, so that they may be looked for together.
+///
+/// It costs reading; so it is for transactions that will be judged, and not refused before.
 pub fn foresee<'t>(state: &impl State, txs: impl IntoIterator<Item = &'t Verified>) {
-    let mut keys: Vec<Hash> = Vec::new();
-    for tx in txs.into_iter().map(Verified::get) {
-        let subjects =
-            tx.operations.iter().flat_map(|operation| operation.subjects(&tx.header.agency));
-        keys.extend(subjects.take(FORESEEN_MAX).map(|(subject, _)| subject.key()));
-    }
+    let named = txs.into_iter().map(Verified::get).flat_map(|tx| {
+        tx.operations.iter().flat_map(|operation| operation.subjects(&tx.header.agency))
+    });
+    let mut keys: Vec<Hash> = named.take(FORESEEN_MAX).map(|(subject, _)| subject.key()).collect();
     keys.sort_unstable();
     keys.dedup();
     let keys: Vec<&[u8]> = keys.iter().map(|key| &key.0[..]).collect();
@@ -154,9 +168,9 @@ pub fn foresee<'t>(state: &impl State, txs: impl IntoIterator<Item = &'t Verifie
 /// How many lots an event may name to be judged as soon as looked for.
 const LOTS_FEW: usize = 4;
 
-/// Whether operations cost no more to judge than their transaction to look for among those that were committed.
-fn is_small(operations: &[Operation]) -> bool {
-    let [operation] = operations else { return false };
+/// Whether a transaction costs no more to judge than to look for among those that were committed.
+pub(crate) fn is_small(tx: &Verified) -> bool {
+    let [operation] = &tx.get().operations[..] else { return false };
     match &operation.action {
         Action::Licence(_) => true,
         Action::Trace(event) => event.lots.len() <= LOTS_FEW,

@@ -2,7 +2,7 @@
 //!
 //! What it offers: [`Rules`] (who may do what), [`propose`] and [`validate`] (a block, executed), [`commit`] (what an
 //! agreed block changes, as writes), [`Pool`] (what waits to be proposed), [`query`] and [`mod@prove`] (what anyone may ask, and the
-//! proof of the answer), [`foresee`] (what will be asked of the state), [`retention`] (what may be forgotten) and [`audit`] (what can be checked afterwards).
+//! proof of the answer), [`retention`] (what may be forgotten) and [`audit`] (what can be checked afterwards).
 //!
 //! Invariants: nothing is refused at execution that admission lets pass against the same state, and the reverse; the
 //! same block on the same state gives the same roots everywhere; no clock, no randomness, no unordered iteration.

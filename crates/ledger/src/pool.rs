@@ -6,7 +6,7 @@ pub use turns::Turns;
 
 use crate::{
     execute::Tip,
-    judge::{Effects, Overlay, judge},
+    judge::{self, Effects, Overlay, judge},
     rejection::Rejection,
     rules::Rules,
     state::State,
@@ -139,11 +139,29 @@ impl Pool {
         {
             return Err(Rejection::Quota);
         }
+        if !judge::is_small(&tx) {
+            judge::enter(rules, state, tip.moment(), &tx)?;
+            judge::foresee(state, [&tx]);
+        }
         let effects = judge(rules, state, &self.overlay, tip.moment(), u64::MAX >> 1, &tx)?;
         let at = self.next;
         self.next += 1;
         self.insert(at, tx, bytes, effects);
         Ok(id)
+    }
+
+    /// Says what the state will be asked for when these are admitted, of those that are small and come many together: the
+    /// others are looked into one by one.
+    pub fn foresee(&self, rules: &Rules, state: &impl State, tip: &Tip, txs: &[Verified]) {
+        if self.pending.len() >= self.limits.transactions_max {
+            return;
+        }
+        let is_judged = |tx: &&Verified| {
+            judge::is_small(tx)
+                && !self.by_id.contains_key(&tx.id())
+                && judge::enter(rules, state, tip.moment(), tx).is_ok()
+        };
+        judge::foresee(state, txs.iter().filter(is_judged));
     }
 
     /// Takes out what was committed or has expired, and judges again whatever the block may have overtaken.

@@ -366,13 +366,17 @@ fn by_slot(writes: &[Write], depth: usize) -> impl Iterator<Item = (u8, &[Write]
         .map(move |group| (step(&group[0]), group))
 }
 
-/// The pages on the way to sorted writes, as they are kept: those of a level together, in the order of their paths.
-fn gather(pages: &impl Pages, writes: &[Write]) -> Vec<vec::IntoIter<Option<Vec<u8>>>> {
+/// A path, and the page that is kept there, if one is.
+type Found = (Vec<u8>, Option<Vec<u8>>);
+
+/// The pages on the way to sorted writes: those of a level together, in the order of their paths.
+fn gather(pages: &impl Pages, writes: &[Write]) -> Vec<vec::IntoIter<Found>> {
     let mut levels = Vec::new();
     let mut asked: Vec<(Vec<u8>, &[Write])> = vec![(Vec::new(), writes)];
     while !asked.is_empty() {
         let paths: Vec<&[u8]> = asked.iter().map(|(path, _)| path.as_slice()).collect();
         let found = pages.pages(&paths);
+        assert_eq!(found.len(), asked.len(), "every path is answered");
         let mut below = Vec::new();
         for ((path, writes), page) in asked.iter().zip(&found) {
             let Some(page) = page else { continue };
@@ -382,7 +386,8 @@ fn gather(pages: &impl Pages, writes: &[Write]) -> Vec<vec::IntoIter<Option<Vec<
                 }
             }
         }
-        levels.push(found.into_iter());
+        let paths = asked.into_iter().map(|(path, _)| path);
+        levels.push(paths.zip(found).collect::<Vec<_>>().into_iter());
         asked = below;
     }
     levels
@@ -390,16 +395,19 @@ fn gather(pages: &impl Pages, writes: &[Write]) -> Vec<vec::IntoIter<Option<Vec<
 
 /// A batch on its way down.
 struct Batch {
-    /// What [`gather`] found, and was not come to yet.
-    levels: Vec<vec::IntoIter<Option<Vec<u8>>>>,
+    /// What [`gather`] found at each level, from where the batch is on.
+    levels: Vec<vec::IntoIter<Found>>,
     path: Vec<u8>,
     out: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 impl Batch {
-    /// The page at `self.path`. To be asked of one after another, in the order of their paths.
+    /// The page at `self.path`, if one is kept there. The batch comes to paths in the order in which they were gathered.
     fn next_page(&mut self) -> Option<Vec<u8>> {
-        self.levels.get_mut(self.path.len()).and_then(Iterator::next).flatten()
+        let next = self.levels.get_mut(self.path.len()).and_then(Iterator::next);
+        let (path, page) = next.expect("every page on the way was gathered");
+        assert_eq!(path, self.path, "pages are met in the order in which they were gathered");
+        page
     }
 
     /// Applies sorted writes, all of which belong under the page at `self.path`.

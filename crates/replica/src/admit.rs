@@ -16,9 +16,6 @@ impl<S: State> Replica<S> {
     ) -> Result<(), Stuck> {
         let waiting = self.pool.get(&tx.id()).is_some();
         let frame = codec::encode(tx.get());
-        if tx.get().operations.len() > 1 {
-            ledger::foresee(&self.state, [&tx]);
-        }
         let answer = self.pool.admit(&self.rules, &self.state, &self.tip, tx);
         let fresh = answer.is_ok() && !waiting;
         effects.push(Effect::Answer(ticket, answer));
@@ -40,7 +37,7 @@ impl<S: State> Replica<S> {
         effects: &mut Vec<Effect>,
     ) -> Result<(), Stuck> {
         let mut admitted = false;
-        ledger::foresee(&self.state, &txs);
+        self.pool.foresee(&self.rules, &self.state, &self.tip, &txs);
         for tx in txs {
             match self.pool.admit(&self.rules, &self.state, &self.tip, tx) {
                 Ok(_) => admitted = true,

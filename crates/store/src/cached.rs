@@ -1,6 +1,6 @@
 //! The store as its one writer reads it: what was looked up or written of late is answered from memory.
 
-use crate::store::Store;
+use crate::store::{Store, TOGETHER};
 use hashlink::LruCache;
 use ledger::{Column, State, Write};
 use std::{borrow::Borrow, cell::RefCell, fmt, hash::Hash, sync::Arc};
@@ -8,13 +8,13 @@ use std::{borrow::Borrow, cell::RefCell, fmt, hash::Hash, sync::Arc};
 /// How many answers are kept of each column that is asked by name. A block and the pool behind it ask some ten thousand
 /// questions of each, most of which are answered with nothing.
 const NAMED_MAX: usize = 1 << 15;
-/// Levels of the state map's pages of which all are kept, half a kilobyte each: 69,905 pages, what a block changes of them but
-/// the lowest up to ten million keys.
+/// Levels of the state map's pages, from the root, that are all kept, half a kilobyte a page. Of ten million keys only the
+/// lowest pages are below them.
 const UPPER_LEVELS: usize = 5;
-/// … and how many pages in them.
+/// … and how many pages these levels have.
 const UPPER_MAX: usize = ((1 << (4 * UPPER_LEVELS)) - 1) / 15;
-/// How many pages below are kept: what a block of new keys touches it does not touch again, and among so many that it reads
-/// and writes the upper ones would be forgotten.
+/// How many pages below them are kept. A block of new keys seldom touches one again, and reads and writes so many that they
+/// would push the upper ones out.
 const LOWER_MAX: usize = 1 << 13;
 
 /// A [`Store`] of which one thread reads and writes. That is what makes it true: nobody else writes, and the writer tells
@@ -65,6 +65,23 @@ impl Cached {
         }
     }
 
+    /// Looks together for what is not remembered, and remembers it.
+    fn learn<'a, K: Borrow<[u8]> + Eq + Hash + 'a>(
+        &self,
+        column: Column,
+        keys: &[&[u8]],
+        answers: impl Fn(&[u8]) -> &'a Answers<K>,
+        own: impl Fn(&[u8]) -> Option<K>,
+    ) {
+        let is_known = |key: &[u8]| answers(key).borrow().contains_key(key);
+        let missing: Vec<&[u8]> = keys.iter().copied().filter(|key| !is_known(key)).collect();
+        for (key, answer) in missing.iter().zip(self.store.get_many(column, &missing)) {
+            if let Some(own) = own(key) {
+                answers(key).borrow_mut().insert(own, answer);
+            }
+        }
+    }
+
     /// The answers of a column whose keys are hashes, and which execution asks again for what admission asked.
     const fn named(&self, column: Column) -> Option<&Answers<[u8; 32]>> {
         match column {
@@ -100,28 +117,20 @@ impl State for Cached {
     }
 
     fn get_many(&self, column: Column, keys: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
-        if column == Column::Map {
-            let pages = |key: &[u8]| self.pages(key);
-            return remembered_of_many(
-                keys,
-                pages,
-                |key| Some(key.to_vec()),
-                |missing| self.store.get_many(column, missing),
-            );
-        }
-        match self.named(column) {
-            Some(answers) => remembered_of_many(
-                keys,
-                |_| answers,
-                |key| key.try_into().ok(),
-                |missing| self.store.get_many(column, missing),
-            ),
-            None => self.store.get_many(column, keys),
-        }
+        // So few at a time that none is forgotten before it is answered.
+        let few = |keys: &[&[u8]]| -> Vec<_> {
+            self.foresee(column, keys);
+            keys.iter().map(|key| self.get(column, key)).collect()
+        };
+        keys.chunks(TOGETHER).flat_map(few).collect()
     }
 
     fn foresee(&self, column: Column, keys: &[&[u8]]) {
-        drop(self.get_many(column, keys));
+        if column == Column::Map {
+            self.learn(column, keys, |path| self.pages(path), |path| Some(path.to_vec()));
+        } else if let Some(answers) = self.named(column) {
+            self.learn(column, keys, |_| answers, |key| key.try_into().ok());
+        }
     }
 
     fn scan(
@@ -152,30 +161,6 @@ fn remembered<K: Borrow<[u8]> + Eq + Hash>(
     answer
 }
 
-/// What is remembered of many keys, and of the others what asking for them together tells, to be remembered.
-fn remembered_of_many<'a, K: Borrow<[u8]> + Eq + Hash + 'a>(
-    keys: &[&[u8]],
-    answers: impl Fn(&[u8]) -> &'a Answers<K>,
-    own: impl Fn(&[u8]) -> Option<K>,
-    ask: impl FnOnce(&[&[u8]]) -> Vec<Option<Vec<u8>>>,
-) -> Vec<Option<Vec<u8>>> {
-    let known = |key: &&[u8]| answers(key).borrow_mut().get(*key).cloned();
-    let known: Vec<Option<Option<Vec<u8>>>> = keys.iter().map(known).collect();
-    let missing = keys.iter().zip(&known).filter(|(_, known)| known.is_none());
-    let missing: Vec<&[u8]> = missing.map(|(key, _)| *key).collect();
-    let mut found = if missing.is_empty() { Vec::new() } else { ask(&missing) }.into_iter();
-    let answer = |(key, known): (&&[u8], Option<Option<Vec<u8>>>)| {
-        known.unwrap_or_else(|| {
-            let answer = found.next().flatten();
-            if let Some(own) = own(key) {
-                answers(key).borrow_mut().insert(own, answer.clone());
-            }
-            answer
-        })
-    };
-    keys.iter().zip(known).map(answer).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,13 +181,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn it_answers_as_memory_does(steps in prop::collection::vec(
-            (column(), 0u8..4, prop::option::of(0u8..9), any::<bool>()), 0..60,
+            (column(), 0u8..4, 0usize..3, prop::option::of(0u8..9), any::<bool>()), 0..60,
         )) {
             let home = tempfile::tempdir().unwrap();
             let store = Arc::new(crate::open(home.path(), &ChainId(types::Hash([7; 32])), die).unwrap());
             let (cached, mut memory) = (Cached::new(store.clone()), Memory::default());
-            for (column, key, value, writes) in steps {
-                let key = vec![key; 32];
+            for (column, key, length, value, writes) in steps {
+                let name = |byte: u8| vec![byte; [32, 4, 5][length]];
+                let key = name(key);
                 if writes {
                     let value = value.map(|value| vec![value]);
                     let writes = [Write { column, key: key.clone(), value }];
@@ -211,8 +197,7 @@ mod tests {
                     memory.write(&writes);
                 }
                 // Of what is asked together some is remembered, some twice, some not there.
-                let keys: Vec<Vec<u8>> =
-                    [9, 2, key[0], 3, 2, 0].map(|byte| vec![byte; 32]).to_vec();
+                let keys = [9, 2, key[0], 3, 2, 0].map(name);
                 let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
                 prop_assert_eq!(cached.get_many(column, &keys), memory.get_many(column, &keys));
                 prop_assert_eq!(store.get_many(column, &keys), memory.get_many(column, &keys));
@@ -235,6 +220,12 @@ mod tests {
             assert_eq!(cached.get(Column::Map, &name), None);
             assert_eq!(cached.get_many(Column::Map, &[&name[4..8]]), [None]);
         }
+        // Many lower pages push out no upper one, and more than are kept are answered all the same.
+        let many: Vec<Vec<u8>> = (0..LOWER_MAX as u64 + 1000)
+            .map(|key| [&key.to_be_bytes()[..], &[1; 24]].concat())
+            .collect();
+        let many: Vec<&[u8]> = many.iter().map(Vec::as_slice).collect();
+        assert_eq!(cached.get_many(Column::Map, &many), vec![None; many.len()]);
         assert_eq!(cached.records.borrow().len(), NAMED_MAX);
         assert_eq!(cached.subjects.borrow().len(), NAMED_MAX);
         assert_eq!(cached.lower.borrow().len(), LOWER_MAX);

@@ -29,6 +29,15 @@ const WAL_BYTES_MAX: u64 = 256 << 20;
 /// anew from end to end, because keys are hashes: twice as many are half as much writing, and some filters more to ask.
 const FLUSHED_TABLES: i32 = 8;
 
+/// The pace of flushes and compactions, bytes a second at most; at least a twentieth of it. In between RocksDB seeks the one
+/// at which they have work for most of the time, and none in heaps: a compaction at full speed takes a core for seconds, and
+/// whoever votes waits for one.
+const PACE_BYTES_MAX: i64 = 160 << 20;
+/// How often they may go on, microseconds: as short a time as they then run.
+const PACE_REFILL_MICROS: i64 = 20_000;
+/// One time in so many a compaction goes before a flush. RocksDB's own default.
+const PACE_FAIRNESS: i32 = 10;
+
 /// Descriptors for tables, if a quarter of what the process may open is as many. It promises to stay under 512 as a whole.
 const OPEN_FILES_MAX: i32 = 256;
 
@@ -79,6 +88,7 @@ pub(crate) fn database() -> Options {
     // Each part of the cache of tables holds one at least, and by default there are 64 parts: more than a small limit allows.
     options.set_table_cache_num_shard_bits(2);
     options.set_max_background_jobs(2);
+    options.set_auto_tuned_ratelimiter(PACE_BYTES_MAX, PACE_REFILL_MICROS, PACE_FAIRNESS);
     options.set_log_level(LogLevel::Warn);
     options.set_keep_log_file_num(2);
     options.set_max_log_file_size(4 << 20);

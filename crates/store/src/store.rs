@@ -26,6 +26,9 @@ const FORMAT_KEY: &[u8] = b"format";
 /// Under this key of our own: how many writes the ledger has taken, which is the journal's epoch.
 const WRITES_KEY: &[u8] = b"writes";
 
+/// How many keys are looked for together.
+pub(crate) const TOGETHER: usize = 256;
+
 /// A ledger on disk. Reads run beside each other and beside a write; writes wait for one another.
 ///
 /// Dropping it closes the files. Nothing is lost by that, nor by being killed; [`Store::flush`] before it makes the
@@ -411,8 +414,13 @@ impl State for Store {
     }
 
     fn get_many(&self, column: Column, keys: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
-        let found = self.db.batched_multi_get_cf(self.family(column), keys, keys.is_sorted());
-        found.into_iter().map(|read| self.checked(read).map(|value| value.to_vec())).collect()
+        let family = self.family(column);
+        // What was found holds on to its blocks until it is copied: of a large block's pages that would be all memory.
+        let few = |keys: &[&[u8]]| -> Vec<_> {
+            let found = self.db.batched_multi_get_cf(family, keys, keys.is_sorted());
+            found.into_iter().map(|read| self.checked(read).map(|value| value.to_vec())).collect()
+        };
+        keys.chunks(TOGETHER).flat_map(few).collect()
     }
 
     fn scan(

@@ -38,6 +38,26 @@ impl core::fmt::Display for Personal {
 /// What text in the clear would tell of a person, if it does.
 #[must_use]
 pub fn personal(text: &str) -> Option<Personal> {
+    if has_number(text.as_bytes()) { personal_token(text) } else { None }
+}
+
+/// Digits that stand together in whatever is looked for.
+const DIGITS_MIN: usize = 11;
+
+/// Whether as many digits stand together anywhere. In most texts they do not, and those need not be taken apart.
+fn has_number(text: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(window) = text.get(from..from + DIGITS_MIN) {
+        match window.iter().rposition(|byte| !byte.is_ascii_digit()) {
+            // Other windows over this one are no numbers, either.
+            Some(other) => from += other + 1,
+            None => return true,
+        }
+    }
+    false
+}
+
+fn personal_token(text: &str) -> Option<Personal> {
     let (urn, link) = (text.starts_with("urn:epc:"), text.starts_with("http"));
     let mut before = "";
     for token in text.split(|c: char| !c.is_ascii_alphanumeric()) {
@@ -245,6 +265,18 @@ fn is_mobile_number(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_text_that_is_not_taken_apart_tells_nothing(
+            text in "(urn:|http|[a-z.]|[0-9]{1,10}|1[0-9]{10}|11010519491231002X|[0-9]{17}X){0,6}",
+        ) {
+            let long = text.as_bytes().windows(DIGITS_MIN).any(|few| few.iter().all(u8::is_ascii_digit));
+            prop_assert_eq!(has_number(text.as_bytes()), long);
+            prop_assert!(long || personal_token(&text).is_none());
+        }
+    }
 
     #[test]
     fn people_are_recognised_and_goods_are_not() {

@@ -93,6 +93,24 @@ fn check(edit: impl FnOnce(&mut Transaction)) -> &'static str {
 }
 
 #[test]
+fn of_several_transactions_the_first_fault_is_told() {
+    let (mut unsigned, mut foreign, mut fewer) = (sound(), sound(), sound());
+    unsigned.header.nonce += 1;
+    foreign.header.chain = OTHER;
+    fewer.operations.pop();
+    let faults = [unsigned, foreign, fewer];
+    for first in &faults {
+        for second in faults.iter().filter(|second| *second != first) {
+            let all = vec![sound(), first.clone(), sound(), second.clone()];
+            let alone = first.clone().verify(&CHAIN).map(|verified| vec![verified]);
+            assert_eq!(Transaction::verify_all(all, &CHAIN), alone);
+        }
+    }
+    let all = Transaction::verify_all(vec![sound(), sound()], &CHAIN).map(|all| all.len());
+    assert_eq!((all, Transaction::verify_all(Vec::new(), &CHAIN)), (Ok(2), Ok(Vec::new())));
+}
+
+#[test]
 fn a_transaction_is_refused_for_exactly_what_is_wrong_with_it() {
     let other = secret(1).public();
     let agency = AgencyCode::new("11350000MXDEX0023F").unwrap();

@@ -192,15 +192,23 @@ impl Transaction {
     /// The same of several, if nothing is wrong with any: their signatures are checked together, which costs less.
     ///
     /// # Errors
-    /// What is wrong with one of them.
+    /// What is wrong with the first that is not right.
     pub fn verify_all(
         transactions: Vec<Self>,
         chain: &ChainId,
     ) -> Result<Vec<Verified>, TransactionError> {
-        let records: Vec<_> =
-            transactions.iter().map(|tx| tx.whole(chain)).collect::<Result<_, _>>()?;
+        let mut records = Vec::with_capacity(transactions.len());
+        // Those before a broken one are still asked for their signatures: theirs would be the first fault.
+        let broken = transactions.iter().find_map(|tx| match tx.whole(chain) {
+            Ok(names) => {
+                records.push(names);
+                None
+            }
+            Err(error) => Some(error),
+        });
         let signed: Vec<_> = transactions
             .iter()
+            .take(records.len())
             .map(|Self { header, signature, .. }| {
                 let message =
                     codec::encoded(header, |bytes| Domain::Transaction.message(chain, bytes));
@@ -209,12 +217,13 @@ impl Transaction {
             .collect();
         let good = PublicKey::verify_all(&signed);
         let all = transactions.into_iter().zip(records).zip(good);
-        all.map(|((transaction, records), good)| {
+        let verified = all.map(|((transaction, records), good)| {
             let key = transaction.header.key;
             let verified = Verified { id: transaction.id(), records, transaction };
             good.then_some(verified).ok_or(TransactionError::Signature { key })
-        })
-        .collect()
+        });
+        let verified = verified.collect::<Result<_, _>>()?;
+        broken.map_or(Ok(verified), Err)
     }
 
     /// The names of its records, if it is of `chain` and whole; whether it is signed is not asked.

@@ -181,8 +181,7 @@ impl Jobs {
             match read {
                 Ok(transactions) => {
                     let chain = *node.rules().chain();
-                    let verified = transactions.into_iter().map(|tx| tx.verify(&chain));
-                    match verified.collect::<Result<Vec<_>, _>>() {
+                    match Transaction::verify_all(transactions, &chain) {
                         Ok(transactions) => drop(tokio::spawn(run(node.clone(), id, transactions))),
                         Err(error) => tracing::warn!(job = id, %error, "a job cannot go on"),
                     }
@@ -508,9 +507,8 @@ pub(super) async fn verified(node: &Arc<Shared>, bytes: Bytes) -> Result<Vec<Ver
     }
     let chain = *node.rules().chain();
     let checked = tokio::task::spawn_blocking(move || {
-        let verify = |tx: Transaction| tx.verify(&chain).map_err(Rejection::from);
-        let transactions = split(&bytes)?.into_iter().map(verify);
-        Ok::<_, Failure>(transactions.collect::<Result<Vec<_>, _>>()?)
+        let verified = Transaction::verify_all(split(&bytes)?, &chain);
+        Ok::<_, Failure>(verified.map_err(Rejection::from)?)
     });
     checked.await.map_err(|error| Failure::fault(&error))?
 }

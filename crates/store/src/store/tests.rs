@@ -557,3 +557,33 @@ proptest! {
         }
     }
 }
+
+/// More keys than are looked for together, in any order, some twice, in tables and not yet in tables.
+#[test]
+fn many_keys_are_answered_as_one_by_one() {
+    let home = directory();
+    let store = store(home.path());
+    let key = |n: usize| n.to_be_bytes().to_vec();
+    let writes = |odd: usize| -> Vec<Write> {
+        let keys = (0..TOGETHER * 3).filter(|n| n % 5 == odd);
+        keys.map(|n| put(Column::Map, &key(n), &key(n).repeat(40))).collect()
+    };
+    store.write(&writes(1)).unwrap();
+    store.flush().unwrap();
+    store.write(&writes(3)).unwrap();
+    // Seven and the number of keys have no divisor in common: every key comes, none in its place.
+    let ask = (0..TOGETHER * 3).map(|n| key(n * 7 % (TOGETHER * 3))).chain([key(1), key(1)]);
+    let keys: Vec<Vec<u8>> = ask.collect();
+    let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    let found = store.get_many(Column::Map, &keys);
+    assert_eq!(found.iter().flatten().count(), writes(1).len() + writes(3).len() + 2);
+    for (key, found) in keys.iter().zip(found) {
+        assert_eq!(found, store.get(Column::Map, key));
+    }
+    let sorted: Vec<&[u8]> =
+        keys.iter().copied().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+    let found = store.get_many(Column::Map, &sorted);
+    let alone: Vec<_> = sorted.iter().map(|key| store.get(Column::Map, key)).collect();
+    assert_eq!(found, alone);
+    assert_eq!(store.get_many(Column::Map, &[]), [] as [Option<Vec<u8>>; 0]);
+}
