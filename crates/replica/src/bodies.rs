@@ -1,4 +1,4 @@
-//! Bodies of blocks at the height under way: which are executed, which are kept, and for how long.
+//! Bodies of blocks at the height under way, and the next few: which are executed, which are kept, and for how long.
 //!
 //! A body is not signed. What entitles it to be executed is a signed proposal that names it, of which the engine accepts
 //! two a round; so nobody can keep us busy, or take the place of a proposer, by offering blocks.
@@ -113,6 +113,13 @@ impl Bodies {
         mine.push_back(block);
     }
 
+    /// Keeps a body of a height to come, if there is room for it beside what waits already.
+    pub(crate) fn wait_early(&mut self, peer: Peer, block: Block) {
+        if self.waiting.get(&peer).is_none_or(|mine| mine.len() < WAITING_PER_PEER) {
+            self.wait(peer, block);
+        }
+    }
+
     /// The body with this id that waits, and who gave it.
     pub(crate) fn claim(&mut self, id: &BlockId) -> Option<(Peer, Block)> {
         self.waiting.iter_mut().find_map(|(peer, blocks)| {
@@ -133,14 +140,14 @@ impl Bodies {
         self.waiting.remove(peer);
     }
 
-    /// Forgets everything that is not of `height`, which begins now.
+    /// Forgets everything of the heights before `height`, which begins now.
     pub(crate) fn begin(&mut self, height: Height) {
         self.seen.clear();
         self.refused.clear();
         self.spoiled.clear();
         self.named.clear();
         for blocks in self.waiting.values_mut() {
-            blocks.retain(|block| block.header.height == height);
+            blocks.retain(|block| block.header.height >= height);
         }
         self.waiting.retain(|_, blocks| !blocks.is_empty());
     }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use types::{Height, Round, Timestamp, net::Peer, vote::Message};
 
-/// How many heights and rounds ahead proposals are kept for; what consensus keeps, too.
-const HEIGHTS_MAX: u64 = 3;
+/// How many heights and rounds ahead proposals are kept for, and bodies; what consensus keeps, too.
+pub(crate) const HEIGHTS_MAX: u64 = 3;
 const ROUNDS_MAX: u32 = 10;
 /// Two of one seat in one round convict it; more are no use.
 const PER_SEAT: usize = 2;

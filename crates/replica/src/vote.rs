@@ -2,7 +2,7 @@
 
 use crate::{
     Effect, Offence, Progress, Replica, Seen, Wake, block_frame,
-    early::Came,
+    early::{Came, HEIGHTS_MAX},
     message_frame,
     receive::{Record, Remembered},
     window::{Untimely, Window},
@@ -149,6 +149,12 @@ impl<S: State> Replica<S> {
             && let Some(before) = height.previous()
         {
             self.claimed(peer, before, effects);
+        }
+        if height > next && height <= next.plus(HEIGHTS_MAX) {
+            // The others were quicker than we, who still hear of the last block; bodies have a line of their own, on which
+            // they overtake votes.
+            self.bodies.wait_early(peer, block);
+            return Ok(());
         }
         if height == next && !self.bodies.is_judged(&id) && !self.bodies.is_spoiled(peer, id) {
             self.bodies.wait(peer, block);

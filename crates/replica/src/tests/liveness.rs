@@ -87,6 +87,36 @@ fn one_slow_line_does_not_slow_the_others_turns() {
 }
 
 #[test]
+fn a_body_that_overtakes_the_votes_before_it_is_kept() {
+    let mut town = Town::new();
+    assert!(town.reaches(&[0, 1, 2, 3], 3));
+    // Nothing reaches node 3 but bodies, until the others have decided two heights without it.
+    let mut held = VecDeque::new();
+    for height in [4, 5] {
+        while (0..3).any(|n| town.height(n) < height) {
+            for letter in core::mem::take(&mut town.mail) {
+                let (_, to, channel, _) = letter;
+                let is_late = to == 3 && channel != Channel::Proposals;
+                if is_late { held.push_back(letter) } else { town.mail.push_back(letter) }
+            }
+            town.advance();
+        }
+        // So that they do not rest in between.
+        town.submit(0, tx(town.chain, height, vec![issue(height)]));
+    }
+    assert_eq!(town.height(3), 3);
+    let (now, spoken) = (town.now, town.nodes[3].did.len());
+    held.append(&mut town.mail);
+    town.mail = held;
+    while town.height(3) < 5 && !town.mail.is_empty() {
+        town.advance();
+    }
+    assert_eq!((town.height(3), town.now), (5, now), "it waits for nothing");
+    let asks = |effect: &Effect| matches!(effect, Effect::Send(_, Channel::Sync, _));
+    assert!(!town.nodes[3].did[spoken..].iter().any(asks), "and asks nobody");
+}
+
+#[test]
 fn a_dead_leader_costs_less_than_one_round_timeout() {
     let timing = genesis().timing;
     let whole = u64::from(timing.propose_ms + timing.vote_ms);
