@@ -151,12 +151,16 @@ pub(crate) fn judge(
 /// asked for, one by one.
 const FORESEEN_MAX: usize = 1 << 13;
 
+/// … and how many of one transaction: a rule that its first operation breaks would have spared us all of it.
+const FORESEEN_OF_ONE: usize = 1 << 10;
+
 /// Says which subjects will be asked for when these transactions are judged, so that they may be looked for together.
 ///
 /// It costs reading; so it is for transactions that will be judged, and not refused before.
 pub fn foresee<'t>(state: &impl State, txs: impl IntoIterator<Item = &'t Verified>) {
     let named = txs.into_iter().map(Verified::get).flat_map(|tx| {
-        tx.operations.iter().flat_map(|operation| operation.subjects(&tx.header.agency))
+        let subjects = |operation: &'t Operation| operation.subjects(&tx.header.agency);
+        tx.operations.iter().flat_map(subjects).take(FORESEEN_OF_ONE)
     });
     let mut keys: Vec<Hash> = named.take(FORESEEN_MAX).map(|(subject, _)| subject.key()).collect();
     keys.sort_unstable();

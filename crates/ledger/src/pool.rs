@@ -153,7 +153,8 @@ impl Pool {
     /// Says what the state will be asked for when these are admitted, of those that are small and come many together: the
     /// others are looked into one by one.
     pub fn foresee(&self, rules: &Rules, state: &impl State, tip: &Tip, txs: &[Verified]) {
-        if self.pending.len() >= self.limits.transactions_max {
+        if self.pending.len() >= self.limits.transactions_max || self.bytes >= self.limits.bytes_max
+        {
             return;
         }
         let is_judged = |tx: &&Verified| {

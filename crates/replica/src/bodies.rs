@@ -101,14 +101,16 @@ impl Bodies {
         }
     }
 
-    /// Keeps a body until it is named; the last few of each neighbour.
+    /// Keeps a body until it is named; the last few of each neighbour. One of a later height gives way first.
     pub(crate) fn wait(&mut self, peer: Peer, block: Block) {
         let mine = self.waiting.entry(peer).or_default();
         if mine.contains(&block) {
             return;
         }
         if mine.len() >= WAITING_PER_PEER {
-            mine.pop_front();
+            let height = |at: &usize| mine[*at].header.height;
+            let later = (0..mine.len()).filter(|at| height(at) > block.header.height);
+            mine.remove(later.max_by_key(height).unwrap_or(0));
         }
         mine.push_back(block);
     }
@@ -120,10 +122,11 @@ impl Bodies {
         }
     }
 
-    /// The body with this id that waits, and who gave it.
-    pub(crate) fn claim(&mut self, id: &BlockId) -> Option<(Peer, Block)> {
+    /// The body with this id, of this height, that waits, and who gave it. Named at another height it is not what is named.
+    pub(crate) fn claim(&mut self, id: &BlockId, height: Height) -> Option<(Peer, Block)> {
+        let is_it = |block: &Block| block.header.height == height && block.id() == *id;
         self.waiting.iter_mut().find_map(|(peer, blocks)| {
-            let at = blocks.iter().position(|block| block.id() == *id)?;
+            let at = blocks.iter().position(is_it)?;
             blocks.remove(at).map(|block| (*peer, block))
         })
     }

@@ -173,7 +173,7 @@ impl<S: State> Replica<S> {
         if self.progress != Progress::Deciding || self.bodies.is_judged(&id) {
             return Ok(());
         }
-        let Some((peer, block)) = self.bodies.claim(&id) else { return Ok(()) };
+        let Some((peer, block)) = self.bodies.claim(&id, self.deciding()) else { return Ok(()) };
         let Some(naming) = self.bodies.naming(id, &block) else {
             self.bodies.wait(peer, block);
             return Ok(());

@@ -32,7 +32,7 @@ const FLUSHED_TABLES: i32 = 8;
 /// The pace of flushes and compactions, bytes a second at most; at least a twentieth of it. In between RocksDB seeks the one
 /// at which they have work for most of the time, and none in heaps: a compaction at full speed takes a core for seconds, and
 /// whoever votes waits for one.
-const PACE_BYTES_MAX: i64 = 160 << 20;
+const PACE_BYTES_MAX: i64 = 320 << 20;
 /// How often they may go on, microseconds: as short a time as they then run.
 const PACE_REFILL_MICROS: i64 = 20_000;
 /// One time in so many a compaction goes before a flush. RocksDB's own default.

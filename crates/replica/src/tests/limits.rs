@@ -114,3 +114,38 @@ fn a_crash_at_any_time_while_limits_shrink_stalls_nobody() {
         }
     }
 }
+
+#[test]
+fn bodies_of_heights_to_come_wait_in_the_room_that_is_left() {
+    let town = Town::new();
+    let block = |height, late| {
+        let mut block = town.block(0, late, 0);
+        block.header.height = Height(height);
+        block
+    };
+    let near = block(5, 1);
+    let far = block(6, 2);
+    let third = block(5, 3);
+    let here = block(4, 4);
+    let mut bodies = Bodies::default();
+    for early in [&near, &far, &third] {
+        bodies.wait_early(peer(1), early.clone());
+    }
+    let mut claims = |block: &Block, height| bodies.claim(&block.id(), Height(height)).is_some();
+    assert!(!claims(&third, 5), "two of a neighbour are enough");
+    assert!(!claims(&near, 4), "at another height it is not what is named");
+    bodies.wait(peer(1), here.clone());
+    let mut claims = |block: &Block, height| bodies.claim(&block.id(), Height(height)).is_some();
+    assert!(!claims(&far, 6), "the farthest gives way to the height under way");
+    assert!(claims(&here, 4));
+    bodies.wait_early(peer(1), far.clone());
+    bodies.begin(Height(5));
+    bodies.begin(Height(5));
+    let mut claims = |block: &Block, height| bodies.claim(&block.id(), Height(height)).is_some();
+    assert!(claims(&near, 5));
+    bodies.begin(Height(6));
+    assert!(bodies.claim(&far.id(), Height(6)).is_some(), "what is still to come is kept");
+    bodies.wait_early(peer(1), far.clone());
+    bodies.begin(Height(7));
+    assert!(bodies.claim(&far.id(), Height(6)).is_none(), "what is over is not");
+}
