@@ -195,6 +195,59 @@ async fn lists_lead_from_the_first_record_to_the_last() {
     assert!(!page.text().await.unwrap().contains("src=\"http"));
 }
 
+/// A-04: the last number there is begins a page like any other: whoever counts on from it counts past what there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_number_there_is_begins_a_page_like_any_other() {
+    let network = Network::up();
+    let tokens = with_gateway(&network).await;
+    samples(&network);
+    let (base, pid, last) = (network.url(1), network.pid(1), u64::MAX);
+    let all = pages(&base, "", 1000).await;
+    let lot = all.iter().find_map(|row| row["operation"]["action"]["trace"]["lots"][0][0].as_str());
+    let (epc, subject) = (escaped(lot.unwrap()), escaped(&format!("lot:{}", lot.unwrap())));
+    let document = all[0]["operation"]["commitment"]["document"].as_str().unwrap();
+    let client = client::plain().build().unwrap();
+    let bearer = format!("Bearer {}", tokens["reader"]);
+    for path in [
+        "/v1/subjects/network%3Achain/history?from=18446744073709551615".to_owned(),
+        format!("/v1/subjects/{subject}/history?from={last}&limit={last}"),
+        format!("/v1/subjects/{subject}/history?from={}", last - 1),
+        format!("/v1/records?cursor={last}&limit={last}"),
+        format!("/v1/records?cursor={last}&order=newest"),
+        format!("/v1/records?cursor={last}&kind=trace"),
+        format!("/v1/records?cursor={last}&document={document}&limit={last}"),
+        format!("/v1/records?cursor={last}&subject={subject}&limit={last}"),
+        format!("/v1/records?cursor={}&subject={subject}", last - 1),
+        format!("/v1/blocks?cursor={last}&limit={last}"),
+        format!("/v1/events/blocks?from={last}"),
+        format!("/v1/events/records?from={last}"),
+        format!("/epcis/events?nextPageToken=l{last}&perPage={last}"),
+        format!("/epcis/events?EQ_eventID={epc}&nextPageToken=l{last}"),
+        format!("/epcis/events?MATCH_anyEPC={epc}&nextPageToken=h{last}"),
+        format!("/epcis/events?MATCH_anyEPC={epc}&nextPageToken=h{}", last - 1),
+        format!("/epcis/epcs/{epc}/events?nextPageToken=h{last}"),
+    ] {
+        let request = client.get(format!("{base}{path}")).header("authorization", &bearer);
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::OK, "{path}");
+    }
+    for path in ["/v1/events/blocks", "/v1/events/records"] {
+        drop(Events::follow(&format!("{base}{path}"), Some(last)).await);
+    }
+    for path in ["/v1/blocks", "/v1/checkpoints"] {
+        let answer = tests::get(format!("{base}{path}/{last}")).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    for (ask, wanted) in [
+        (json!({ "since": last, "ask": ["block"] }), StatusCode::OK),
+        (json!({ "at": last, "ask": ["block"] }), StatusCode::NOT_FOUND),
+        (json!({ "ask": [{ "consistency": last }] }), StatusCode::NOT_FOUND),
+    ] {
+        let request = client.post(format!("{base}/v1/proofs")).body(ask.to_string());
+        assert_eq!(request.send().await.unwrap().status(), wanted, "{ask}");
+    }
+    assert_eq!(network.pid(1), pid, "it is the same process");
+}
+
 /// A-10: whoever follows sees every record once, wherever its line broke; whoever does not read costs nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_follows_misses_nothing_and_who_does_not_read_slows_nobody() {
@@ -800,6 +853,10 @@ async fn pages_of_events_lead_to_the_end_under_every_filter() {
     let is = |event: &Value, steps: &[&str]| steps.iter().any(|step| event["bizStep"] == *step);
     let has = |event: &Value, lot: &str| event.to_string().contains(lot);
     let (first, both) = (escaped(&lot(0)), escaped(&format!("{}|{}", lot(0), lot(1))));
+    // In no order, one of them twice, and one of an event that there is not.
+    let ids = [9, 2, 4, 0, 7, 8, 2, 6, 41].map(|n| text(&event(n)["eventID"])).join("|");
+    let named = |one: &Value| ids.split('|').any(|id| one["eventID"] == id);
+    let ids_asked = escaped(&ids);
     type Wanted<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
     let rows: Vec<(String, Wanted<'_>)> = vec![
         ("/epcis/events?perPage=3".into(), Box::new(|_| true)),
@@ -824,6 +881,11 @@ async fn pages_of_events_lead_to_the_end_under_every_filter() {
         (
             format!("/epcis/events?MATCH_inputEPCClass={first}&perPage=1"),
             Box::new(|one| has(&one["inputQuantityList"], &lot(0))),
+        ),
+        (format!("/epcis/events?EQ_eventID={ids_asked}&perPage=2"), Box::new(named)),
+        (
+            format!("/epcis/events?EQ_eventID={ids_asked}&MATCH_anyEPC={first}&perPage=1"),
+            Box::new(|one| named(one) && has(one, &lot(0))),
         ),
     ];
     for (question, wanted) in rows {
@@ -850,9 +912,24 @@ async fn pages_of_events_lead_to_the_end_under_every_filter() {
         assert!(all.len() > 3 && pages > 1, "{question}: {} in {pages} pages", all.len());
         assert_eq!(found, all, "{question}");
     }
-    // A place of one list is none of another.
-    let asked = ask(Method::GET, &format!("/epcis/events?MATCH_anyEPC={first}&nextPageToken=l3"));
-    assert_eq!(asked.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+    // A place of one list is none of another, and more ids than a page has events are no question.
+    let many = ["urn%3Ax%3A1"; 101].join("%7C");
+    for query in [
+        format!("MATCH_anyEPC={first}&nextPageToken=l3"),
+        format!("MATCH_anyEPC={first}&EQ_eventID={ids_asked}&nextPageToken=h3"),
+        format!("EQ_eventID={many}"),
+    ] {
+        let asked = ask(Method::GET, &format!("/epcis/events?{query}"));
+        assert_eq!(asked.send().await.unwrap().status(), StatusCode::BAD_REQUEST, "{query}");
+    }
+    // A record that stands in the lot's history twice is listed once, wherever a page ends.
+    let subject = escaped(&format!("lot:{}", lot(0)));
+    let wanted = events.iter().filter(|one| has(one, &lot(0))).count();
+    for limit in [1, 2, 3, 7, 1000] {
+        let found = positions(&pages(&base, &format!("&subject={subject}"), limit).await);
+        assert!(found.is_sorted_by(|one, next| one < next), "{limit}: {found:?}");
+        assert_eq!(found.len(), wanted, "{limit}");
+    }
 }
 
 /// A-06: native documents of a system, under the key enrolled for it; and what the chain takes back is taken at the next height.
@@ -1145,6 +1222,22 @@ async fn bodies_and_lines_that_nobody_means_are_ended_within_bounds() {
         }
     }
     say(&format!("what is no JSON for us is answered after {slowest:?} at most"));
+    // A context of megabytes over thousands of events: each would have it with it, were they taken one by one.
+    let long = json!({
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld", { "ex": "x".repeat(4 << 20) }],
+        "type": "EPCISDocument", "schemaVersion": "2.0", "creationDate": "2026-03-01T10:00:00Z",
+        "epcisBody": { "eventList": vec![json!({}); 10_000] },
+    })
+    .to_string();
+    for behaviour in ["rollback", "proceed"] {
+        let request = client.post(format!("{base}/epcis/capture")).body(long.clone());
+        let request = request.header("authorization", &bearer);
+        let request = request.header("gs1-capture-error-behaviour", behaviour);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{behaviour}");
+        let problem: Value = answer.json().await.unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains("/@context"), "{problem}");
+    }
     let duplicate =
         r#"{"@context":[],"type":"EPCISDocument","type":"EPCISDocument","schemaVersion":"2.0"}"#;
     let answer = client

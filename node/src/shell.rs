@@ -8,7 +8,7 @@ pub use quiet::Listening;
 
 use crate::{
     clock,
-    evidence::Records,
+    evidence::{self, Records},
     metrics::Metrics,
     room::Room,
     signstate::{Refusal, SignState},
@@ -755,27 +755,32 @@ impl Body {
                     self.listener.reseat(self.replica.rules().committee());
                     self.network.admit(self.addresses.neighbours(&peers));
                 }
-                Effect::Accuse(evidence) => {
-                    let rules = self.replica.rules();
-                    let committee = query::committee(&*self.store, evidence.height());
-                    let committee = committee.as_ref().unwrap_or_else(|| rules.committee());
-                    let mut records = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
-                    let accused = evidence.convicts(rules.chain(), committee);
-                    let known = records.add(*evidence, rules.chain(), committee);
-                    if known.map_err(Ended::Evidence)? {
-                        self.metrics.accusations.inc();
-                    }
-                    drop(records);
-                    if let Some((height, round, step, seat)) = accused
-                        && Some(seat) == self.replica.seat()
-                    {
-                        let highest = self.replica.height();
-                        self.elsewhere(Elsewhere { height, round, step, highest })?;
-                    }
-                }
+                Effect::Accuse(evidence) => self.accuse(*evidence)?,
             }
         }
         self.sync()
+    }
+
+    /// Keeps evidence that a validator said two things. If it is this one, somebody else has its key.
+    fn accuse(&mut self, evidence: Evidence) -> Result<(), Ended> {
+        let rules = self.replica.rules();
+        let committee = query::committee(&*self.store, evidence.height());
+        let committee = committee.as_ref().unwrap_or_else(|| rules.committee());
+        let accused = evidence::convicted(&evidence, rules.chain(), committee);
+        let mut records = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = records.add(evidence, rules.chain(), committee).map_err(Ended::Evidence)?;
+        drop(records);
+        if kept {
+            self.metrics.accusations.inc();
+        }
+        // Not the seat: ours is that of the next block, and at the height of the evidence another may have sat there.
+        if let Some(((height, round, step, _), key)) = accused
+            && key == self.voter.secret.public()
+        {
+            let highest = self.replica.height();
+            self.elsewhere(Elsewhere { height, round, step, highest })?;
+        }
+        Ok(())
     }
 
     /// Writes a block, and tells the replica at once, which may have the next one ready: who catches up syncs once for

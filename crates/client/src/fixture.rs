@@ -197,6 +197,44 @@ impl Ledger {
         Self { header, certificate, record, state, pages: Pages(pages) }
     }
 
+    /// The proof of two records of one transaction, each of its own document.
+    pub(crate) fn pair(documents: [&[u8]; 2], genesis: &Genesis, salt: u8, seats: &[u16]) -> Proof {
+        let chain = genesis.chain();
+        let operations = documents.map(operation);
+        let transaction =
+            Transaction::sign(chain, code(0), &secret(1), 7, Height(3000), operations.to_vec());
+        let time: Timestamp = "2026-11-23T12:14:07Z".parse().unwrap();
+        let entries = [0_u32, 1].map(|index| Entry {
+            position: index.into(),
+            height: Height(2119),
+            time,
+            tx: transaction.id(),
+            index,
+            record: operations[usize::try_from(index).unwrap()].record(&code(0)),
+        });
+        let mut frontier = log::Frontier::new();
+        entries.iter().for_each(|entry| frontier.append(entry.leaf(), &mut Vec::new()));
+        let header = Header {
+            time,
+            payload: Block::payload(std::slice::from_ref(&transaction)),
+            log_size: 2,
+            log_root: frontier.root(),
+            ..Self::of(documents[0], genesis, salt, seats).header
+        };
+        let claim = |index: usize| {
+            Claim::Record(Box::new(RecordClaim {
+                entry: entries[index],
+                log_path: vec![entries[1 - index].leaf()],
+                transaction: transaction.header,
+                signature: transaction.signature,
+                operation: operations[index].clone(),
+                operation_path: transaction.path(index),
+            }))
+        };
+        let claims = vec![claim(0), claim(1)];
+        Proof { claims, ..Self::certified(genesis, salt, seats, header) }
+    }
+
     /// The proof of any block, as these seats might have certified it.
     pub(crate) fn certified(genesis: &Genesis, salt: u8, seats: &[u16], header: Header) -> Proof {
         let (chain, height, round, block) = (genesis.chain(), header.height, Round(0), header.id());

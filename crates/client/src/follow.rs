@@ -16,6 +16,9 @@ use types::Height;
 /// A node says something every fifteen seconds. A line on which nothing comes for this long is gone.
 const SILENCE: Duration = Duration::from_secs(45);
 
+/// The longest pause a node can talk a follower into, as where a question is asked again.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
 /// The longest event that is read, bytes: a record with its operation is a few kilobytes.
 const EVENT_BYTES_MAX: usize = 4 << 20;
 
@@ -105,7 +108,7 @@ impl<T: DeserializeOwned> Follower<T> {
             self.line = None;
             let asked =
                 if let ClientError::Busy { retry_after, .. } = &why { *retry_after } else { None };
-            let length = asked.unwrap_or(pause).max(self.patience.first);
+            let length = asked.unwrap_or(pause).max(self.patience.first).min(PAUSE_MAX);
             if !why.is_passing() || spent + length > self.patience.total {
                 return Err(why);
             }
@@ -200,4 +203,47 @@ fn read(message: &str) -> Option<Option<Event>> {
         }
     }
     (!data.is_empty()).then(|| id.map(|id| Event { id, data: data.join("\n") }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    /// A node that is busy twice, with a header more each time.
+    async fn refuse(listener: TcpListener, headers: [&'static str; 2]) {
+        for header in headers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
+            while !request.ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut buffer).await.unwrap();
+                assert!(read > 0, "a request has an end");
+                request.extend_from_slice(&buffer[..read]);
+            }
+            let answer =
+                format!("HTTP/1.1 503 X\r\n{header}content-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    }
+
+    #[test]
+    fn a_node_that_asks_for_an_eternity_does_not_get_it() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let told = runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            // A whole second is spent before: that and as many seconds as can be said are more than a duration holds.
+            tokio::spawn(refuse(listener, ["", "retry-after: 18446744073709551615\r\n"]));
+            let second = Duration::from_secs(1);
+            let patience = Patience { first: second, longest: second, total: second };
+            let client = Client::new(&url).unwrap();
+            let mut follower = client.follow_blocks(Height(1)).patient(patience);
+            follower.next().await
+        });
+        let Err(ClientError::Busy { retry_after, .. }) = told else { panic!("{told:?}") };
+        assert_eq!(retry_after, Some(Duration::from_secs(u64::MAX)));
+    }
 }

@@ -670,7 +670,7 @@ async fn list(
     for proposal in proposals.values() {
         let Some(view) = client.subject(&Subject::proposal(proposal)).await? else { continue };
         let Facts::Proposal(facts) = &view.state.facts else { continue };
-        let is_open = view.state.status == Status::Active && facts.closes >= view.height.next();
+        let is_open = view.state.status == Status::Active && facts.closes >= view.height.plus(1);
         if open && !is_open {
             continue;
         }

@@ -1,6 +1,7 @@
 //! Submission: every record of a file checked, signed, handed in and followed until it is decided, however many there are.
 
 mod books;
+mod files;
 mod sender;
 mod source;
 mod table;
@@ -16,13 +17,14 @@ use crate::{
 };
 use books::{Books, Receipts, Rejections, Run, Settled};
 use client::{Client, Patience, Signer};
+use files::Beside;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use records::Capture;
 use sender::{Part, Pausing, Sender};
 use source::{Found, Item, Source};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -58,8 +60,7 @@ pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Ex
     let agency = identity.as_ref().map(|identity| *identity.signer.agency());
     let mut sources = Vec::new();
     for path in &what.files {
-        let table = path.extension().is_some_and(|name| name.eq_ignore_ascii_case("csv"));
-        let lines = match (&what.mapping, table) {
+        let lines = match (&what.mapping, table::is_table(path)) {
             (Some(mapping), true) => {
                 let (table, mapping) = (path.clone(), mapping.clone());
                 let mapped = tokio::task::spawn_blocking(move || table::map(&table, &mapping));
@@ -79,9 +80,7 @@ pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Ex
         // One list of each kind for all files, or one beside each.
         let mut own_rejections = match &mut rejections {
             Shared::One(_) => None,
-            Shared::Each => {
-                Some(Rejections::open(source.beside(|_, stem| format!("{stem}.rejected.ndjson")))?)
-            }
+            Shared::Each => Some(Rejections::open(source.beside(Beside::Rejected))?),
         };
         let list = match (&mut rejections, &mut own_rejections) {
             (_, Some(own)) => own,
@@ -100,9 +99,7 @@ pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Ex
         if let Some(identity) = &identity {
             let mut own_receipts = match &receipts {
                 Shared::One(_) => None,
-                Shared::Each => Some(Receipts::create(
-                    source.beside(|_, stem| format!("{stem}.receipts.ndjson")),
-                )?),
+                Shared::Each => Some(Receipts::create(source.beside(Beside::Receipts))?),
             };
             let sink = match (&mut receipts, &mut own_receipts) {
                 (_, Some(own)) => own,
@@ -220,19 +217,13 @@ struct Outputs {
 
 impl Outputs {
     fn plan(what: &arguments::Submit) -> Result<Self, Stop> {
-        let usage = |why: &str| Err(Stop::says(Exit::Usage, why));
         if what.state.is_some() && what.files.len() > 1 {
-            return usage("--state is of one file; leave it out, or submit the files one by one");
+            return Err(Stop::says(
+                Exit::Usage,
+                "--state is of one file; leave it out, or submit the files one by one",
+            ));
         }
-        let outputs = [&what.receipts, &what.rejected, &what.state].into_iter().flatten();
-        let mut seen: BTreeSet<&PathBuf> = what.files.iter().collect();
-        for output in outputs {
-            if !seen.insert(output) {
-                return usage(
-                    "a file cannot be read and written, or written for two purposes, at the same time",
-                );
-            }
-        }
+        files::keep_apart(what)?;
         let receipts = match &what.receipts {
             Some(path) => Shared::One(Receipts::create(path.clone())?),
             None if what.json => Shared::One(Receipts::Output),
@@ -331,7 +322,7 @@ impl Work<'_> {
         let run = Run::of(source, identity.chain, agency, what.wait.name());
         let state = match &what.state {
             Some(path) => path.clone(),
-            None => source.beside(|name, _| format!(".{name}.minlian-state")),
+            None => source.beside(Beside::State),
         };
         let mut books = Books::open(&run, state, console, receipts, rejections, tally)?;
         let settled = books.settled();

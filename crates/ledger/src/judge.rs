@@ -6,7 +6,10 @@ use crate::{
     rules::{Changes, Rules, View},
     state::{Column, State},
 };
-use std::collections::BTreeMap;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 use types::{
     AgencyCode, Hash, Operation, PublicKey, RecordId, Subject, SubjectState, Verified,
     authority::Moment,
@@ -27,6 +30,8 @@ struct Layered<'a, S> {
     first: &'a BTreeMap<Hash, SubjectState>,
     below: &'a Overlay,
     fresh: BTreeMap<Hash, SubjectState>,
+    /// What was found below, where it is not yet sure to stay.
+    leaned_on: RefCell<BTreeSet<Hash>>,
 }
 
 impl<S: State> Layered<'_, S> {
@@ -41,11 +46,15 @@ impl<S: State> Layered<'_, S> {
 
 impl<S: State> View for Layered<'_, S> {
     fn subject(&self, key: &Hash) -> Option<SubjectState> {
-        self.fresh
-            .get(key)
-            .or_else(|| self.below.subjects.get(key))
-            .cloned()
-            .or_else(|| Kept::read(self.state, &key.0).map(|kept| kept.state))
+        if let Some(state) = self.fresh.get(key) {
+            return Some(state.clone());
+        }
+        if let Some(state) = self.below.subjects.get(key) {
+            self.leaned_on.borrow_mut().insert(*key);
+            return Some(state.clone());
+        }
+        Kept::read(self.state, &key.0)
+            .map(|kept| kept.state)
             .or_else(|| self.first.get(key).cloned())
     }
 
@@ -63,7 +72,8 @@ pub(crate) struct Effects {
     pub(crate) subjects: BTreeMap<Hash, SubjectState>,
     /// For each operation its record, its position, and whether it is new.
     pub(crate) records: Vec<(RecordId, u64, bool)>,
-    /// The subjects of records that are there already: were they not, these would change too.
+    /// The subjects of records that are there already: were they not, these would change too. And those that a rule found as
+    /// something pending leaves them: without that, it might say otherwise.
     pub(crate) spared: Vec<Hash>,
     /// The links they add: the key of the subject, how many it had before, the link.
     pub(crate) links: Vec<(Hash, u64, Link)>,
@@ -106,11 +116,25 @@ pub(crate) fn judge(
     state: &impl State,
     overlay: &Overlay,
     at: Moment,
-    mut position: u64,
+    position: u64,
     tx: &Verified,
 ) -> Result<Effects, Rejection> {
     let agency = enter(rules, state, at, tx)?;
-    let mut view = Layered { state, first: rules.first(), below: overlay, fresh: BTreeMap::new() };
+    judge_as(agency, rules, state, overlay, at, position, tx)
+}
+
+/// The same of a transaction whose agency [`enter`] told.
+pub(crate) fn judge_as(
+    agency: AgencyCode,
+    rules: &Rules,
+    state: &impl State,
+    overlay: &Overlay,
+    at: Moment,
+    mut position: u64,
+    tx: &Verified,
+) -> Result<Effects, Rejection> {
+    let (first, leaned_on) = (rules.first(), RefCell::default());
+    let mut view = Layered { state, first, below: overlay, fresh: BTreeMap::new(), leaned_on };
     let mut seen = BTreeMap::new();
     let mut records = Vec::with_capacity(tx.get().operations.len());
     let (mut links, mut spared) = (Vec::new(), Vec::new());
@@ -144,6 +168,7 @@ pub(crate) fn judge(
         let is_again = is_committed(state, tx);
         return Err(if is_again { Rejection::Committed(tx.id()) } else { Rejection::Recorded });
     }
+    spared.extend(view.leaned_on.into_inner());
     Ok(Effects { subjects: view.fresh, records, spared, links })
 }
 

@@ -6,7 +6,7 @@ pub use turns::Turns;
 
 use crate::{
     execute::Tip,
-    judge::{self, Effects, Overlay, judge},
+    judge::{self, Effects, Overlay, judge, judge_as},
     rejection::Rejection,
     rules::Rules,
     state::State,
@@ -127,6 +127,21 @@ impl Pool {
             // It would stand at the head of the queue until its deadline, and everything else behind it.
             return Err(Rejection::Size { bytes, operations });
         }
+        self.room(&tx, bytes)?;
+        let next = tip.moment();
+        let agency = judge::enter(rules, state, next, &tx)?;
+        if !judge::is_small(&tx) {
+            judge::foresee(state, [&tx]);
+        }
+        let effects = judge_as(agency, rules, state, &self.overlay, next, u64::MAX >> 1, &tx)?;
+        let at = self.next;
+        self.next += 1;
+        self.insert(at, tx, bytes, effects);
+        Ok(id)
+    }
+
+    /// Whether there is room for `bytes` more of a transaction's key.
+    fn room(&self, tx: &Verified, bytes: usize) -> Result<(), Rejection> {
         if self.pending.len() >= self.limits.transactions_max
             || self.bytes + bytes > self.limits.bytes_max
         {
@@ -139,27 +154,16 @@ impl Pool {
         {
             return Err(Rejection::Quota);
         }
-        if !judge::is_small(&tx) {
-            judge::enter(rules, state, tip.moment(), &tx)?;
-            judge::foresee(state, [&tx]);
-        }
-        let effects = judge(rules, state, &self.overlay, tip.moment(), u64::MAX >> 1, &tx)?;
-        let at = self.next;
-        self.next += 1;
-        self.insert(at, tx, bytes, effects);
-        Ok(id)
+        Ok(())
     }
 
     /// Says what the state will be asked for when these are admitted, of those that are small and come many together: the
     /// others are looked into one by one.
     pub fn foresee(&self, rules: &Rules, state: &impl State, tip: &Tip, txs: &[Verified]) {
-        if self.pending.len() >= self.limits.transactions_max || self.bytes >= self.limits.bytes_max
-        {
-            return;
-        }
         let is_judged = |tx: &&Verified| {
             judge::is_small(tx)
                 && !self.by_id.contains_key(&tx.id())
+                && self.room(tx, 0).is_ok()
                 && judge::enter(rules, state, tip.moment(), tx).is_ok()
         };
         judge::foresee(state, txs.iter().filter(is_judged));

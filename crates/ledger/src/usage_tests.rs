@@ -468,6 +468,42 @@ fn what_was_done_was_done_by_now() {
     }
 }
 
+/// What a rule only looks at makes an order as what it changes does: who was let in because of it is not refused before it.
+#[test]
+fn what_leans_on_something_that_waits_is_proposed_after_it() {
+    let mut chain = Chain::new();
+    chain.wait(10);
+    let now = chain.seconds();
+    let (network, until) = (*chain.rules.chain(), chain.tip.height.plus(50));
+    let mut pool = Pool::new(PoolLimits::default());
+    let mut wait = |nonce: u64, agency: usize, line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (action, from) = action(agency, now, &words);
+        let operations = vec![operation(action, from, nonce)];
+        let key = secret(0, agency);
+        let tx = Transaction::sign(network, code(agency), &key, nonce, until, operations);
+        let tx = tx.verify(&network).unwrap();
+        let id = pool.admit(&chain.rules, &chain.state, &chain.tip, tx);
+        id.unwrap_or_else(|why| panic!("{line}: {why}"))
+    };
+    // One key brings two; the second is leant on by another key, which has the turn before it.
+    let first = wait(1, 1, "issue M 1000");
+    let issue = wait(2, 1, "issue L 1000");
+    let grant = wait(3, 0, "grant L 3 loan a 900 2");
+    let order: Vec<_> = pool.turns().map(|(tx, _)| tx.id()).collect();
+    assert_eq!(order, [first, issue, grant]);
+    let next = at(now + 1);
+    let (block, _, refused) =
+        propose(&chain.rules, &chain.state, &chain.tip, next, 1, pool.turns());
+    assert_eq!((refused, block.transactions.len()), (vec![], 3));
+    // And when what it leant on is refused after all, it is judged again.
+    let gone = pool.discard(&chain.rules, &chain.state, &chain.tip, &[issue]);
+    assert_eq!(
+        gone.iter().map(|(id, why)| (*id, why.code())).collect::<Vec<_>>(),
+        [(grant, "E-SUB-UNKNOWN")]
+    );
+}
+
 #[test]
 fn nothing_is_used_without_a_live_grant() {
     let granted = "20 1 grant L 3 loan a,b 100 2";

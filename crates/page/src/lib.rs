@@ -142,7 +142,7 @@ pub fn answer(brought: &[Vec<u8>]) -> Value {
         "code": report.code(),
         "word": word,
         "mark": mark.name(),
-        "subject": report.proof().map(|proof| speech::headline(lang, proof)),
+        "subject": speech::about(lang, &report),
         "steps": steps.iter().map(|step| json!({
             "mark": step.mark.name(),
             "sign": step.mark.sign(),

@@ -289,9 +289,7 @@ impl Page {
 
     /// The page that `bytes` spell, if it can stand at `path`.
     fn decode(path: &[u8], bytes: &[u8]) -> Option<Self> {
-        let (head, mut rest) = bytes.split_first_chunk::<4>()?;
-        let occupied = u16::from_le_bytes([head[0], head[1]]);
-        let leaves = u16::from_le_bytes([head[2], head[3]]);
+        let (Head { occupied, leaves }, mut rest) = Head::read(bytes)?;
         let mut page = Self::EMPTY;
         let mut take = || {
             let (hash, after) = rest.split_first_chunk::<32>()?;
@@ -320,13 +318,25 @@ impl Page {
     }
 }
 
+/// What an encoded page begins with: which of its slots are occupied, and which of these are leaves; slot `i` is bit `i`.
+struct Head {
+    occupied: u16,
+    leaves: u16,
+}
+
+impl Head {
+    /// The head of a page, and what comes behind it.
+    fn read(page: &[u8]) -> Option<(Self, &[u8])> {
+        let ([one, two, three, four], rest) = page.split_first_chunk()?;
+        let occupied = u16::from_le_bytes([*one, *two]);
+        let leaves = u16::from_le_bytes([*three, *four]);
+        Some((Self { occupied, leaves }, rest))
+    }
+}
+
 /// Whether slot `step` of an encoded page holds a page below.
 fn has_child(page: &[u8], step: u8) -> bool {
-    page.first_chunk().is_some_and(|[one, two, three, four]| {
-        let (occupied, leaves) =
-            (u16::from_le_bytes([*one, *two]), u16::from_le_bytes([*three, *four]));
-        (occupied & !leaves) >> step & 1 == 1
-    })
+    Head::read(page).is_some_and(|(head, _)| (head.occupied & !head.leaves) >> step & 1 == 1)
 }
 
 /// How many leaves there are under a range of slots.

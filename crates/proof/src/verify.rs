@@ -20,7 +20,6 @@ use types::{
     AgencyCode, BlockId, Certificate, ChainId, Committee, Hash, Header, Height, PublicKey,
     RecordId, Role, Round, Signature, Subject, SubjectState, Text, Timestamp, TxId, Validator,
     block,
-    key::BadSignature,
     merkle::{self, PathError, climb},
     operation::Family,
     subject::{Kind, Link},
@@ -609,21 +608,22 @@ impl Examination<'_> {
         Ok(Fact::Checkpoint { height, same: header.height == height })
     }
 
-    /// `signed` is the last signature that verified: the claims of one transaction share it.
+    /// `signed` is the last signature that was checked, and whether it is good: the claims of one transaction share it.
     fn record<'c>(
         &self,
         claim: &'c RecordClaim,
-        signed: &mut Option<(&'c TransactionHeader, &'c Signature)>,
+        signed: &mut Option<(&'c TransactionHeader, &'c Signature, bool)>,
     ) -> Result<Fact, ProofError> {
         let RecordClaim { entry, transaction, signature, operation, operation_path, .. } = claim;
         if transaction.chain != self.proof.chain {
             let (found, wanted) = (transaction.chain, self.proof.chain);
             return Err(ProofError::Chain { found, wanted });
         }
-        if *signed != Some((transaction, signature)) {
-            let key = transaction.key;
-            transaction.check(signature).map_err(|BadSignature| ProofError::Signature { key })?;
-            *signed = Some((transaction, signature));
+        let known = signed.filter(|(last, by, _)| (*last, *by) == (transaction, signature));
+        let good = known.map_or_else(|| transaction.check(signature).is_ok(), |(.., good)| good);
+        *signed = Some((transaction, signature, good));
+        if !good {
+            return Err(ProofError::Signature { key: transaction.key });
         }
         version("transaction", transaction.version, transaction::VERSION)?;
         let (index, count) = (entry.index, transaction.count);

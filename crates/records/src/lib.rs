@@ -1,7 +1,7 @@
 //! From a document to a commitment: EPCIS 2.0 events, e-licences, service items.
 //!
 //! [`prepare`] reads a document as a system in use produces it, says everything that is wrong with it ([`Fault`]), and gives
-//! the operations an agency may sign ([`Prepared`]). [`matches()`] says later whether a document is the one behind an
+//! the operations an agency may sign ([`Prepared`]). [`matches()`], and [`Marks`] for many, says later whether a document is the one behind an
 //! operation. The document itself stays with the agency; only digests, identifiers and times leave it.
 //!
 //! Two digests are made of every record. `commitment.document` is of the exact bytes submitted. `commitment.content` is of
@@ -53,6 +53,8 @@ use crate::{
     json::Value,
     read::Members,
 };
+use core::cell::OnceCell;
+use std::collections::BTreeSet;
 use types::{
     AgencyCode, Digest, Operation, Text, Timestamp, codec,
     operation::{Action, Commitment, Grade, Provenance},
@@ -235,18 +237,26 @@ impl<'v> Contexts<'v> {
         let Some(context) = found.context else { return Some("null") };
         let same = self.0.as_ref().is_some_and(|(last, _)| core::ptr::eq(*last, context));
         if !same {
-            self.0 = Some((context, canonical(context)));
+            let text = canonical(context);
+            if text.len() > CONTEXT_BYTES_MAX {
+                faults.add(&owner(found).member("@context"), long_context());
+            }
+            self.0 = Some((context, text));
         }
-        let text = self.0.as_ref().map(|(_, text)| text.as_str())?;
-        if text.len() > CONTEXT_BYTES_MAX {
-            faults.add(
-                &Place::start(&found.at),
-                Problem::too_many("bytes of `@context`", "“@context”的字节数", CONTEXT_BYTES_MAX),
-            );
-            return None;
-        }
-        Some(text)
+        let text = self.0.as_ref().map(|(_, text)| text.as_str());
+        text.filter(|text| text.len() <= CONTEXT_BYTES_MAX)
     }
+}
+
+/// Who brought the context that a record stands under: the record, or the document for all of its records.
+fn owner<'f>(found: &'f Found<'_>) -> Place<'f> {
+    let own = found.record.get("@context").zip(found.context);
+    let alone = own.is_some_and(|(own, context)| core::ptr::eq(own, context));
+    Place::start(if alone { found.at.as_str() } else { "" })
+}
+
+fn long_context() -> Problem {
+    Problem::too_many("bytes of `@context`", "“@context”的字节数", CONTEXT_BYTES_MAX)
 }
 
 /// The digest of a record under a context.
@@ -265,24 +275,56 @@ pub enum Match {
     No,
 }
 
-/// Whether a document stands behind an operation's commitment. The document is not checked against any other rule.
-#[must_use]
-pub fn matches(operation: &Operation, document: &[u8]) -> Match {
-    let commitment = &operation.commitment;
-    if document.len() > DOCUMENT_BYTES_MAX {
-        return Match::No;
+/// What a document can be recognised by. It is hashed once and read once at most, however many operations it is held against:
+/// a proof may show thousands.
+#[derive(Debug)]
+pub struct Marks<'d> {
+    document: &'d [u8],
+    file: Digest,
+    /// The contents of its records, when somebody asked for them.
+    contents: OnceCell<BTreeSet<Digest>>,
+}
+
+impl<'d> Marks<'d> {
+    /// Those of a document, which is not checked against any other rule.
+    #[must_use]
+    pub fn of(document: &'d [u8]) -> Self {
+        Self { document, file: Digest::blake3(document), contents: OnceCell::new() }
     }
-    if Digest::blake3(document) == commitment.document {
-        return Match::Exact;
-    }
-    let Ok(value) = json::parse(document) else { return Match::No };
-    let found = document::records(&value, &mut Faults::default());
-    let mut contexts = Contexts::default();
-    for found in found {
-        let text = contexts.text(&found, &mut Faults::default());
-        if text.is_some_and(|context| content(context, found.record) == commitment.content) {
-            return Match::Content;
+
+    /// Whether the document stands behind an operation's commitment.
+    #[must_use]
+    pub fn matches(&self, operation: &Operation) -> Match {
+        let Commitment { document, content, .. } = &operation.commitment;
+        // What is larger was never recorded.
+        if self.document.len() > DOCUMENT_BYTES_MAX {
+            Match::No
+        } else if self.file == *document {
+            Match::Exact
+        } else if self.contents.get_or_init(|| contents(self.document)).contains(content) {
+            Match::Content
+        } else {
+            Match::No
         }
     }
-    Match::No
+}
+
+/// The contents of a document's records.
+fn contents(document: &[u8]) -> BTreeSet<Digest> {
+    let Ok(value) = json::parse(document) else { return BTreeSet::new() };
+    let mut contexts = Contexts::default();
+    let found = document::records(&value, &mut Faults::default());
+    found
+        .into_iter()
+        .filter_map(|found| {
+            let context = contexts.text(&found, &mut Faults::default())?;
+            Some(content(context, found.record))
+        })
+        .collect()
+}
+
+/// Whether a document stands behind an operation's commitment; [`Marks`] for several.
+#[must_use]
+pub fn matches(operation: &Operation, document: &[u8]) -> Match {
+    Marks::of(document).matches(operation)
 }

@@ -489,6 +489,8 @@ fn envelopes_are_checked() {
         "@context": [CONTEXT], "type": "EPCISQueryDocument",
         "epcisBody": {"queryResults": {"queryName": "q", "resultsBody": {"eventList": [event]}}},
     });
+    let mut long = event.clone();
+    long["@context"] = json!([CONTEXT, {"ex": "x".repeat(20_000)}]);
     for (base, patch, want) in [
         (&document, json!({}), "ok"),
         (
@@ -512,8 +514,8 @@ fn envelopes_are_checked() {
         ),
         (
             &document,
-            json!({"@context": [CONTEXT, {"ex": "x".repeat(20_000)}]}),
-            "E-REC-005 /epcisBody/eventList/0",
+            json!({"@context": long["@context"], "epcisBody": {"eventList": [event, event]}}),
+            "E-REC-005 /@context",
         ),
         (&query, json!({}), "ok"),
         (
@@ -527,6 +529,7 @@ fn envelopes_are_checked() {
             "E-REC-013 /epcisBody/queryResults/resultsBody/eventList/0",
         ),
         (&json!([event, event]), json!([event, event]), "ok"),
+        (&json!(null), json!([event, long]), "E-REC-005 /1/@context"),
         (&json!(null), json!([event, document]), "E-REC-016 /1"),
         (&json!(null), json!([]), "E-REC-060"),
         (&json!(null), json!({}), "E-REC-010"),

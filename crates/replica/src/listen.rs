@@ -18,6 +18,9 @@ use types::{
 /// How many of the last blocks are searched for our signature. A twin that is heard signs nearly all of them; one that
 /// is not heard in as many is not heard at all.
 pub const BLOCKS_SEARCHED: u64 = 32;
+/// … and of those that a neighbour tells at once, the last so many: whoever tells what nobody asked for, with signatures in our
+/// name that are none, makes us check no more than that.
+const TOLD_BLOCKS_SEARCHED: usize = 32;
 /// The longest that a start may be put off, milliseconds: a validator votes within five seconds of its start.
 const LISTEN_MS_MAX: u64 = 3_500;
 
@@ -110,8 +113,9 @@ impl Listener {
     /// passes proves nothing; and too few to listen to are too few to decide with.
     #[must_use]
     pub fn has_heard(&self) -> bool {
-        let empty = self.claims.values().all(|claim| *claim == Height::GENESIS);
-        self.unheard() == 0 && (self.told || empty)
+        // One that claims a block and never shows it must not keep a network from its first.
+        let empty = self.claims.values().filter(|claim| **claim == Height::GENESIS).count();
+        self.unheard() == 0 && (self.told || empty + 1 >= self.committee.quorum())
     }
 
     /// How many more neighbours have to say how far they are before as many are heard as a vote needs beside us.
@@ -235,7 +239,8 @@ impl Listener {
         match received {
             Received::Message(message) => self.message(message),
             Received::Tell(_, blocks) => {
-                blocks.iter().try_for_each(|(_, certificate)| self.certified(certificate))
+                let last = blocks.iter().rev().take(TOLD_BLOCKS_SEARCHED);
+                last.rev().try_for_each(|(_, certificate)| self.certified(certificate))
             }
             Received::Status(..)
             | Received::Block(_)
@@ -251,12 +256,11 @@ impl Listener {
     pub fn certified(&self, certificate: &Certificate) -> Result<(), Elsewhere> {
         let (height, round, block) =
             (certificate.height, certificate.round, Some(certificate.block));
-        let ours = certificate.signatures.iter().filter(|(seat, _)| Some(*seat) == self.seat);
-        for (seat, signature) in ours {
-            let step = Step::Precommit;
-            self.vote(Vote { height, round, step, block, seat: *seat }, signature)?;
-        }
-        Ok(())
+        // One that says two things in our name is no certificate, and every entry would cost a check.
+        let ours = certificate.signatures.iter().find(|(seat, _)| Some(*seat) == self.seat);
+        let Some((seat, signature)) = ours else { return Ok(()) };
+        let step = Step::Precommit;
+        self.vote(Vote { height, round, step, block, seat: *seat }, signature)
     }
 
     fn message(&self, message: &Message) -> Result<(), Elsewhere> {
@@ -270,15 +274,15 @@ impl Listener {
             Message::Polka { height, round, block, signatures } => {
                 let (height, round, block) = (*height, *round, Some(*block));
                 let step = Step::Prevote;
-                signatures.iter().filter(|(seat, _)| ours(*seat)).try_for_each(
-                    |(seat, signature)| {
-                        self.vote(Vote { height, round, step, block, seat: *seat }, signature)
-                    },
-                )
+                let first = signatures.iter().find(|(seat, _)| ours(*seat));
+                first.map_or(Ok(()), |(seat, signature)| {
+                    self.vote(Vote { height, round, step, block, seat: *seat }, signature)
+                })
             }
             Message::RoundChange { height, round, votes, .. } => {
                 let (height, round) = (*height, *round);
-                votes.iter().filter(|(seat, ..)| ours(*seat)).try_for_each(
+                // A prevote and a precommit are all that one seat can have in it.
+                votes.iter().filter(|(seat, ..)| ours(*seat)).take(2).try_for_each(
                     |(seat, step, block, signature)| {
                         let (step, block, seat) = (*step, *block, *seat);
                         self.vote(Vote { height, round, step, block, seat }, signature)
@@ -555,6 +559,10 @@ mod tests {
         assert!(
             listener.ask(Peer([3; 32]), &Received::Status(Height(7), Timestamp(0))).is_some(),
             "asked already, and not answered"
+        );
+        assert!(
+            listener.has_heard(),
+            "whoever claims a block and never shows one keeps nobody from beginning"
         );
         assert!(listener.patience_ms() > 0 && listener.patience_ms() <= LISTEN_MS_MAX);
 

@@ -1,7 +1,10 @@
 //! What a verified file shows beyond its claims: fields that were disclosed, and where a licence stood at a time.
 
-use crate::speech::{self, Lang, Mark, Step, say};
-use proof::{Disclosed, Hashed, PresentationError, StoodError, Verdict, stood_at};
+use crate::{
+    report::Report,
+    speech::{self, Lang, Mark, Step, say},
+};
+use proof::{Claim, Disclosed, Hashed, PresentationError, StoodError, Verdict, stood_at};
 use serde_json::{Value, json};
 use types::{Subject, Timestamp, fields::FieldName, standing::Standing};
 
@@ -116,9 +119,10 @@ impl Beyond {
     }
 
     /// What is shown and what is not, a sentence each; only of what is proven.
-    pub fn meaning(&self, lang: Lang) -> (Vec<String>, Vec<String>) {
+    pub fn meaning(&self, lang: Lang, report: &Report) -> (Vec<String>, Vec<String>) {
         let (mut yes, mut no) = (Vec::new(), Vec::new());
         if let Some(Ok(shown)) = &self.fields {
+            let of = committed_by(lang, shown, report);
             let rows: Vec<String> = shown
                 .fields
                 .iter()
@@ -131,8 +135,8 @@ impl Beyond {
                 (rows.join("\n"), usize::try_from(shown.count).unwrap_or(0) - shown.fields.len());
             yes.push(say!(
                 lang,
-                "The document recorded says this, word for word:\n{rows}",
-                "所记录的文件原文载明：\n{rows}"
+                "{of} committed to these fields of the document, word for word:\n{rows}",
+                "{of}承诺文件含有以下字段（逐字）：\n{rows}"
             ));
             no.push(say!(
                 lang,
@@ -159,6 +163,7 @@ impl Beyond {
     pub fn json(&self) -> Value {
         let fields = match &self.fields {
             Some(Ok(shown)) => json!({
+                "claim": shown.claim,
                 "count": shown.count,
                 "disclosed": shown.fields.iter().map(|field| json!({
                     "name": field.name.as_str(),
@@ -192,6 +197,17 @@ impl Beyond {
             Some((_, Some(Ok(_)) | None)) | None => None,
         }
     }
+}
+
+/// Who committed to fields, and for what: a proof may show records of several.
+fn committed_by(lang: Lang, shown: &Disclosed, report: &Report) -> String {
+    let claim = report.proof().and_then(|proof| proof.claims.get(shown.claim));
+    let Some(Claim::Record(claim)) = claim else {
+        return lang.pick("The agency that signed the record", "签署该记录的机构").to_owned();
+    };
+    let who = speech::agency(lang, &claim.transaction.agency, report);
+    let act = speech::act(lang, &claim.operation.action);
+    say!(lang, "For the {act}, {who}", "{act}：{who}")
 }
 
 fn field_problem(lang: Lang, error: &PresentationError) -> String {

@@ -18,8 +18,7 @@ footer{margin-top:2em;border-top:1px solid;font-size:.9em}@page{margin:2cm}";
 /// The page.
 pub fn html(lang: Lang, report: &Report) -> String {
     let (word, mark) = speech::answer(lang, report.answer());
-    let subject =
-        report.proof().map_or_else(|| report.file.clone(), |proof| speech::headline(lang, proof));
+    let subject = speech::about(lang, report).unwrap_or_else(|| report.file.clone());
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"{}\">\n<head><meta charset=\"utf-8\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\

@@ -5,7 +5,7 @@ use crate::{
     speech::{self, Lang},
 };
 use proof::{Claim, ForkClaim, Proof, ProofError, RecordsClaim, TrustRoot, Verdict};
-use records::Match;
+use records::{Marks, Match};
 use serde_json::{Value, json};
 use types::{Digest, Operation, Timestamp, codec};
 
@@ -53,12 +53,14 @@ pub struct Document {
     pub digest: Digest,
     /// How it fits.
     pub fit: Fit,
+    /// Which claims are of a record that was made of this very file: of the others nothing is said by it.
+    pub claims: Vec<usize>,
 }
 
 /// How a document fits a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// It is the file that was recorded.
+    /// It is the file of one record at least.
     Exact,
     /// It is another file, with the recorded content in it; the digest is of the file that was recorded.
     Content(Digest),
@@ -166,8 +168,8 @@ fn check(
         None => None,
         Some((name, Err(why))) => return Err(Obstacle::Document(name, why)),
         Some((name, Ok(bytes))) => {
-            let (digest, fit) = (Digest::blake3(&bytes), fit(&verdict, &bytes));
-            Some(Document { name, digest, fit })
+            let (digest, (fit, claims)) = (Digest::blake3(&bytes), fit(&verdict, &bytes));
+            Some(Document { name, digest, fit, claims })
         }
     };
     Ok(Finding::Checked(Box::new(verdict), document))
@@ -181,19 +183,29 @@ pub fn plain_name(name: &str) -> String {
         .collect()
 }
 
-fn fit(verdict: &Verdict, document: &[u8]) -> Fit {
-    let Some(proven) = verdict.proven() else { return Fit::NotEvaluated };
-    let mut best = Fit::NoRecord;
-    for operation in proven.get().claims.iter().flat_map(operations) {
+/// How a document fits, and the claims with a record of which it is the file.
+fn fit(verdict: &Verdict, document: &[u8]) -> (Fit, Vec<usize>) {
+    let Some(proven) = verdict.proven() else { return (Fit::NotEvaluated, Vec::new()) };
+    let claims = &proven.get().claims;
+    let digest = Digest::blake3(document);
+    let is_of = |claim: &Claim| {
+        operations(claim).iter().any(|operation| operation.commitment.document == digest)
+    };
+    let exact: Vec<usize> =
+        (0..).zip(claims).filter(|(_, claim)| is_of(claim)).map(|(index, _)| index).collect();
+    if !exact.is_empty() {
+        return (Fit::Exact, exact);
+    }
+    let (marks, mut best) = (Marks::of(document), Fit::NoRecord);
+    for operation in claims.iter().flat_map(operations) {
         let recorded = operation.commitment.document;
-        match (records::matches(operation, document), best) {
-            (Match::Exact, _) => return Fit::Exact,
-            (Match::Content, _) => best = Fit::Content(recorded),
+        match (marks.matches(operation), best) {
+            (Match::Exact | Match::Content, _) => best = Fit::Content(recorded),
             (Match::No, Fit::NoRecord) => best = Fit::No(recorded),
             (Match::No, Fit::Exact | Fit::Content(_) | Fit::No(_) | Fit::NotEvaluated) => {}
         }
     }
-    best
+    (best, Vec::new())
 }
 
 /// The operations that a claim shows whole.
@@ -287,6 +299,34 @@ impl Report {
         Some(Proof { claims: vec![Claim::Fork(Box::new(other))], ..known })
     }
 
+    /// The claim that the answer is about first: the one of whose record the document is the file, if one was given.
+    #[must_use]
+    pub fn first(&self) -> usize {
+        let shown = match &self.beyond.fields {
+            Some(Ok(shown)) => Some(shown.claim),
+            Some(Err(_)) | None => None,
+        };
+        let of_file = self.document().and_then(|document| document.claims.first().copied());
+        of_file.or(shown).unwrap_or(0)
+    }
+
+    /// Where the subjects of the claims stand, for programs: of each claim of a status, if all is proven.
+    fn states(&self) -> Vec<Value> {
+        let claims = self.proof().map_or(&[][..], |proof| &proof.claims);
+        let state = |(index, claim): (usize, &Claim)| {
+            let Claim::Status(claim) = claim else { return None };
+            let state = claim.state.as_ref();
+            Some(json!({
+                "claim": index,
+                "subject": claim.subject.to_string(),
+                "present": state.is_some(),
+                "status": state.map(|state| state.status),
+                "effective_from": state.map(|state| state.effective_from),
+            }))
+        };
+        (0..).zip(claims).filter_map(state).collect()
+    }
+
     /// The document, if one was given and read.
     pub const fn document(&self) -> Option<&Document> {
         match &self.finding {
@@ -305,7 +345,7 @@ impl Report {
         json!({
             "result": self.answer().name(),
             "code": self.code(),
-            "subject": self.proof().map(|proof| speech::headline(lang, proof)),
+            "subject": speech::about(lang, self),
             "steps": speech::steps(lang, self).iter().map(|step| json!({
                 "check": step.check,
                 "claim": step.claim,
@@ -313,6 +353,7 @@ impl Report {
                 "code": step.code,
                 "detail": step.text,
             })).collect::<Vec<_>>(),
+            "states": if proven { self.states() } else { Vec::new() },
             "beyond": if proven { self.beyond.json() } else { Value::Null },
             "claims": shown,
             "not_claimed": not_shown,

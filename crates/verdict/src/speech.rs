@@ -61,6 +61,29 @@ pub fn is_plain(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
 }
 
+/// Whether a character is not seen at all where it stands: two identifiers that differ by one look the same.
+const fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2028}' | '\u{2029}'
+            | '\u{2060}'..='\u{2065}' | '\u{3164}' | '\u{ffa0}' | '\u{e0001}'..='\u{e007f}'
+    )
+}
+
+/// An answer, with a sign for whatever in it would not be seen or would reorder what is read: `<U+200B>`.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' || (is_plain(c) && !is_unseen(c)) {
+            out.push(c);
+        } else {
+            let code = u32::from(c);
+            write!(out, "<U+{code:04X}>").expect("a String takes what it is given");
+        }
+    }
+    out
+}
+
 /// Somebody else's words, without anything that could deceive a terminal.
 pub fn clean(text: &str) -> String {
     text.chars()
@@ -135,7 +158,7 @@ const CLAIMS_SHOWN: usize = 5;
 /// The whole answer, for a terminal.
 pub fn report(lang: Lang, report: &Report, colour: bool) -> String {
     let (word, mark) = answer(lang, report.answer());
-    let subject = report.proof().map_or_else(|| report.file.clone(), |proof| headline(lang, proof));
+    let subject = about(lang, report).unwrap_or_else(|| report.file.clone());
     let mut out = format!("{}   {subject}\n\n", mark.paint(word, colour));
     let steps = steps(lang, report);
     let columns = steps.iter().map(|step| step.title.width()).max().unwrap_or(0) + 2;
@@ -238,10 +261,54 @@ pub fn foot(lang: Lang, report: &Report) -> String {
     )
 }
 
+/// What an answer is about, in a few words; with the state of a subject, if that is what is proven: who reads no further must
+/// not take a revoked licence for a valid one.
+pub fn about(lang: Lang, report: &Report) -> Option<String> {
+    let (proof, first) = (report.proof()?, report.first());
+    let claim = proof.claims.get(first).filter(|_| report.answer() == Answer::Proven);
+    let state = claim.and_then(|claim| match claim {
+        Claim::Status(claim) => Some(stands(lang, claim, proof)),
+        Claim::Record(_)
+        | Claim::Records(_)
+        | Claim::Upstream(_)
+        | Claim::Consistency(_)
+        | Claim::Fork(_)
+        | Claim::Votes(_)
+        | Claim::Block
+        | Claim::Authority(_) => None,
+    });
+    let what = claim_in_words(lang, proof, first)?;
+    let what = match state {
+        Some(state) => say!(lang, "{what}: {state}", "{what}：{state}"),
+        None => what,
+    };
+    Some(visible(&with_more(lang, proof, what)))
+}
+
+/// Where a subject stood as of the proof's block.
+fn stands(lang: Lang, claim: &StatusClaim, proof: &Proof) -> String {
+    let height = count(proof.header.height.0);
+    let word = claim.state.as_ref().map_or_else(
+        || lang.pick("NOT ON THE LEDGER", "账本上没有记录").to_owned(),
+        |state| usage::word_at(lang, state, proof.header.time),
+    );
+    say!(lang, "{word} as of block {height}", "{word}（截至区块 {height}）")
+}
+
 /// What a proof is about, in a few words.
 pub fn headline(lang: Lang, proof: &Proof) -> String {
-    let first = match proof.claims.first() {
-        None => return String::new(),
+    claim_in_words(lang, proof, 0).map_or_else(String::new, |first| with_more(lang, proof, first))
+}
+
+fn with_more(lang: Lang, proof: &Proof, first: String) -> String {
+    let (all, more) = (proof.claims.len(), proof.claims.len().saturating_sub(1));
+    if more == 0 { first } else { say!(lang, "{first}, and {more} more", "{first} 等 {all} 项") }
+}
+
+/// What one claim of a proof is about.
+fn claim_in_words(lang: Lang, proof: &Proof, index: usize) -> Option<String> {
+    Some(match proof.claims.get(index) {
+        None => return None,
         Some(Claim::Record(claim)) => act(lang, &claim.operation.action),
         Some(Claim::Status(claim)) => thing(lang, &claim.subject),
         Some(Claim::Records(claim)) => {
@@ -288,16 +355,14 @@ pub fn headline(lang: Lang, proof: &Proof) -> String {
                 "机构 {agency} 在区块 {at} 的权限"
             )
         }
-    };
-    let (all, more) = (proof.claims.len(), proof.claims.len() - 1);
-    if more == 0 { first } else { say!(lang, "{first}, and {more} more", "{first} 等 {all} 项") }
+    })
 }
 
 /// The steps that were taken, or would have been.
 pub fn steps(lang: Lang, report: &Report) -> Vec<Step> {
     let Finding::Checked(verdict, document) = &report.finding else { return Vec::new() };
     let mut steps: Vec<Step> =
-        document.iter().map(|document| document_step(lang, document)).collect();
+        document.iter().map(|document| document_step(lang, document, report)).collect();
     for step in &verdict.steps {
         let (mark, code, text) = match &step.outcome {
             Outcome::Passed(fact) => {
@@ -328,22 +393,47 @@ pub fn steps(lang: Lang, report: &Report) -> Vec<Step> {
         steps.push(Step { check: step.check.name(), claim: step.claim, mark, code, title, text });
     }
     steps.extend(report.beyond.steps(lang, verdict.proven().is_some()));
+    for step in &mut steps {
+        step.text = visible(&step.text);
+    }
     steps
 }
 
-fn document_step(lang: Lang, document: &Document) -> Step {
-    let Document { name, digest, fit } = document;
+/// Of a proof that shows several things: of which of them a document is the file.
+fn file_of(lang: Lang, document: &Document, proof: &Proof) -> String {
+    if proof.claims.len() < 2 {
+        return String::new();
+    }
+    let told = document.claims.iter().take(CLAIMS_SHOWN);
+    let told: Vec<String> = told.filter_map(|index| claim_in_words(lang, proof, *index)).collect();
+    let of = told.join(lang.pick("; ", "；"));
+    match document.claims.len().saturating_sub(told.len()) {
+        0 => say!(lang, "\nit is the file of: {of}", "\n该文件对应：{of}"),
+        more => say!(
+            lang,
+            "\nit is the file of: {of}; and {more} more",
+            "\n该文件对应：{of}；另有 {more} 项"
+        ),
+    }
+}
+
+fn document_step(lang: Lang, document: &Document, report: &Report) -> Step {
+    let Document { name, digest, fit, claims: _ } = document;
     let this = short(digest);
     let (mark, code, text) = match fit {
-        Fit::Exact => (
-            Mark::Passed,
-            None,
-            say!(
-                lang,
-                "the digest of {name} equals the recorded one   {this}",
-                "文件一致：{name} 的摘要与上链摘要相同   {this}"
-            ),
-        ),
+        Fit::Exact => {
+            let of =
+                report.proof().map_or_else(String::new, |proof| file_of(lang, document, proof));
+            (
+                Mark::Passed,
+                None,
+                say!(
+                    lang,
+                    "the digest of {name} equals the recorded one   {this}{of}",
+                    "文件一致：{name} 的摘要与上链摘要相同   {this}{of}"
+                ),
+            )
+        }
         Fit::Content(recorded) => {
             let recorded = short(recorded);
             (
@@ -814,10 +904,15 @@ pub fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>) {
     let (mut shown, mut not_shown) = (Vec::new(), Vec::new());
     let Some(proof) = report.proof() else { return (shown, not_shown) };
     let (height, time) = (count(proof.header.height.0), proof.header.time.in_china());
-    for claim in proof.claims.iter().take(CLAIMS_SHOWN) {
+    for (index, claim) in (0..).zip(&proof.claims) {
+        let is_file = report.document().is_some_and(|document| document.claims.contains(&index));
+        // What was brought beside the proof is told of, wherever it stands.
+        if index >= CLAIMS_SHOWN && !is_file && index != report.first() {
+            continue;
+        }
         match claim {
             Claim::Record(claim) => {
-                shown.push(record_shown(lang, claim, report));
+                shown.push(record_shown(lang, claim, report, is_file));
                 not_shown.push(record_not_shown(lang, claim));
             }
             Claim::Status(claim) => {
@@ -861,7 +956,7 @@ pub fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>) {
                 }
             }
             Claim::Records(claim) => {
-                shown.push(batch_shown(lang, claim, report));
+                shown.push(batch_shown(lang, claim, is_file));
                 not_shown.push(batch_not_shown(lang));
             }
             Claim::Upstream(claim) => {
@@ -922,11 +1017,12 @@ pub fn meaning(lang: Lang, report: &Report) -> (Vec<String>, Vec<String>) {
         ));
     }
     if report.answer() == Answer::Proven {
-        let (more, less) = report.beyond.meaning(lang);
+        let (more, less) = report.beyond.meaning(lang, report);
         shown.extend(more);
         not_shown.extend(less);
     }
-    (shown, not_shown)
+    let visible = |sentences: Vec<String>| sentences.iter().map(|it| visible(it)).collect();
+    (visible(shown), visible(not_shown))
 }
 
 /// What a subject had been through as of earlier blocks that the file shows, if it shows all of its records.
@@ -1018,11 +1114,11 @@ fn authority_meaning(
     ));
 }
 
-fn batch_shown(lang: Lang, claim: &RecordsClaim, report: &Report) -> String {
+fn batch_shown(lang: Lang, claim: &RecordsClaim, is_file: bool) -> String {
     let records = records(lang, claim.records.len().try_into().unwrap_or(u64::MAX));
     let time = claim.transactions.iter().map(|transaction| transaction.time).max();
     let time = time.map(Timestamp::in_china).unwrap_or_default();
-    let exact = if report.document().is_some() {
+    let exact = if is_file {
         lang.pick(" This exact file is that of one of them.", "本文件即其中一条所依据的文件。")
     } else {
         ""
@@ -1093,11 +1189,11 @@ fn votes_meaning(
     ));
 }
 
-fn record_shown(lang: Lang, claim: &RecordClaim, report: &Report) -> String {
+fn record_shown(lang: Lang, claim: &RecordClaim, report: &Report, is_file: bool) -> String {
     let who = agency(lang, &claim.transaction.agency, report);
     let time = claim.entry.time.in_china();
     let act = act(lang, &claim.operation.action);
-    if report.document().is_some() {
+    if is_file {
         return say!(
             lang,
             "This exact file was recorded by {who} no later than {time} for the {act}, and the network's validators agreed on it.",
@@ -1237,7 +1333,7 @@ pub fn records(lang: Lang, number: u64) -> String {
 }
 
 /// An agency by its name, if the trust root knows it, and its code.
-fn agency(lang: Lang, code: &AgencyCode, report: &Report) -> String {
+pub(crate) fn agency(lang: Lang, code: &AgencyCode, report: &Report) -> String {
     let known = report.root.as_ref().and_then(|root| root.genesis().agency(code));
     let named = known.map(|agency| &agency.name).or_else(|| enrolled(code, report));
     match named {

@@ -15,7 +15,7 @@ use super::{
     transactions::{self, decided},
 };
 use crate::gateway::{Event, Gateway, Scope, Token};
-use ::records::{self, Capture, DOCUMENT_BYTES_MAX, Prepared};
+use ::records::{self, CONTEXT_BYTES_MAX, Capture, DOCUMENT_BYTES_MAX, Fault, Prepared};
 use axum::{
     Json,
     body::Body,
@@ -44,6 +44,10 @@ pub(super) const VERSIONS: [(HeaderName, HeaderValue); 2] = [
 const LISTS: [&str; 2] = ["/epcisBody/eventList", "/epcisBody/queryResults/resultsBody/eventList"];
 /// When a document was created that is made of an event without a time, which is refused anyway.
 const NO_DAY: &str = "1970-01-01T00:00:00Z";
+/// How many bytes the events of one capture have at most, each with the context that it stands under.
+const EVENTS_BYTES_MAX: usize = 8 * DOCUMENT_BYTES_MAX;
+/// How many faults of one capture are told; past that a person mends these first.
+const FAULTS_TOLD_MAX: usize = 500;
 
 /// What becomes of the other events when one of a document is unsound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +87,43 @@ struct Sound {
 }
 
 /// What a document comes to.
+#[derive(Default)]
 struct Read {
     sound: Vec<Sound>,
     /// What is wrong, in words that name the place.
     faults: Vec<String>,
+    /// How many faults more there are than are told.
+    more: usize,
+}
+
+impl Read {
+    /// Takes in what an event comes to, which is a document of its own.
+    fn add(&mut self, index: usize, document: &[u8], capture: &Capture) {
+        match records::prepare(document, capture) {
+            Ok(prepared) => {
+                for one in prepared {
+                    let operation = one.captured_with_its_effect().operation;
+                    let Action::Trace(event) = &operation.action else { continue };
+                    let (id, document) = (event_id(event), document.to_vec());
+                    self.sound.push(Sound { operation, document, id });
+                }
+            }
+            Err(faults) => {
+                let room = FAULTS_TOLD_MAX.saturating_sub(self.faults.len());
+                self.more += faults.len().saturating_sub(room);
+                let told = faults.iter().take(room);
+                self.faults.extend(told.map(|fault| format!("event {index}: {fault}")));
+            }
+        }
+    }
+
+    /// The same with a word on the faults that are not told, when every event was taken in.
+    fn counted(mut self) -> Self {
+        if self.more > 0 {
+            self.faults.push(format!("and {} faults more", self.more));
+        }
+        self
+    }
 }
 
 fn read(body: &[u8], behaviour: Behaviour, system: &Text<64>) -> Result<Read, Failure> {
@@ -102,7 +139,7 @@ fn read(body: &[u8], behaviour: Behaviour, system: &Text<64>) -> Result<Read, Fa
         }
         Err(faults) => {
             // What is wrong with the document itself is wrong with all of it; and what cannot be told apart is not.
-            let whole = faults.iter().any(|fault| !fault.at.contains("/eventList/"));
+            let whole = !faults.iter().all(is_of_an_event);
             if behaviour == Behaviour::Rollback || whole {
                 return Err(refuse(faults.iter().map(ToString::to_string).collect()));
             }
@@ -115,38 +152,54 @@ fn read(body: &[u8], behaviour: Behaviour, system: &Text<64>) -> Result<Read, Fa
     Ok(read)
 }
 
+/// Whether a fault is of one event of a list, so that the others can do without it.
+fn is_of_an_event(fault: &Fault) -> bool {
+    let within = |list: &str| fault.at.strip_prefix(list).is_some_and(|at| at.starts_with('/'));
+    // Of a member that is there twice whoever reads on would see the last one, and no fault.
+    LISTS.into_iter().any(within) && fault.code != "E-REC-003"
+}
+
 /// Each event as a document of its own.
 fn one_by_one(body: &[u8], capture: &Capture) -> Result<Read, Failure> {
     let value: Value =
         serde_json::from_slice(body).map_err(|error| Failure::bad("E-EPCIS-DOCUMENT", &error))?;
     let list = LISTS.iter().find_map(|at| value.pointer(at)?.as_array());
-    let events: Vec<Value> = match (list, &value) {
-        (Some(list), _) => {
-            let context = value.get("@context");
-            list.iter().map(|event| alone(context, event)).collect()
-        }
-        (None, Value::Array(bare)) => bare.iter().map(|event| bare_alone(event.clone())).collect(),
-        (None, _) => vec![bare_alone(value)],
-    };
-    let mut read = Read { sound: Vec::new(), faults: Vec::new() };
-    for (index, event) in events.into_iter().enumerate() {
-        let document = event.to_string().into_bytes();
-        match records::prepare(&document, capture) {
-            Ok(prepared) => {
-                for one in prepared {
-                    let operation = one.captured_with_its_effect().operation;
-                    let Action::Trace(event) = &operation.action else { continue };
-                    let (id, document) = (event_id(event), document.clone());
-                    read.sound.push(Sound { operation, document, id });
-                }
-            }
-            Err(faults) => {
-                let all = faults.iter().map(|fault| format!("event {index}: {fault}"));
-                read.faults.extend(all);
-            }
-        }
+    let context = value.get("@context");
+    if list.is_some() {
+        bound(context)?;
     }
-    Ok(read)
+    let events = match list.or_else(|| value.as_array()) {
+        Some(events) => events.as_slice(),
+        None => core::slice::from_ref(&value),
+    };
+    let (mut read, mut bytes) = (Read::default(), 0);
+    for (index, event) in events.iter().enumerate() {
+        // Each has the context with it, so that one is made at a time.
+        let document = match list {
+            Some(_) => alone(context, event),
+            None => bare_alone(event.clone()),
+        };
+        let document = document.to_string();
+        bytes += document.len();
+        if bytes > EVENTS_BYTES_MAX {
+            let detail = format!(
+                "the events, each with its context, are more than {EVENTS_BYTES_MAX} bytes: split the document"
+            );
+            return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "E-GATEWAY-SIZE", detail));
+        }
+        read.add(index, document.as_bytes(), capture);
+    }
+    Ok(read.counted())
+}
+
+/// Refuses a context that takes more, as it is spelled, than one may have: it is copied for every event under it.
+fn bound(context: Option<&Value>) -> Result<(), Failure> {
+    let bytes = context.map_or(0, |context| context.to_string().len());
+    if bytes <= CONTEXT_BYTES_MAX {
+        return Ok(());
+    }
+    let detail = format_args!("/@context: {bytes} bytes; it has at most {CONTEXT_BYTES_MAX}");
+    Err(Failure::bad("E-EPCIS-DOCUMENT", &detail))
 }
 
 /// An event that has its context with it, as a document of its own.
@@ -490,6 +543,73 @@ mod tests {
             );
             assert_eq!(records::matches(&sound.operation, &sound.document), records::Match::Exact);
         }
+    }
+
+    /// Nothing goes on when something is wrong that is not one event's.
+    #[test]
+    fn what_is_wrong_with_a_document_is_wrong_with_every_event_of_it() {
+        let sound = document("2026-05-12T09:00:00Z", &[event(1), event(2)]);
+        let changed = |from: &str, to: &str| {
+            assert!(sound.contains(from), "{from}");
+            sound.replacen(from, to, 1)
+        };
+        let context = format!("[{CONTEXT:?}]");
+        let with = |more: &str| changed(&context, &format!("[{CONTEXT:?},{{{more}}}]"));
+        let long = "x".repeat(CONTEXT_BYTES_MAX);
+        // Comments enough that no other fault is told of.
+        let comments: Vec<_> = (0..records::FAULTS_MAX).map(|n| format!("\"//{n}\":0,")).collect();
+        let commented = format!("[{{{}", comments.concat());
+        for (text, wanted) in [
+            (with(&format!("\"ex\":{long:?}")), "E-REC-005 at /@context"),
+            (with(&format!("\"ex\":{long:?}")).replacen("[{", &commented, 1), "/@context: "),
+            // Its zeros are no part of what is hashed, and would be copied all the same.
+            (with(&format!("\"ex\":1.{}", "0".repeat(CONTEXT_BYTES_MAX))), "/@context: "),
+            (
+                changed("\"epcisBody\":", "\"ex:own\":{\"eventList\":[{\"//\":0}]},\"epcisBody\":"),
+                "E-REC-083",
+            ),
+            (changed("\"action\":", "\"action\":\"ADD\",\"action\":"), "E-REC-003"),
+        ] {
+            let system = Text::new("erp").unwrap();
+            let Err(why) = read(text.as_bytes(), Behaviour::Proceed, &system) else {
+                panic!("{wanted}: it goes on")
+            };
+            assert_eq!(format!("{why:?}").matches(wanted).count(), 1, "{wanted}: {why:?}");
+        }
+    }
+
+    #[test]
+    fn a_context_is_not_copied_without_end() {
+        let events = vec![json!({}); records::RECORDS_MAX];
+        let context = format!("[{CONTEXT:?},{{\"ex\":{:?}}}]", "x".repeat(CONTEXT_BYTES_MAX / 2));
+        let text = document("2026-05-12T09:00:00Z", &events);
+        let text = text.replacen(&format!("[{CONTEXT:?}]"), &context, 1);
+        let Err(why) = read(text.as_bytes(), Behaviour::Proceed, &Text::new("erp").unwrap()) else {
+            panic!("it goes on")
+        };
+        assert!(format!("{why:?}").contains("E-GATEWAY-SIZE"), "{why:?}");
+    }
+
+    #[test]
+    fn of_very_many_faults_the_first_are_told_and_the_others_counted() {
+        let told = |unsound: usize| {
+            let mut events = vec![json!({ "type": "ObjectEvent" }); unsound];
+            events.push(event(1));
+            let text = document("2026-05-12T09:00:00Z", &events);
+            let system = Text::new("erp").unwrap();
+            let read = read(text.as_bytes(), Behaviour::Proceed, &system).unwrap();
+            assert_eq!(read.sound.len(), 1);
+            read.faults
+        };
+        let each = told(1).len();
+        let all = told(FAULTS_TOLD_MAX);
+        assert_eq!(all.len(), FAULTS_TOLD_MAX + 1);
+        let more = FAULTS_TOLD_MAX * each - FAULTS_TOLD_MAX;
+        assert!(
+            each > 1 && all.ends_with(&[format!("and {more} faults more")]),
+            "{:?}",
+            all.last()
+        );
     }
 
     #[test]

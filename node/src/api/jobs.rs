@@ -21,7 +21,7 @@ use client::api::{self, Fate, JOB_BYTES_MAX, JOB_TRANSACTIONS_MAX, JobView, Rece
 use ledger::{Rejection, query};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
@@ -30,7 +30,7 @@ use std::{
     time::Duration,
 };
 use types::{
-    Digest, Height, RecordId, Text, Timestamp, Transaction, TxId, Verified, codec,
+    ChainId, Digest, Height, RecordId, Text, Timestamp, Transaction, TxId, Verified, codec,
     subject::Status,
     transaction::{TRANSACTION_BYTES_MAX, TransactionHeader},
 };
@@ -41,6 +41,9 @@ const RUNNING_MAX: usize = 32;
 const RUNNING_OF_ONE: usize = 8;
 /// How many finished jobs are remembered. When there are more, whoever has most loses the oldest.
 const FINISHED_KEPT: usize = 1000;
+/// How much they hold together, counted by [`Job::size`]: a body of a few bytes may be remembered by many. When it is more,
+/// whoever holds most loses the oldest.
+const RESULTS_KEPT: usize = 1_000_000;
 /// The first pause when the pool has no room; each further one is twice as long, up to the longest.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -142,29 +145,39 @@ impl Jobs {
     /// # Errors
     /// When it is there and cannot be read.
     pub fn open(directory: &Path) -> io::Result<Self> {
-        let mut jobs = BTreeMap::new();
+        let jobs = Self {
+            directory: directory.to_owned(),
+            jobs: Mutex::default(),
+            writing: Mutex::default(),
+        };
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries.collect::<Result<Vec<_>, _>>()?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
+        let mut read = 0;
         for path in entries.iter().map(fs::DirEntry::path) {
             let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
             if path.extension().is_none_or(|kind| kind != "json") {
                 continue;
             }
-            match serde_json::from_slice(&fs::read(&path)?) {
-                Ok(job) => drop(jobs.insert(name.to_owned(), job)),
+            match serde_json::from_slice::<Job>(&fs::read(&path)?) {
+                Ok(job) => {
+                    read += job.size();
+                    jobs.lock().insert(name.to_owned(), job);
+                }
                 Err(error) => {
                     tracing::warn!(file = %path.display(), %error, "not a job; it is left alone");
                 }
             }
+            // However much lies there, about twice what is remembered is in memory at most.
+            if read > RESULTS_KEPT {
+                jobs.forget();
+                read = 0;
+            }
         }
-        Ok(Self {
-            directory: directory.to_owned(),
-            jobs: Mutex::new(jobs),
-            writing: Mutex::default(),
-        })
+        jobs.forget();
+        Ok(jobs)
     }
 
     /// Goes on with what was not finished when the node stopped.
@@ -174,21 +187,30 @@ impl Jobs {
             let unfinished = jobs.iter().filter(|(_, job)| job.finished.is_none());
             unfinished.map(|(id, _)| id.clone()).collect()
         };
+        let chain = *node.rules().chain();
         for id in unfinished {
-            let read = fs::read(self.path(&id, "txs"))
-                .map_err(|error| error.to_string())
-                .and_then(|bytes| split(&bytes).map_err(|failure| format!("{failure:?}")));
-            match read {
-                Ok(transactions) => {
-                    let chain = *node.rules().chain();
-                    match Transaction::verify_all(transactions, &chain) {
-                        Ok(transactions) => drop(tokio::spawn(run(node.clone(), id, transactions))),
-                        Err(error) => tracing::warn!(job = id, %error, "a job cannot go on"),
-                    }
+            match self.read(&id, &chain) {
+                Ok(transactions) => drop(tokio::spawn(run(node.clone(), id, transactions))),
+                Err(error) => {
+                    tracing::warn!(job = id, %error, "a job cannot go on, and is given up");
+                    drop(tokio::spawn(give_up(node.clone(), id)));
                 }
-                Err(error) => tracing::warn!(job = id, %error, "a job cannot go on"),
             }
         }
+    }
+
+    /// The transactions of a job that was not finished; or why they cannot be told.
+    fn read(&self, id: &str, chain: &ChainId) -> Result<Vec<Verified>, String> {
+        let bytes = fs::read(self.path(id, "txs")).map_err(|error| error.to_string())?;
+        let transactions = split(&bytes).map_err(|failure| format!("{failure:?}"))?;
+        let all =
+            Transaction::verify_all(transactions, chain).map_err(|error| error.to_string())?;
+        let jobs = self.lock();
+        let rows = jobs.get(id).into_iter().flat_map(|job| &job.rows);
+        if !rows.map(|row| row.tx).eq(all.iter().map(Verified::id)) {
+            return Err("its transactions are not those that it names".to_owned());
+        }
+        Ok(all)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Job>> {
@@ -216,6 +238,28 @@ impl Jobs {
         self.write(id, "json", &serde_json::to_vec(job)?)
     }
 
+    /// The transactions of a job that are not decided, each with the number of its row.
+    fn undecided(&self, id: &str) -> Vec<(usize, TxId)> {
+        let jobs = self.lock();
+        let rows = jobs.get(id).into_iter().flat_map(|job| job.rows.iter().enumerate());
+        let open = rows.filter(|(_, row)| row.fate == Fate::Accepted);
+        open.map(|(index, row)| (index, row.tx)).collect()
+    }
+
+    /// Ends a job: on the disk first, because whoever sees that it has ended may begin it anew. It waits for the disk.
+    fn finish(&self, id: &str) {
+        let _held = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(job) = self.lock().get(id).cloned() else { return };
+        let job = Job { finished: Some(clock::now()), ..job };
+        match self.save(id, &job) {
+            Ok(()) => fs::remove_file(self.path(id, "txs")).unwrap_or(()),
+            // All of it is decided, and the next start finds that out again.
+            Err(error) => tracing::warn!(job = id, %error, "a job's end was not written down"),
+        }
+        self.lock().insert(id.to_owned(), job);
+        self.forget();
+    }
+
     /// How a job is doing; none if there is none of that name.
     pub(crate) fn account(&self, id: &str) -> Option<Account> {
         let jobs = self.lock();
@@ -237,21 +281,35 @@ impl Jobs {
         })
     }
 
-    /// Forgets the oldest finished job of whoever has most of them, until there are not too many.
+    /// Forgets the oldest finished job of whoever has most of them, until there are not too many; and of whoever holds most,
+    /// until they do not hold too much.
     fn forget(&self) {
         let mut jobs = self.lock();
-        let mut finished: BTreeMap<Owner, BTreeSet<(Timestamp, String)>> = BTreeMap::new();
-        for (id, job) in jobs.iter().filter(|(_, job)| job.finished.is_some()) {
-            finished.entry(job.owner.clone()).or_default().insert((job.created, id.clone()));
+        let mut finished: BTreeMap<Owner, Finished> = BTreeMap::new();
+        let ended = jobs.iter().filter_map(|(id, job)| Some((id, job, job.finished?)));
+        for (id, job, ended) in ended {
+            let theirs = finished.entry(job.owner.clone()).or_default();
+            theirs.size += job.size();
+            theirs.jobs.insert((ended, id.clone()), job.size());
         }
-        let mut count: usize = finished.values().map(BTreeSet::len).sum();
-        while count > FINISHED_KEPT {
-            let Some(most) = finished.values_mut().max_by_key(|theirs| theirs.len()) else { break };
-            let Some((_, id)) = most.pop_first() else { break };
+        let mut count: usize = finished.values().map(|theirs| theirs.jobs.len()).sum();
+        let mut size: usize = finished.values().map(|theirs| theirs.size).sum();
+        loop {
+            let most = match (count > FINISHED_KEPT, size > RESULTS_KEPT) {
+                (_, true) => finished.values_mut().max_by_key(|theirs| theirs.size),
+                (true, false) => finished.values_mut().max_by_key(|theirs| theirs.jobs.len()),
+                (false, false) => break,
+            };
+            let Some(theirs) = most else { break };
+            let Some(((_, id), freed)) = theirs.jobs.pop_first() else { break };
+            theirs.size -= freed;
+            (count, size) = (count - 1, size - freed);
             jobs.remove(&id);
-            count -= 1;
-            // A file that stays is found at the next start, and forgotten again.
-            fs::remove_file(self.path(&id, "json")).unwrap_or(());
+            // One whose end was not written down has its transactions still.
+            for kind in ["json", "txs"] {
+                // A file that stays is found at the next start, and forgotten again.
+                fs::remove_file(self.path(&id, kind)).unwrap_or(());
+            }
         }
     }
 
@@ -328,6 +386,19 @@ impl Job {
             owner,
         }
     }
+
+    /// How much there is to remember of it: transactions, records, and what was not taken on.
+    fn size(&self) -> usize {
+        let rows: usize = self.rows.iter().map(|row| 1 + row.records.len()).sum();
+        rows + self.faults.len()
+    }
+}
+
+/// What somebody has of finished jobs: each by when it ended, with its size.
+#[derive(Default)]
+struct Finished {
+    size: usize,
+    jobs: BTreeMap<(Timestamp, String), usize>,
 }
 
 fn has_refused(job: &Job) -> bool {
@@ -336,7 +407,6 @@ fn has_refused(job: &Job) -> bool {
 
 /// Hands in each transaction, waits until all are decided, and writes down how they ended.
 async fn run(node: Arc<Shared>, id: String, transactions: Vec<Verified>) {
-    let ids: Vec<TxId> = transactions.iter().map(|tx| tx.id()).collect();
     let (mut at, mut pause) = (0, PAUSE);
     while at < transactions.len() {
         let lot = &transactions[at..transactions.len().min(at + TOGETHER)];
@@ -368,34 +438,64 @@ async fn run(node: Arc<Shared>, id: String, transactions: Vec<Verified>) {
             pause = PAUSE;
         }
     }
-    for (index, tx) in ids.into_iter().enumerate() {
-        let is_open =
-            node.jobs.lock().get(&id).is_some_and(|job| {
-                job.rows.get(index).is_some_and(|row| row.fate == Fate::Accepted)
-            });
-        if !is_open {
-            continue;
-        }
-        loop {
-            let waited = tokio::time::timeout(LOOK_EVERY, node.handle.outcome(tx)).await;
-            let receipt = transactions::decided(&node, tx).or_else(|| waited.ok().flatten());
-            if let Some(receipt) = receipt {
-                settle(&node, &id, index, &receipt);
-                break;
-            }
-            // The replica is gone when it gives no outcome at once, and the next start goes on.
-            tokio::time::sleep(PAUSE).await;
-        }
+    for (index, tx) in node.jobs.undecided(&id) {
+        settle(&node, &id, index, &decision(&node, tx).await);
     }
-    let job = {
-        let mut jobs = node.jobs.lock();
-        let Some(job) = jobs.get_mut(&id) else { return };
-        job.finished = Some(clock::now());
-        job.clone()
-    };
-    match node.jobs.save(&id, &job) {
-        Ok(()) => fs::remove_file(node.jobs.path(&id, "txs")).unwrap_or(()),
-        Err(error) => tracing::warn!(job = id, %error, "a job's end was not written down"),
+    end(node, id).await;
+}
+
+/// Ends a job whose transactions cannot be read again. What neither waits here nor has ended is refused, so that the same may
+/// be sent again; all else ends as it does.
+async fn give_up(node: Arc<Shared>, id: String) {
+    for (index, tx) in node.jobs.undecided(&id) {
+        let receipt = if is_lost(&node, tx).await { lost(tx) } else { decision(&node, tx).await };
+        settle(&node, &id, index, &receipt);
+    }
+    end(node, id).await;
+}
+
+/// Whether nothing will come of a transaction here.
+async fn is_lost(node: &Shared, tx: TxId) -> bool {
+    if node.handle.is_pending(tx).await {
+        return false;
+    }
+    // A replica that is gone has nothing pending, either; but of one that is there, an outcome can be waited for.
+    let waited = tokio::time::timeout(Duration::ZERO, node.handle.outcome(tx)).await;
+    waited.is_err() && transactions::decided(node, tx).is_none()
+}
+
+fn lost(tx: TxId) -> Receipt {
+    let detail = format!(
+        "transaction {tx} is neither committed nor waiting on this node, which can no longer read the job it came in; submit \
+         the same again"
+    );
+    Receipt {
+        status: Fate::Refused,
+        code: Some("E-TX-UNKNOWN".to_owned()),
+        detail: Some(detail),
+        ..transactions::accepted(tx, &[])
+    }
+}
+
+/// How a transaction ends that waits here.
+async fn decision(node: &Shared, tx: TxId) -> Receipt {
+    loop {
+        let waited = tokio::time::timeout(LOOK_EVERY, node.handle.outcome(tx)).await;
+        let receipt = transactions::decided(node, tx).or_else(|| waited.ok().flatten());
+        if let Some(receipt) = receipt {
+            return receipt;
+        }
+        // The replica is gone when it gives no outcome at once, and the next start goes on.
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Ends a job, away from those who wait for no disk.
+async fn end(node: Arc<Shared>, id: String) {
+    let name = id.clone();
+    let ended = tokio::task::spawn_blocking(move || node.jobs.finish(&name)).await;
+    if let Err(error) = ended {
+        tracing::warn!(job = id, %error, "a job's end was not written down");
     }
 }
 
@@ -437,6 +537,21 @@ fn split(mut bytes: &[u8]) -> Result<Vec<Transaction>, Failure> {
         bytes = rest;
     }
     Ok(transactions)
+}
+
+/// Refuses a body in which a transaction stands twice. It is committed once, and would be remembered as often as it stands
+/// there; and whoever reads blocks has transactions to repeat.
+fn once_each(transactions: &[Verified]) -> Result<(), Failure> {
+    let mut seen = BTreeMap::new();
+    for (number, tx) in (1_usize..).zip(transactions) {
+        if let Some(before) = seen.insert(tx.id(), number) {
+            let why = format_args!(
+                "transaction {number}: it is transaction {before} again; hand in each once"
+            );
+            return Err(Failure::bad("E-TX-ENCODING", &why));
+        }
+    }
+    Ok(())
 }
 
 fn view(id: &str, job: &Job) -> JobView {
@@ -487,9 +602,12 @@ fn view(id: &str, job: &Job) -> JobView {
 pub(super) async fn submit(State(node): Node, body: Body) -> Result<Response, Failure> {
     let bytes: Bytes = asked::body(body, JOB_BYTES_MAX, "submit in parts").await?;
     let id = name(&bytes);
-    let transactions = verified(&node, bytes).await?;
+    let transactions = verified(&node, bytes.clone()).await?;
+    once_each(&transactions)?;
     let (shared, name) = (node.clone(), id.clone());
     let begun = tokio::task::spawn_blocking(move || {
+        // What was read of the body waits for the disk here. Until it is taken on, the body's room is not another's.
+        let _held = bytes;
         let owner = Owner::of_keys(&shared, &transactions)?;
         begin(&shared, &name, transactions, owner, (None, Vec::new()))
     });
@@ -541,6 +659,42 @@ pub(super) async fn job(State(node): Node, Name(id): Name) -> Result<Json<JobVie
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::{
+        Hash, Operation, SecretKey,
+        bulk::BatchAction,
+        operation::{Action, Commitment, Grade, Provenance},
+    };
+
+    const CHAIN: ChainId = ChainId(Hash([1; 32]));
+
+    /// A transaction of one record for each nonce.
+    fn signed<const N: usize>(nonces: [u64; N]) -> Vec<Verified> {
+        let agency = "11350000MXDEX01033".parse().unwrap();
+        let key = SecretKey::from_seed([9; 32]);
+        let operation = Operation {
+            action: Action::Batch(BatchAction {
+                series: "s".parse().unwrap(),
+                lines: 1,
+                root: Hash([2; 32]),
+            }),
+            commitment: Commitment {
+                document: Digest::blake3(b"document"),
+                content: Digest::blake3(b"content"),
+                fields: None,
+            },
+            effective_from: Timestamp(1),
+            grade: Grade::Public,
+            provenance: Provenance {
+                system: "test".parse().unwrap(),
+                version: "1".parse().unwrap(),
+                captured_at: Timestamp(1),
+            },
+        };
+        let sign = |nonce| {
+            Transaction::sign(CHAIN, agency, &key, nonce, Height(9), vec![operation.clone()])
+        };
+        Transaction::verify_all(Vec::from(nonces.map(sign)), &CHAIN).unwrap()
+    }
 
     fn job(owner: &str, created: u64, finished: bool) -> Job {
         let job = Job::new(&[], Owner(owner.into()), (None, Vec::new()));
@@ -586,6 +740,103 @@ mod tests {
         assert_eq!(all.len(), FINISHED_KEPT);
         assert!(all.contains_key("theirs"), "the oldest of all is another's, and stays");
         assert!(!all.contains_key("00050") && all.contains_key("00051"));
+    }
+
+    #[test]
+    fn whoever_holds_most_loses_the_oldest_at_a_start_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("jobs");
+        let jobs = Jobs::open(&directory).unwrap();
+        let of_size = |owner: &str, ended, size| {
+            let faults = vec![String::new(); size];
+            Job { faults, ..job(owner, ended, true) }
+        };
+        for (id, owner, ended) in [("b", "", 2), ("c", "", 3), ("d", "", 4), ("e", "", 5)] {
+            jobs.save(id, &of_size(owner, ended, RESULTS_KEPT / 3)).unwrap();
+        }
+        jobs.save("theirs", &of_size("key b", 1, RESULTS_KEPT / 4)).unwrap();
+        jobs.save("under way", &Job { finished: None, ..of_size("", 1, RESULTS_KEPT / 3) })
+            .unwrap();
+        let jobs = Jobs::open(&directory).unwrap();
+        let known = |jobs: &Jobs| jobs.lock().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(known(&jobs), ["d", "e", "theirs", "under way"]);
+        assert!(directory.join("d.json").exists() && !directory.join("c.json").exists());
+        // What ends makes room for itself.
+        jobs.finish("under way");
+        assert_eq!(known(&jobs), ["e", "theirs", "under way"]);
+    }
+
+    #[test]
+    fn a_transaction_stands_in_a_body_once_and_is_counted_with_its_records() {
+        let txs = signed([1, 2, 1]);
+        assert!(once_each(&txs[..2]).is_ok());
+        let refused = once_each(&txs).unwrap_err();
+        let said = format!("{refused:?}");
+        assert!(said.contains("transaction 3: it is transaction 1 again"), "{said}");
+        assert_eq!(code(refused), StatusCode::BAD_REQUEST);
+        assert_eq!(Job::new(&txs, Owner::default(), (None, vec!["bad".into()])).size(), 3 + 3 + 1);
+    }
+
+    /// Whoever sees that a job has ended may begin it anew, and nothing of its end comes after that.
+    #[test]
+    fn a_job_has_ended_when_its_end_is_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("jobs");
+        let jobs = Jobs::open(&directory).unwrap();
+        let txs = signed([1]);
+        let again = || Job::new(&txs, Owner("key a".into()), (None, Vec::new()));
+        let has_ended = |jobs: &Jobs| jobs.lock()["x"].finished.is_some();
+        assert!(jobs.take_on("x", again(), &txs).unwrap());
+        jobs.lock().get_mut("x").unwrap().rows[0].fate = Fate::Refused;
+        let held = jobs.writing.lock().unwrap();
+        std::thread::scope(|scope| {
+            let ending = scope.spawn(|| jobs.finish("x"));
+            // Long enough for it to have come as far as it may.
+            for _ in 0..10_000 {
+                std::thread::yield_now();
+            }
+            assert!(!has_ended(&jobs) && !ending.is_finished());
+            drop(held);
+            ending.join().unwrap();
+        });
+        assert!(has_ended(&jobs) && has_ended(&Jobs::open(&directory).unwrap()));
+        assert!(!directory.join("x.txs").exists());
+        assert!(jobs.take_on("x", again(), &txs).unwrap(), "what was refused may be sent again");
+        assert!(!has_ended(&jobs) && !has_ended(&Jobs::open(&directory).unwrap()));
+        assert_eq!(jobs.read("x", &CHAIN).unwrap(), txs);
+        // An end that cannot be written down is one all the same.
+        fs::remove_dir_all(&directory).unwrap();
+        fs::write(&directory, "").unwrap();
+        jobs.finish("x");
+        assert!(has_ended(&jobs));
+    }
+
+    #[test]
+    fn what_a_start_cannot_read_is_refused_so_that_it_may_be_sent_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = Jobs::open(&folder.path().join("jobs")).unwrap();
+        let txs = signed([1, 2]);
+        let job = Job::new(&txs, Owner::default(), (None, Vec::new()));
+        assert!(jobs.take_on("x", job, &txs).unwrap());
+        assert_eq!(jobs.read("x", &CHAIN).unwrap(), txs);
+        let path = jobs.path("x", "txs");
+        let sound = fs::read(&path).unwrap();
+        let one = api::job([txs[0].get()]);
+        for (bytes, why) in [
+            (&sound[..sound.len() - 1], "it is cut off"),
+            (&one[..], "are not those that it names"),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let said = jobs.read("x", &CHAIN).unwrap_err();
+            assert!(said.contains(why), "{said}");
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(jobs.read("x", &CHAIN).is_err());
+        // What was decided before stays as it was.
+        jobs.lock().get_mut("x").unwrap().rows[0].fate = Fate::Committed;
+        assert_eq!(jobs.undecided("x"), [(1, txs[1].id())]);
+        let lost = lost(txs[1].id());
+        assert_eq!((lost.status, lost.code.as_deref()), (Fate::Refused, Some("E-TX-UNKNOWN")));
     }
 
     /// A second that comes while the first is being written down is not told of it before it is on the disk.

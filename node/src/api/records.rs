@@ -256,13 +256,15 @@ fn by_subject(
     limit: usize,
 ) -> Result<Records, Failure> {
     let from = cursor.unwrap_or(0);
-    let mut links = query::history(state, subject, from, limit + 1);
-    let more = links.len() > limit;
-    links.truncate(limit);
-    let next = more.then(|| from.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)));
-    // A record may have the same subject in two parts.
-    links.dedup_by_key(|link| link.position);
-    let positions = links.iter().map(|link| link.position);
+    let end = from.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
+    // A record may have the same subject in two parts, which stand one after the other: also over the end of a page.
+    let before = from.saturating_sub(1);
+    let links = query::history(state, subject, before, limit + 2);
+    let mut links: Vec<_> = links.into_iter().zip(before..).collect();
+    let next = links.iter().any(|(_, place)| *place >= end).then_some(end);
+    links.dedup_by_key(|(link, _)| link.position);
+    let page = links.iter().filter(|(_, place)| (from..end).contains(place));
+    let positions = page.map(|(link, _)| link.position);
     Ok(Records { records: at(node, state, positions, filter)?, next })
 }
 

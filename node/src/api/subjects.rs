@@ -81,7 +81,8 @@ pub(super) async fn history(
         let limit = limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
         let links = query::history(&snapshot, &asked, from, limit);
         let mut rows = Vec::with_capacity(links.len());
-        for (sequence, link) in (from..).zip(&links) {
+        // The links are asked first: behind the last number there is, there is none to count on to.
+        for (link, sequence) in links.iter().zip(from..) {
             let Some(found) = node.record_at(&snapshot, link.position)? else { continue };
             let record = found_view(&node, &found);
             rows.push(HistoryRow { sequence, part: link.part, record });

@@ -8,7 +8,7 @@ use crate::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use ledger::Rejection;
 use types::{
-    Operation, Verified, codec,
+    Operation, Transaction, Verified, codec,
     transaction::{OPERATIONS_MAX, TRANSACTION_BYTES_MAX},
 };
 
@@ -106,12 +106,10 @@ pub(super) fn sign(
     let rules = node.rules();
     let (chain, limits) = (*rules.chain(), rules.limits());
     let deadline = rules.next().plus(limits.validity_heights_max.into());
-    let signed = grouped(operations).into_iter().map(|group| {
-        let tx = gateway.signer(token).sign(chain, deadline, group);
-        let tx = tx.map_err(|error| Failure::fault(&error))?;
-        tx.verify(&chain).map_err(|error| Failure::from(Rejection::from(error)))
-    });
-    signed.collect()
+    let sign = |group| gateway.signer(token).sign(chain, deadline, group);
+    let signed: Result<Vec<_>, _> = grouped(operations).into_iter().map(sign).collect();
+    let signed = signed.map_err(|error| Failure::fault(&error))?;
+    Transaction::verify_all(signed, &chain).map_err(|error| Failure::from(Rejection::from(error)))
 }
 
 /// Operations, as they fit into transactions.

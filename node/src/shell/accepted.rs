@@ -275,6 +275,23 @@ impl Forward {
         let id = tx.id();
         Self { id, tx, answer: Some(answer), from: Height::GENESIS, last: true }
     }
+
+    /// Puts back what the replica refused at this height, if it may take it later. Says whether it may.
+    fn put_back(mut self, why: &Rejection, height: Height, queue: &mut VecDeque<Self>) -> bool {
+        if why.is_passing() {
+            // What was accepted is not dropped because others came first. It stays in front, and all wait with it: one of them
+            // may build on it, and would be refused for good.
+            self.from = height.next();
+            queue.push_front(self);
+            return true;
+        }
+        let doubtful = !self.last && !matches!(why, Rejection::Expired { .. });
+        if doubtful {
+            (self.from, self.last) = (height.plus(BLOCKS_OF_DOUBT), true);
+            queue.push_back(self);
+        }
+        doubtful
+    }
 }
 
 /// What a directory remembers of what was accepted in it.
@@ -413,18 +430,10 @@ impl Body {
             (Asker::Ourselves(forward), Err(Rejection::Committed(_))) => {
                 self.settled(core::iter::once(forward.id));
             }
-            (Asker::Ourselves(mut forward), Err(rejection)) => {
-                let doubtful = !forward.last && !matches!(rejection, Rejection::Expired { .. });
-                let height = self.replica.height();
-                if rejection.is_passing() {
-                    // What was accepted is not dropped because others came first.
-                    forward.from = height.next();
-                    self.forward.push_back(*forward);
-                } else if doubtful {
-                    (forward.from, forward.last) = (height.plus(BLOCKS_OF_DOUBT), true);
-                    self.forward.push_back(*forward);
-                } else {
-                    self.refuse(forward.id, &rejection);
+            (Asker::Ourselves(forward), Err(rejection)) => {
+                let (id, height) = (forward.id, self.replica.height());
+                if !forward.put_back(&rejection, height, &mut self.forward) {
+                    self.refuse(id, &rejection);
                 }
             }
         }
@@ -495,6 +504,73 @@ pub(super) async fn failed(keeper: Option<&mut Keeper>) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::{
+        AgencyCode, Digest, Hash, Operation, SecretKey, Timestamp,
+        operation::{Action, Commitment, EventType, Grade, Provenance, TraceEvent},
+    };
+
+    const CHAIN: ChainId = ChainId(Hash([7; 32]));
+
+    fn operation() -> Operation {
+        Operation {
+            action: Action::Trace(TraceEvent {
+                event: EventType::Object,
+                id: None,
+                time: Timestamp(0),
+                step: None,
+                lots: Vec::new(),
+                cbv_hash: None,
+                corrects: None,
+            }),
+            commitment: Commitment {
+                document: Digest::blake3(b"document"),
+                content: Digest::blake3(b"content"),
+                fields: None,
+            },
+            effective_from: Timestamp(0),
+            grade: Grade::Public,
+            provenance: Provenance {
+                system: "test".parse().unwrap(),
+                version: "1".parse().unwrap(),
+                captured_at: Timestamp(0),
+            },
+        }
+    }
+
+    /// The n-th transaction that was accepted before.
+    fn recalled(n: u64, last: bool) -> Forward {
+        let agency = AgencyCode::new("91350100M000100Y43").unwrap();
+        let secret = SecretKey::from_seed([1; 32]);
+        let tx = Transaction::sign(CHAIN, agency, &secret, n, Height(900), vec![operation()]);
+        let tx = tx.verify(&CHAIN).unwrap();
+        Forward { id: tx.id(), tx, answer: None, from: Height::GENESIS, last }
+    }
+
+    #[test]
+    fn what_waits_for_room_is_not_overtaken_by_what_may_build_on_it() {
+        // The first of two is refused at height 7. What then waits, from which height on, and whether a refusal counts.
+        let expired = Rejection::Expired { valid_until: Height(3), next: Height(8) };
+        for (why, last, expected) in [
+            (Rejection::Quota, false, "1 from 8, 2 from 0"),
+            (Rejection::Full, false, "1 from 8, 2 from 0"),
+            (Rejection::Full, true, "1 from 8!, 2 from 0"),
+            (Rejection::Recorded, false, "2 from 0, 1 from 9!"),
+            (Rejection::Recorded, true, "2 from 0, refused"),
+            (expired, false, "2 from 0, refused"),
+        ] {
+            let mut queue = VecDeque::from([recalled(2, false)]);
+            let again = recalled(1, last).put_back(&why, Height(7), &mut queue);
+            let spell = |Forward { tx, from, last, .. }: &Forward| {
+                let mark = if *last { "!" } else { "" };
+                format!("{} from {from}{mark}", tx.get().header.nonce)
+            };
+            let mut found: Vec<String> = queue.iter().map(spell).collect();
+            if !again {
+                found.push("refused".to_owned());
+            }
+            assert_eq!(found.join(", "), expected, "{why:?}");
+        }
+    }
 
     #[test]
     fn a_reason_is_told_after_a_restart_as_it_was_before() {

@@ -5,7 +5,7 @@ use crate::clock;
 use replica::{Elsewhere, Event, Received};
 use std::{collections::VecDeque, time::Duration};
 use tokio::sync::mpsc;
-use types::Height;
+use types::{Height, net::Peer};
 
 /// How often it is looked whether the time is over.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -34,6 +34,36 @@ pub(super) struct Held {
     /// What they take up of the room for what waits.
     bytes: usize,
     submissions: VecDeque<Submission>,
+}
+
+impl Held {
+    /// Keeps an event, if there is room. Of each neighbour's line the last news is always kept and what came before it is
+    /// not, or a line that comes and goes for days would have no bound.
+    fn keep(&mut self, (event, room): Heard) {
+        let line = line_of(&event);
+        if line.is_some() {
+            self.events.retain(|(other, _)| line_of(other) != line);
+        }
+        let bytes = room.as_ref().map_or(0, |room| room.num_permits());
+        // Half of the room stays free, or the answer that ends the silence would find none.
+        let fits = self.events.len() < HELD_MAX && self.bytes + bytes <= WAITING_BYTES / 2;
+        if line.is_some() || fits {
+            self.bytes += bytes;
+            self.events.push_back((event, room));
+        }
+    }
+}
+
+/// The neighbour whose line this is news of.
+fn line_of(event: &Event) -> Option<Peer> {
+    match event {
+        Event::Connected(peer) | Event::Lost(peer) => Some(*peer),
+        Event::Submitted(..)
+        | Event::Received(..)
+        | Event::Elapsed(_)
+        | Event::Committed(_)
+        | Event::Checked(_) => None,
+    }
 }
 
 impl Body {
@@ -156,14 +186,7 @@ impl Body {
             }
             Event::Submitted(..) | Event::Elapsed(_) | Event::Committed(_) | Event::Checked(_) => {}
         }
-        let is_line = matches!(event, Event::Connected(_) | Event::Lost(_));
-        let bytes = room.as_ref().map_or(0, |room| room.num_permits());
-        // Half of the room stays free, or the answer that ends the silence would find none.
-        let fits = held.events.len() < HELD_MAX && held.bytes + bytes <= WAITING_BYTES / 2;
-        if is_line || fits {
-            held.bytes += bytes;
-            held.events.push_back((event, room));
-        }
+        held.keep((event, room));
         Ok(())
     }
 
@@ -264,4 +287,53 @@ pub(super) fn silent_until(
         );
         (signed, why)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::Timestamp;
+
+    /// `+1` is that peer 1 is connected, `-1` that it is lost, `=1` that it says something.
+    fn event(word: &str) -> Event {
+        let peer = Peer([word[1..].parse().unwrap(); 32]);
+        match &word[..1] {
+            "+" => Event::Connected(peer),
+            "-" => Event::Lost(peer),
+            _says => Event::Received(peer, Received::Status(Height(7), Timestamp(0))),
+        }
+    }
+
+    fn check(came: &str, kept: &str) {
+        let mut held = Held::default();
+        came.split(' ').for_each(|word| held.keep((event(word), None)));
+        let found = held.events.iter().map(|(event, _)| format!("{event:?}"));
+        let wanted = kept.split(' ').map(|word| format!("{:?}", event(word)));
+        assert_eq!(found.collect::<Vec<_>>(), wanted.collect::<Vec<_>>(), "{came}");
+    }
+
+    #[test]
+    fn of_a_line_that_comes_and_goes_the_last_news_is_kept() {
+        for (came, kept) in [
+            ("+1 =1 +2 =2 -1", "=1 +2 =2 -1"),
+            ("+1 -1 +1 -1 +1", "+1"),
+            ("+1 =1 -1 =1 +1 =1", "=1 =1 +1 =1"),
+            ("+1 +2 -2 -1 +3", "-2 -1 +3"),
+        ] {
+            check(came, kept);
+        }
+    }
+
+    #[test]
+    fn a_full_room_still_takes_the_news_of_lines() {
+        let mut held = Held::default();
+        (0..=HELD_MAX).for_each(|_| held.keep((event("=1"), None)));
+        assert_eq!(held.events.len(), HELD_MAX);
+        for word in ["+1", "+2", "-2"].repeat(100) {
+            held.keep((event(word), None));
+        }
+        assert_eq!(held.events.len(), HELD_MAX + 2);
+        let last = held.events.iter().rev().take(2).map(|(event, _)| line_of(event));
+        assert_eq!(last.collect::<Vec<_>>(), [Some(Peer([2; 32])), Some(Peer([1; 32]))]);
+    }
 }

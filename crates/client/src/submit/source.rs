@@ -1,5 +1,6 @@
 //! The records in a file, prepared one after another; a file of lines is never held whole.
 
+use super::files::Beside;
 use crate::exit::Stop;
 use records::Capture;
 use serde::{Deserialize, Serialize};
@@ -118,9 +119,8 @@ impl Source {
     }
 
     /// A file beside this one, named after it.
-    pub(crate) fn beside(&self, name: impl FnOnce(&str, &str) -> String) -> PathBuf {
-        let stem = self.own.file_stem().unwrap_or_default().to_string_lossy();
-        self.own.with_file_name(name(&self.name, &stem))
+    pub(crate) fn beside(&self, what: Beside) -> PathBuf {
+        what.of(&self.own)
     }
 
     /// Reads the file from front to back and hands over what is found, until `each` returns an error.

@@ -77,8 +77,13 @@ pub(super) fn map(table: &Path, mapping: &Path) -> Result<PathBuf, Stop> {
     Ok(out)
 }
 
+/// Whether a file is a table, as its name says.
+pub(super) fn is_table(path: &Path) -> bool {
+    path.extension().is_some_and(|name| name.eq_ignore_ascii_case("csv"))
+}
+
 /// `NAME.mapped.ndjson` beside the table.
-fn beside(table: &Path) -> PathBuf {
+pub(super) fn beside(table: &Path) -> PathBuf {
     let mut name = table.file_stem().unwrap_or_default().to_owned();
     name.push(".mapped.ndjson");
     table.with_file_name(name)

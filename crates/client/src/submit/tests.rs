@@ -458,3 +458,65 @@ fn checking_needs_neither_node_nor_key() {
     assert_eq!((exit, bench.rejected().len()), (Exit::Negative, 1));
     assert!(bench.folder.read("licences.receipts.ndjson").is_none());
 }
+
+#[test]
+fn what_is_read_is_not_written_however_it_is_spelled() {
+    let bench = Bench::new("spellings", Fault::None);
+    let read = bench.folder.write("licences.ndjson", lines(2));
+    let folder = bench.folder.path();
+    std::os::unix::fs::symlink(&read, folder.join("symbolic")).unwrap();
+    std::fs::hard_link(&read, folder.join("hard")).unwrap();
+    let around = folder.join("..").join(folder.file_name().unwrap());
+    let spellings = [
+        read,
+        around.join("licences.ndjson"),
+        folder.join("symbolic"),
+        folder.join("hard"),
+        around.join("issuer.json"),
+    ];
+    for path in spellings {
+        for option in ["--receipts", "--rejected", "--state"] {
+            let more = format!("{option} {}", path.display());
+            let stop = bench.submit(&more).unwrap_err();
+            assert_eq!(stop.exit, Exit::Usage, "{more}: {:#}", stop.why);
+            assert!(stop.why.to_string().contains("read and written"), "{more}: {:#}", stop.why);
+        }
+    }
+    // Nor is one file written for two purposes, before it is there.
+    let (one, other) = (folder.join("results"), around.join("results"));
+    let more = format!("--receipts {} --rejected {}", one.display(), other.display());
+    assert_eq!(bench.submit(&more).unwrap_err().exit, Exit::Usage);
+    assert_eq!(bench.folder.read("licences.ndjson"), Some(lines(2)));
+    assert_eq!(bench.folder.read("issuer.json"), Some(to_string(&key_file()).unwrap()));
+    assert!(bench.folder.read("results").is_none() && bench.answers().is_empty());
+}
+
+#[test]
+fn two_files_whose_results_would_be_one_file_are_refused() {
+    let bench = Bench::new("stems", Fault::None);
+    bench.folder.write("licences.ndjson", lines(2));
+    bench.folder.write("licences.json", LICENCES.lines().nth(2).unwrap());
+    bench.folder.write("licences.receipts.ndjson", "kept");
+    let at = |name: &str| bench.folder.path().join(name).display().to_string();
+    let (json, tables) = (at("licences.json"), format!("{} {}", at("t.csv"), at("t.CSV")));
+    let both = format!("licences.ndjson and {json} would both write ");
+    for (more, wanted) in [
+        (json.clone(), both),
+        (json.clone(), "licences.receipts.ndjson; name --receipts and --rejected".to_owned()),
+        (format!("{json} --json"), "licences.rejected.ndjson; name --rejected".to_owned()),
+        (format!("{json} --check"), "licences.rejected.ndjson; name --rejected".to_owned()),
+        (format!("{tables} --mapping m.json"), "t.mapped.ndjson; rename one".to_owned()),
+        // What an earlier run has left.
+        (at("licences.receipts.ndjson"), "cannot be read and written".to_owned()),
+    ] {
+        let stop = bench.submit(&more).unwrap_err();
+        assert_eq!(stop.exit, Exit::Usage, "{more}: {:#}", stop.why);
+        assert!(stop.why.to_string().contains(&wanted), "{more}: {:#}", stop.why);
+    }
+    assert_eq!(bench.folder.read("licences.receipts.ndjson").as_deref(), Some("kept"));
+    assert!(bench.answers().is_empty());
+    // One list for both is what it says: nothing is lost then.
+    let more = format!("{json} --receipts {} --rejected {}", at("r.ndjson"), at("j.ndjson"));
+    assert_eq!(bench.submit(&more).unwrap(), Exit::Done);
+    assert_eq!(bench.folder.read("r.ndjson").unwrap().lines().count(), 3);
+}

@@ -5,7 +5,7 @@ use crate::{
     fixture::{Folder, HOME, Ledger, document, genesis},
     speech::Lang,
 };
-use proof::Claim;
+use proof::{Claim, Proof};
 use serde_json::{Value, json};
 use types::{Digest, Timestamp, codec};
 
@@ -113,6 +113,80 @@ fn what_is_proven_is_said_in_both_languages() {
     desk.check("status", &proof::encode(&home().status()), None, Answer::Proven, None);
     let absent = "lot:urn:epc:class:lgtin:6901234.012345.L1".parse().unwrap();
     desk.check("absent", &proof::encode(&home().absence(&absent)), None, Answer::Proven, None);
+}
+
+/// The proof of the first two licences of the samples, and their documents.
+fn pair() -> (Proof, [&'static [u8]; 2]) {
+    let mut lines = crate::fixture::LICENCES.lines().map(str::as_bytes);
+    let documents = [lines.next().unwrap(), lines.next().unwrap()];
+    (Ledger::pair(documents, &genesis(HOME), HOME, &[0, 1, 3]), documents)
+}
+
+#[test]
+fn a_file_is_said_to_be_that_of_its_own_record_and_of_no_other() {
+    let desk = Desk::new("pair");
+    let (proof, documents) = pair();
+    let names = proof.claims.iter().map(|claim| {
+        let Claim::Record(claim) = claim else { panic!("{claim:?}") };
+        claim.operation.subjects(&claim.transaction.agency)[0].0.id.to_string()
+    });
+    let names: Vec<String> = names.collect();
+    assert_ne!(names[0], names[1]);
+    let encoded = proof::encode(&proof);
+    for (mine, other) in [(0, 1), (1, 0)] {
+        let report = desk.report(&encoded, Some(documents[mine]));
+        assert_eq!(report.answer(), Answer::Proven, "{:?}", report.error());
+        let (shown, _) = speech::meaning(Lang::En, &report);
+        let exact: Vec<&String> =
+            shown.iter().filter(|sentence| sentence.contains("This exact file")).collect();
+        assert!(exact.len() == 1 && exact[0].contains(&names[mine]), "{shown:?}");
+        assert!(shown.iter().any(|it| it.contains(&names[other]) && it.contains("has the digest")));
+        // The first line is about the record whose file was brought.
+        let said = speech::report(Lang::En, &report, false);
+        let head = said.lines().next().unwrap();
+        assert!(head.contains(&names[mine]) && !head.contains(&names[other]), "{head}");
+        assert!(said.contains("it is the file of:"), "{said}");
+    }
+    // Past the claims that are told one by one, the one whose file was brought is told all the same.
+    let mut many = proof.clone();
+    many.claims = vec![proof.claims[0].clone(); 7];
+    many.claims.push(proof.claims[1].clone());
+    let report = desk.report(&proof::encode(&many), Some(documents[1]));
+    assert_eq!(report.answer(), Answer::Proven, "{:?}", report.error());
+    let (shown, _) = speech::meaning(Lang::En, &report);
+    assert!(
+        shown.iter().any(|it| it.contains("This exact file") && it.contains(&names[1])),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn where_a_subject_stands_is_in_the_first_line_and_for_programs() {
+    let desk = Desk::new("states");
+    let absent = "lot:urn:epc:class:lgtin:6901234.012345.L1\u{200b}".parse().unwrap();
+    let report = desk.report(&proof::encode(&home().absence(&absent)), None);
+    let said = speech::report(Lang::En, &report, false);
+    // What cannot be seen is shown: it is another lot than the one it looks like.
+    assert!(said.starts_with("PROVEN   lot urn:epc:class:lgtin:6901234.012345.L1<U+200B>: NOT ON THE LEDGER as of block 2,119\n"), "{said}");
+    assert!(!said.contains('\u{200b}'));
+    let states = &report.json(Lang::En)["states"];
+    assert_eq!((&states[0]["present"], &states[0]["status"]), (&json!(false), &Value::Null));
+    let status = desk.report(&proof::encode(&home().status()), None);
+    let said = speech::report(Lang::En, &status, false);
+    assert!(said.lines().next().unwrap().ends_with(": ACTIVE as of block 2,119"), "{said}");
+    let states = &status.json(Lang::En)["states"];
+    assert_eq!((&states[0]["present"], &states[0]["status"]), (&json!(true), &json!("active")));
+}
+
+#[test]
+fn what_is_only_to_take_effect_is_said_with_its_day() {
+    let at: Timestamp = "2026-11-05T00:00:00+08:00".parse().unwrap();
+    let Claim::Status(claim) = home().status().claims.remove(0) else { panic!("a status") };
+    let mut state = claim.state.clone().unwrap();
+    assert_eq!(speech::usage::word_at(Lang::En, &state, at), "ACTIVE");
+    state.effective_from = "2026-12-01T00:00:00+08:00".parse().unwrap();
+    let word = speech::usage::word_at(Lang::En, &state, at);
+    assert_eq!(word, "ACTIVE (to take effect on 2026-12-01 00:00:00 +08:00, not before)");
 }
 
 #[test]
@@ -329,6 +403,7 @@ fn a_presentation_shows_some_fields_and_says_so() {
     let row = json!({"name": "证照有效期截至", "value": "\"20310104\""});
     assert_eq!(json["beyond"]["fields"]["disclosed"], json!([row]));
     assert_eq!(json["beyond"]["fields"]["count"], 17);
+    assert_eq!(json["beyond"]["fields"]["claim"], 0);
     let json = desk.report(&forged.encode(), None).json(Lang::En);
     assert_eq!(json["beyond"], Value::Null);
 }

@@ -122,8 +122,18 @@ pub fn stood(lang: Lang, licence: &str, at: Timestamp, found: Standing) -> Strin
     say!(lang, "{word}   e-licence {licence} at {time}", "{word}   电子证照 {licence}，{time}")
 }
 
-/// Where a subject stands at a time, by its state then: what has run out is not told to be valid.
-pub fn word_at(lang: Lang, state: &SubjectState, at: Timestamp) -> &'static str {
+/// Where a subject stands at a time, by its state then: what has run out is not told to be valid, and what is only to come is
+/// told with its day.
+pub fn word_at(lang: Lang, state: &SubjectState, at: Timestamp) -> String {
+    let word = word_of(lang, state, at);
+    if state.effective_from <= at {
+        return word.to_owned();
+    }
+    let from = state.effective_from.in_china();
+    say!(lang, "{word} (to take effect on {from}, not before)", "{word}（自 {from} 起方才生效）")
+}
+
+fn word_of(lang: Lang, state: &SubjectState, at: Timestamp) -> &'static str {
     match &state.facts {
         Facts::Licence { facts, .. } => standing(lang, Standing::of(state.status, facts, at)),
         Facts::Grant(grant) if state.status == Status::Active && at >= grant.terms.expires => {

@@ -25,7 +25,7 @@ use client::api::RecordView;
 use ledger::{State as Ledger, query};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use types::{
     RecordId, Subject, Timestamp,
     operation::{Action, EventType, TraceEvent},
@@ -243,7 +243,12 @@ impl Simply {
         if let Some(value) = odd.into_iter().find(|value| !["", "true"].contains(value)) {
             return Err(bad(&format_args!("EXISTS_… has no value, and not {value:?}")));
         }
-        let lot = asked.lot();
+        let ids = asked.id.as_ref().map_or(0, |list| list.split('|').count());
+        if ids > ROWS {
+            return Err(bad(&format_args!("EQ_eventID has {ids} ids; {ROWS} at most at once")));
+        }
+        // What is asked by its ids is looked up by them, and is found in the log.
+        let lot = asked.lot().filter(|_| asked.id.is_none());
         let place = match (&asked.next, &lot) {
             (None, Some(_)) => Place::History(0),
             (None, None) => Place::Log(0),
@@ -356,13 +361,13 @@ fn search(
     simply: &Simply,
     limit: usize,
 ) -> Result<Page, Failure> {
-    let (places, rest) = match (&simply.asked.id, simply.place) {
-        (Some(ids), _) => (by_id(node, gateway, state, ids)?, None),
-        (None, Place::History(start)) => match &simply.lot {
+    let (places, rest) = match (simply.place, &simply.asked.id) {
+        (Place::History(start), _) => match &simply.lot {
             Some(lot) => history(node, state, lot, start)?,
             None => (Vec::new(), None),
         },
-        (None, Place::Log(start)) => {
+        (Place::Log(start), Some(ids)) => (by_id(node, gateway, state, ids, start)?, None),
+        (Place::Log(start), None) => {
             let found = oldest(node, state, &Filter::events(), Some(start), LOOKED_AT_MAX)?;
             let rows = found.records.into_iter().map(|row| (Place::Log(row.position), row));
             (rows.collect(), found.next.map(Place::Log))
@@ -385,15 +390,18 @@ fn search(
 
 type Rows = Vec<(Place, RecordView)>;
 
+/// As the log has them, from a position on; an id that is named twice is of one event.
 fn by_id(
     node: &Shared,
     gateway: &Gateway,
     state: &impl Ledger,
     ids: &str,
+    start: u64,
 ) -> Result<Rows, Failure> {
+    let newest = ids.split('|').filter_map(|id| newest(gateway, state, id));
+    let positions: BTreeSet<u64> = newest.map(|(position, _)| position).collect();
     let mut found = Vec::new();
-    for id in ids.split('|').take(ROWS) {
-        let Some((position, _)) = newest(gateway, state, id) else { continue };
+    for position in positions.range(start..).copied() {
         let record = node.record_at(state, position)?;
         found.extend(record.map(|record| (Place::Log(position), found_view(node, &record))));
     }
@@ -417,10 +425,10 @@ fn history(
     let links = query::history(state, lot, before, LOOKED_AT_MAX);
     let more = links.len() == LOOKED_AT_MAX;
     let next = before.saturating_add(u64::try_from(links.len()).unwrap_or(u64::MAX));
-    let mut links: Vec<_> = (before..).zip(links).collect();
-    links.dedup_by_key(|(_, link)| link.position);
+    let mut links: Vec<_> = links.into_iter().zip(before..).collect();
+    links.dedup_by_key(|(link, _)| link.position);
     let mut found = Vec::with_capacity(links.len());
-    for (place, link) in links.into_iter().filter(|(place, _)| *place >= start) {
+    for (link, place) in links.into_iter().filter(|(_, place)| *place >= start) {
         let record = node.record_at(state, link.position)?;
         found.extend(record.map(|record| (Place::History(place), found_view(node, &record))));
     }
@@ -626,6 +634,8 @@ mod tests {
             "eventType=ObjectEvent|AggregationEvent&EQ_bizStep=shipping|receiving&EXISTS_ilmd",
             "MATCH_anyEPC=urn:x:1&nextPageToken=h7",
             "MATCH_anyEPC=urn:x:1|urn:x:2&nextPageToken=l7",
+            "EQ_eventID=urn:x:7&nextPageToken=l7",
+            "EQ_eventID=urn:x:7|urn:x:8&MATCH_anyEPC=urn:x:1&nextPageToken=l7",
             "GE_recordTime=2026-01-01T00:00:00Z&WD_readPoint=urn:epc:id:sgln:9521001.00001.0",
         ] {
             assert!(simply(sound).is_ok(), "{sound}");
@@ -641,10 +651,13 @@ mod tests {
             "nextPageToken=h7",
             "MATCH_anyEPC=urn:x:1&nextPageToken=l7",
             "MATCH_anyEPC=urn:x:1&nextPageToken=h",
+            "EQ_eventID=urn:x:7&MATCH_anyEPC=urn:x:1&nextPageToken=h7",
             "nextPageToken=%E9%97%BD",
         ] {
             assert!(simply(bad).is_err(), "{bad}");
         }
+        let ids = |count: usize| format!("EQ_eventID={}", vec!["urn:x:1"; count].join("|"));
+        assert!(simply(&ids(ROWS)).is_ok() && simply(&ids(ROWS + 1)).is_err());
     }
 
     #[test]
