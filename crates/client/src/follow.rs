@@ -5,7 +5,7 @@
 
 use crate::{
     api::{BlockRow, RecordView, Wanted},
-    http::{Client, ClientError, Patience},
+    http::{Client, ClientError, PAUSE_MAX, Patience},
 };
 use core::marker::PhantomData;
 use reqwest::Response;
@@ -15,9 +15,6 @@ use types::Height;
 
 /// A node says something every fifteen seconds. A line on which nothing comes for this long is gone.
 const SILENCE: Duration = Duration::from_secs(45);
-
-/// The longest pause a node can talk a follower into, as where a question is asked again.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// The longest event that is read, bytes: a record with its operation is a few kilobytes.
 const EVENT_BYTES_MAX: usize = 4 << 20;

@@ -34,7 +34,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// The longest pause a node can talk us into.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// A node, asked over HTTP.
 #[derive(Clone, Debug)]

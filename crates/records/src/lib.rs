@@ -1,8 +1,8 @@
 //! From a document to a commitment: EPCIS 2.0 events, e-licences, service items.
 //!
 //! [`prepare`] reads a document as a system in use produces it, says everything that is wrong with it ([`Fault`]), and gives
-//! the operations an agency may sign ([`Prepared`]). [`matches()`], and [`Marks`] for many, says later whether a document is the one behind an
-//! operation. The document itself stays with the agency; only digests, identifiers and times leave it.
+//! the operations an agency may sign ([`Prepared`]). [`matches()`], and [`Marks`] for many, says later whether a document is
+//! the one behind an operation. The document itself stays with the agency; only digests, identifiers and times leave it.
 //!
 //! Two digests are made of every record. `commitment.document` is of the exact bytes submitted. `commitment.content` is of
 //! the canonical form (RFC 8785) of `{"context": …, "record": …}`: the record, and the `@context` that gives its words

@@ -168,7 +168,8 @@ fn check(
         None => None,
         Some((name, Err(why))) => return Err(Obstacle::Document(name, why)),
         Some((name, Ok(bytes))) => {
-            let (digest, (fit, claims)) = (Digest::blake3(&bytes), fit(&verdict, &bytes));
+            let digest = Digest::blake3(&bytes);
+            let (fit, claims) = fit(&verdict, &bytes, digest);
             Some(Document { name, digest, fit, claims })
         }
     };
@@ -184,10 +185,9 @@ pub fn plain_name(name: &str) -> String {
 }
 
 /// How a document fits, and the claims with a record of which it is the file.
-fn fit(verdict: &Verdict, document: &[u8]) -> (Fit, Vec<usize>) {
+fn fit(verdict: &Verdict, document: &[u8], digest: Digest) -> (Fit, Vec<usize>) {
     let Some(proven) = verdict.proven() else { return (Fit::NotEvaluated, Vec::new()) };
     let claims = &proven.get().claims;
-    let digest = Digest::blake3(document);
     let is_of = |claim: &Claim| {
         operations(claim).iter().any(|operation| operation.commitment.document == digest)
     };

@@ -307,19 +307,18 @@ fn with_more(lang: Lang, proof: &Proof, first: String) -> String {
 
 /// What one claim of a proof is about.
 fn claim_in_words(lang: Lang, proof: &Proof, index: usize) -> Option<String> {
-    Some(match proof.claims.get(index) {
-        None => return None,
-        Some(Claim::Record(claim)) => act(lang, &claim.operation.action),
-        Some(Claim::Status(claim)) => thing(lang, &claim.subject),
-        Some(Claim::Records(claim)) => {
+    Some(match proof.claims.get(index)? {
+        Claim::Record(claim) => act(lang, &claim.operation.action),
+        Claim::Status(claim) => thing(lang, &claim.subject),
+        Claim::Records(claim) => {
             let records = records(lang, claim.records.len().try_into().unwrap_or(u64::MAX));
             say!(lang, "a batch of {records}", "一批共 {records}")
         }
-        Some(Claim::Upstream(claim)) => {
+        Claim::Upstream(claim) => {
             let lot = &claim.lot;
             say!(lang, "complete upstream of lot {lot}", "批次 {lot} 的完整上游")
         }
-        Some(Claim::Consistency(claim)) => {
+        Claim::Consistency(claim) => {
             let (old, new) = (count(claim.header.height.0), count(proof.header.height.0));
             say!(
                 lang,
@@ -327,7 +326,7 @@ fn claim_in_words(lang: Lang, proof: &Proof, index: usize) -> Option<String> {
                 "区块 {new} 的日志延续区块 {old} 的日志"
             )
         }
-        Some(Claim::Fork(_)) => {
+        Claim::Fork(_) => {
             let height = count(proof.header.height.0);
             say!(
                 lang,
@@ -335,7 +334,7 @@ fn claim_in_words(lang: Lang, proof: &Proof, index: usize) -> Option<String> {
                 "证据：高度 {height} 有两个经签署的区块"
             )
         }
-        Some(Claim::Votes(claim)) => {
+        Claim::Votes(claim) => {
             let height = count(claim.height.0);
             say!(
                 lang,
@@ -343,11 +342,11 @@ fn claim_in_words(lang: Lang, proof: &Proof, index: usize) -> Option<String> {
                 "证据：某验证节点在区块 {height} 作出两种相互矛盾的表示"
             )
         }
-        Some(Claim::Block) => {
+        Claim::Block => {
             let height = count(proof.header.height.0);
             say!(lang, "block {height}", "区块 {height}")
         }
-        Some(Claim::Authority(claim)) => {
+        Claim::Authority(claim) => {
             let (agency, at) = (claim.agency, count(claim.at.0));
             say!(
                 lang,
