@@ -15,7 +15,7 @@ use std::{
 use tests::{
     Network,
     faults::{PATIENCE, eventually},
-    licence,
+    licence, lots,
     program::Ran,
     program::minlian_node,
     repository, say, schema,
@@ -25,7 +25,11 @@ use tokio::{
     net::TcpStream,
     time::{Instant, timeout},
 };
-use types::{Height, SecretKey, Transaction, codec};
+use types::{
+    Height, SecretKey, Transaction, codec,
+    operation::{Action, Lot},
+    subject::Part,
+};
 
 /// As many lines as a node may hold, but for a few.
 const IDLE_LINES: usize = 2000;
@@ -193,6 +197,45 @@ async fn lists_lead_from_the_first_record_to_the_last() {
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("default-src 'none'") && !policy.contains("http"), "{policy}");
     assert!(!page.text().await.unwrap().contains("src=\"http"));
+}
+
+/// A-10: a thousand records that weigh megabytes are several pages, and nothing is left out between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_heavy_records_are_short_and_lead_to_the_end() {
+    let network = Network::up();
+    let long = "x".repeat(180);
+    let lot = |n: u32| -> (Lot, Part) {
+        (format!("urn:epc:id:sgtin:9521001.010017.{n:0>4}{long}").parse().unwrap(), Part::Observed)
+    };
+    let heavy: Vec<_> = (0..1000).map(lot).collect();
+    for n in 0..9 {
+        let operations = (0..3).map(|m| {
+            let mut operation = lots("urn:a", &format!("urn:b:{n}:{m}"));
+            let Action::Trace(event) = &mut operation.action else { panic!("it is an event") };
+            event.lots.clone_from(&heavy);
+            operation
+        });
+        network.commit(1, operations.collect()).await;
+    }
+    let base = network.url(1);
+    let (subject, all) = (escaped(&format!("lot:{}", heavy[0].0)), 27);
+    for query in ["&kind=trace", "&kind=trace&order=newest", &format!("&subject={subject}")] {
+        let first = json_of(&format!("{base}/v1/records?limit=1000{query}")).await;
+        let some = first["records"].as_array().unwrap().len();
+        assert!((10..all).contains(&some) && first["next"].is_u64(), "{query}: {some}");
+        let found: BTreeSet<_> = positions(&pages(&base, query, 1000).await).into_iter().collect();
+        assert_eq!(found.len(), all, "{query}");
+    }
+    let (mut sequences, mut from) = (Vec::new(), Some(0));
+    while let Some(at) = from {
+        let url = format!("{base}/v1/subjects/{subject}/history?from={at}&limit=1000");
+        let page = json_of(&url).await;
+        let rows = page["rows"].as_array().unwrap();
+        assert!(rows.len() < all);
+        sequences.extend(rows.iter().map(|row| row["sequence"].as_u64().unwrap()));
+        from = page["next"].as_u64();
+    }
+    assert_eq!(sequences, (0..27).collect::<Vec<_>>());
 }
 
 /// A-04: the last number there is begins a page like any other: whoever counts on from it counts past what there is.
@@ -562,6 +605,7 @@ async fn an_epcis_system_captures_and_reads_back() {
             ask(Method::POST, "/epcis/capture", token).body(sample.clone()).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), status, "{token}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
     }
 
     // A whole document.
@@ -607,6 +651,7 @@ async fn an_epcis_system_captures_and_reads_back() {
     let listed = async |path: &str| {
         let answer = ask(Method::GET, path, &tokens["reader"]).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        assert_eq!(answer.headers()["cache-control"], "no-store", "{path}");
         let page: Value = answer.json().await.unwrap();
         page["epcisBody"]["queryResults"]["resultsBody"]["eventList"].as_array().unwrap().clone()
     };
@@ -942,6 +987,7 @@ async fn a_system_has_documents_signed_until_the_chain_takes_its_key_back() {
         let request = client.post(format!("{base}{path}")).body(body.to_string());
         let answer = request.header("authorization", format!("Bearer {}", tokens[token])).send();
         let answer = answer.await.unwrap();
+        assert_eq!(answer.headers()["cache-control"], "no-store", "{path}");
         let status = answer.status().as_u16();
         (status, answer.json::<Value>().await.unwrap_or_default())
     };

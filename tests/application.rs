@@ -116,7 +116,7 @@ async fn a_system_with_a_certificate_captures_over_tls() {
         )
     });
     let ask = async |shown: Option<&str>, method: &str, path: &str, body: &str| {
-        over_tls(network.tls(1), &authority, shown, method, path, body).await
+        over_tls(network.tls(1), &authority, shown, (method, path, ""), body).await
     };
     let id = "urn:uuid:00000000-0000-4000-8000-000000000777";
     let event = format!(
@@ -129,6 +129,16 @@ async fn a_system_with_a_certificate_captures_over_tls() {
     for nobody in [None, Some(&shown[1][..])] {
         let answer = ask(nobody, "POST", "/epcis/events", &event).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+    // What a browser sends along, in which the certificate lies, when a page of another site asks.
+    for page in ["origin: https://evil.example\r\n", "sec-fetch-site: same-site\r\n"] {
+        for path in ["/epcis/events", "/epcis/capture"] {
+            let asked = ("POST", path, page);
+            let answer = over_tls(network.tls(1), &authority, Some(&shown[0]), asked, &event).await;
+            let answer = answer.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 403"), "{path} {page}: {answer}");
+            assert!(answer.contains("E-AUTH-ORIGIN"), "{path} {page}: {answer}");
+        }
     }
     let answer = ask(Some(&shown[0]), "POST", "/epcis/events", &event).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
@@ -145,8 +155,7 @@ async fn over_tls(
     address: SocketAddr,
     authority: &Authority,
     shown: Option<&str>,
-    method: &str,
-    path: &str,
+    (method, path, headers): (&str, &str, &str),
     body: &str,
 ) -> std::io::Result<String> {
     let mut roots = RootCertStore::empty();
@@ -168,7 +177,7 @@ async fn over_tls(
     let mut line = TlsConnector::from(Arc::new(config)).connect(name, line).await?;
     let length = body.len();
     let asked = format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     );
     line.write_all(asked.as_bytes()).await?;
     let mut answer = Vec::new();

@@ -795,6 +795,30 @@ async fn from_an_empty_directory_to_a_member_of_the_network() {
     let config = fs::read_to_string(home.join("node.toml")).unwrap();
     assert_eq!(config.matches("[[peers]]").count(), 3, "{config}");
 
+    // Without a ledger nothing is called sound, and none is made by looking.
+    let fsck = ["fsck", "--home", path(&home)];
+    assert!(minlian_node(&fsck).expect(3).stderr.contains("there is no ledger in"));
+    let found = minlian_node(&[&fsck[..], &["--json"]].concat()).expect(3).stdout;
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert!(found["sound"].is_null() && !home.join("data/ledger").exists(), "{found}");
+    // A record that is damaged throughout is put aside when its operator says what holds.
+    let consensus = home.join("keys/consensus.json");
+    let state = ["key", "sign-state", "--key", path(&consensus), "--passphrase-file", path(&pass)];
+    fs::write(consensus.with_extension("signed"), "nothing").unwrap();
+    let said = minlian_node(&[&state[..], &["--voted-until", "7"]].concat()).expect(0);
+    assert!(said.stdout.trim().ends_with(" 7"), "{said:?}");
+    let aside = consensus.with_extension("signed.damaged-1");
+    assert!(said.stderr.contains(path(&aside)), "{said:?}");
+    assert_eq!(fs::read_to_string(aside).unwrap(), "nothing");
+    // An address that is not there yet may be there at the next start.
+    let away = config.replace("127.0.0.1:1001", "192.0.2.1:1001");
+    assert_ne!(config, away);
+    fs::write(home.join("node.toml"), away).unwrap();
+    let start = ["start", "--home", path(&home), "--passphrase-file", path(&pass)];
+    let refused = minlian_node(&start).expect(4);
+    assert!(refused.stderr.contains("cannot listen for other validators on 192.0.2.1:1001"));
+    fs::write(home.join("node.toml"), config).unwrap();
+
     // The successor of a key opens on this chain only, and says what the chain must be told.
     let (old, new) = (folder.join("organisation-1.json"), folder.join("next.json"));
     let words =
@@ -813,7 +837,6 @@ async fn from_an_empty_directory_to_a_member_of_the_network() {
     let words = ["key", "export", "--key", path(&new), "--out", path(&copy)];
     let more = ["--new-passphrase-file", path(&other), "--passphrase-file", path(&pass)];
     minlian_node(&[&words[..], &more].concat()).expect(0);
-    let consensus = home.join("keys/consensus.json");
     let twin = folder.join("twin.json");
     let words = ["key", "export", "--key", path(&consensus), "--out", path(&twin)];
     assert!(minlian_node(&[&words[..], &more].concat()).expect(5).stderr.contains("is not copied"));

@@ -180,6 +180,7 @@ fn what_units_and_containers_start_is_complete_and_known() {
         homes.push(others.chain([own.clone()]).collect());
     }
     assert_eq!(homes.len(), 5, "the image and four validators");
+    assert!(!packaged("compose.yml").contains("${UID"), "no shell lets that be set");
     for environment in homes {
         for words in [&start, &health] {
             all.push(Started { words: words.clone(), environment: environment.clone() });

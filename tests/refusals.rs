@@ -384,6 +384,12 @@ const ROWS: &[Row] = &[
         let verb = ListVerb::Publish { members: Vec::new() };
         b.no(0, Action::List(ListAction { name, region, verb }))
     }),
+    ("E-LIST-NAME", "a city's list that is named as a province's", |b| {
+        b.ok(0, enter(1));
+        let (name, region) = ("名单".parse().unwrap(), region("350100"));
+        let verb = ListVerb::Publish { members: vec![item_code(1)] };
+        b.no(1, Action::List(ListAction { name, region, verb }))
+    }),
     ("E-GOV-CLOSED", "an approval after the proposal closed", |b| {
         second_governor(b);
         let rules = types::genesis::GovernanceRules {

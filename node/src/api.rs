@@ -8,6 +8,7 @@
     reason = "what utoipa writes for `params(…)` qualifies names that need none"
 )]
 
+mod answers;
 mod asked;
 mod blocks;
 mod checkpoints;
@@ -269,6 +270,10 @@ async fn harden(request: Request, next: Next) -> Response {
         }
     }
     let headers = response.headers_mut();
+    if path == "/v1/documents" || path.starts_with("/epcis/") {
+        // It is for one system. One that shows a certificate sends no header by which a cache would know.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REQUEST_ID, id);
     response

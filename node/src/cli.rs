@@ -34,7 +34,7 @@ use types::{Height, Text, Timestamp};
     version,
     propagate_version = true,
     after_help = "\
-Exit codes: 0 done; 1 a definite negative; 2 usage; 4 a network or peer unavailable, safe to retry;
+Exit codes: 0 done; 1 a definite negative; 2 usage; 3 could not decide; 4 a network or peer unavailable, safe to retry;
 5 refused for safety and 74 the disk failed, do not restart automatically; 75 the disk is full or read-only, start again: it
 serves and waits; 130 interrupted.
 
@@ -419,7 +419,7 @@ async fn guard(
 
 /// 2 for what was not said, 4 for what may be tried again, 5 for what was refused for safety, 74 for what the system refused,
 /// 75 for want of room, 1 for the rest.
-fn exit_code(error: &anyhow::Error) -> u8 {
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     if error.chain().any(|cause| cause.downcast_ref::<home::Unsafe>().is_some()) {
         5
     } else if error.chain().any(|cause| cause.downcast_ref::<keeping::Unasked>().is_some()) {
@@ -476,8 +476,12 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             logs::start(filter, cli.log_format)?;
             keeping::snapshot(command, json).await
         }
-        Command::Data(command) => keeping::data(command, json),
+        Command::Data(command) => {
+            logs::start(filter, cli.log_format)?;
+            keeping::data(command, json)
+        }
         Command::Prune { home, keep_days, keep_blocks, damaged, dry_run, yes } => {
+            logs::start(filter, cli.log_format)?;
             let sure = match (dry_run, yes) {
                 (true, _) => keeping::Sure::Never,
                 (false, true) => keeping::Sure::Yes,
@@ -763,6 +767,21 @@ fn table(views: &[NodeView]) -> String {
 
 fn fsck(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let (config, genesis) = home::read_public(directory)?;
+    let folder = config.data.join("ledger");
+    if !folder.try_exists().with_context(|| format!("cannot look for {}", folder.display()))? {
+        // Opening it would make one, and an empty ledger is sound.
+        let why = format!(
+            "there is no ledger in {}, so nothing can be checked; `minlian-node start` fetches it from the others, \
+             `minlian-node snapshot restore` makes it of a file",
+            config.data.display()
+        );
+        if json {
+            print(&serde_json::json!({ "sound": null, "why": why }));
+        } else {
+            complain(&format!("error: {why}"));
+        }
+        return Ok(ExitCode::from(3));
+    }
     let complain_and_exit = |fault: &store::Fault| {
         complain(&format!("error: {fault}"));
         Ok(ExitCode::from(fault.exit_code()))
@@ -771,7 +790,7 @@ fn fsck(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
         Ok(ledger) => ledger,
         Err(fault) => return complain_and_exit(&fault),
     };
-    let scratch = config.data.with_extension("fsck");
+    let scratch = keeping::named_beside(&config.data, "fsck");
     // What an interrupted check left behind is of no use.
     fs::remove_dir_all(&scratch).ok();
     let checked = fsck::check(&genesis, &ledger, &scratch, |height, tip| {

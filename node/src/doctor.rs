@@ -47,8 +47,8 @@ pub async fn examine(directory: &Path) -> Vec<Finding> {
     let mut findings =
         vec![sound("configuration", format!("network {}, chain {chain}", home.genesis.name))];
     findings.push(keys(&home));
-    findings.push(match home.signatures() {
-        Ok(state) => sound("signatures", state.to_string()),
+    findings.push(match home.signatures_told() {
+        Ok(told) => sound("signatures", told),
         Err(error) => unsound("signatures", format!("{error:#}")),
     });
     findings.push(disk(&home));

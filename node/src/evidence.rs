@@ -11,6 +11,8 @@ use std::{
 };
 use types::{ChainId, Committee, Height, PublicKey, codec, vote::Proposal};
 
+/// The file's name in the directory of a ledger.
+pub const FILE: &str = "evidence.hex";
 /// How many are kept.
 const KEPT_MAX: usize = 10_000;
 /// How many of them against one key: who lied a hundred times is not more convicted by the next lie, and who lies without
@@ -67,6 +69,8 @@ pub fn convicted(
 #[derive(Debug)]
 pub struct Records {
     file: File,
+    /// Whether a crash cut the last line short, which must not swallow the next.
+    is_torn: bool,
     kept: BTreeMap<Place, Evidence>,
     /// How many of them convict each key.
     of_key: BTreeMap<PublicKey, usize>,
@@ -82,7 +86,7 @@ impl Records {
         chain: &ChainId,
         committee: impl Fn(Height) -> Committee,
     ) -> anyhow::Result<Self> {
-        let path = directory.join("evidence.hex");
+        let path = directory.join(FILE);
         // Damage costs the lines it is in, and no others; so bytes that are no text are read, too.
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -91,18 +95,16 @@ impl Records {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .create(true)
             .append(true)
             .open(&path)
             // Nothing is added while the disk is read-only, and what is there can still be shown.
             .or_else(|error| File::open(&path).map_err(|_also| error))
             .with_context(|| format!("cannot open {}", path.display()))?;
-        if bytes.last().is_some_and(|last| *last != b'\n') {
-            // A line that a crash cut short must not swallow the next.
-            writeln!(file).with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        let mut records = Self { file, kept: BTreeMap::new(), of_key: BTreeMap::new() };
+        // It is ended before the next one is written: where nothing can be written, all that is there can still be shown.
+        let is_torn = bytes.last().is_some_and(|last| *last != b'\n');
+        let mut records = Self { file, is_torn, kept: BTreeMap::new(), of_key: BTreeMap::new() };
         let text = String::from_utf8_lossy(&bytes);
         let decode = |line: &str| codec::decode::<Evidence>(&codec::unhex(line)?).ok();
         for evidence in text.lines().filter_map(decode) {
@@ -129,6 +131,10 @@ impl Records {
         let Some((place, key)) = convicted(&evidence, chain, committee) else { return Ok(false) };
         if !self.has_room(&place, &key) {
             return Ok(false);
+        }
+        if self.is_torn {
+            writeln!(self.file)?;
+            self.is_torn = false;
         }
         writeln!(self.file, "{}", codec::hex(&codec::encode(&evidence)))?;
         self.file.sync_data().map_err(std::io::Error::other)?;
@@ -226,12 +232,28 @@ mod tests {
     }
 
     #[test]
+    fn a_line_cut_short_costs_itself_alone_and_no_write_until_there_is_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE);
+        let line = |height| codec::hex(&codec::encode(&two_votes(height, 4)));
+        let torn = format!("{}\n{}", line(1), &line(2)[..100]);
+        std::fs::write(&path, &torn).unwrap();
+        let open = || Records::open(directory.path(), &CHAIN, committee).unwrap();
+        let mut records = open();
+        assert_eq!(records.iter().count(), 1);
+        let found = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(found, torn, "a disk that is full or read-only is served from");
+        assert!(add(&mut records, 3, 4) && add(&mut records, 4, 4));
+        assert_eq!(open().iter().count(), 3, "what was added is there");
+    }
+
+    #[test]
     fn a_file_that_a_liar_had_filled_has_room_for_others_again() {
         let directory = tempfile::tempdir().unwrap();
         let many = u64::try_from(OF_KEY_MAX).unwrap();
         let line = |height| codec::hex(&codec::encode(&two_votes(height, 4)));
         let lines: Vec<String> = (1..=many + 50).map(line).collect();
-        std::fs::write(directory.path().join("evidence.hex"), lines.join("\n") + "\n").unwrap();
+        std::fs::write(directory.path().join(FILE), lines.join("\n") + "\n").unwrap();
         let mut records = Records::open(directory.path(), &CHAIN, committee).unwrap();
         assert_eq!(records.iter().count(), OF_KEY_MAX);
         assert!(add(&mut records, 1, 1));

@@ -7,7 +7,7 @@
 pub mod audit;
 mod documents;
 
-pub use documents::{Documents, Event};
+pub use documents::{Documents, Event, Unkept};
 
 use crate::{clock, home::key_error};
 use anyhow::ensure;
@@ -134,6 +134,11 @@ pub enum Denied {
     /// Not for this.
     #[error("this token is not good for this; its scopes say for what it is")]
     Scope,
+    /// Not by a page of another site.
+    #[error(
+        "a page of another site asks for this by the certificate in a browser; ask by a page of this node, by a program, or with a token"
+    )]
+    Origin,
     /// It could not be written down.
     #[error("the use of a token cannot be written down, so nothing is done")]
     Unaudited,
@@ -167,6 +172,8 @@ pub struct Shown<'r> {
     pub bearer: Option<&'r [u8]>,
     /// The digest of the certificate on whose line it came.
     pub certificate: Option<Digest>,
+    /// Whether a page of another site has a browser ask for what is to be recorded. A token no such page has.
+    pub by_foreign_page: bool,
 }
 
 impl Gateway {
@@ -216,6 +223,7 @@ impl Gateway {
             None => Err(Denied::Unknown),
             Some(token) if token.expires <= now => Err(Denied::Expired),
             Some(token) if !token.scopes.contains(&scope) => Err(Denied::Scope),
+            Some(_) if shown.by_foreign_page && shown.bearer.is_none() => Err(Denied::Origin),
             Some(token) => Ok(token),
         };
         let outcome = match &answer {
@@ -251,12 +259,12 @@ impl Gateway {
     #[must_use]
     pub fn account(&self, shown: Shown<'_>) -> Option<&Token> {
         match shown {
-            Shown { bearer: Some(secret), certificate: _ } => self.token(secret),
+            Shown { bearer: Some(secret), .. } => self.token(secret),
             // The handshake has shown that its holder has the key; the digest is no secret.
-            Shown { bearer: None, certificate: Some(digest) } => {
+            Shown { bearer: None, certificate: Some(digest), .. } => {
                 self.certificates.iter().find(|one| one.digest == digest)
             }
-            Shown { bearer: None, certificate: None } => None,
+            Shown { bearer: None, certificate: None, .. } => None,
         }
     }
 
@@ -307,7 +315,7 @@ mod tests {
     }
 
     fn shown(secret: Option<&str>) -> Shown<'_> {
-        Shown { bearer: secret.map(str::as_bytes), certificate: None }
+        Shown { bearer: secret.map(str::as_bytes), ..Shown::default() }
     }
 
     fn gateway(folder: &Path, tokens: Vec<Token>) -> anyhow::Result<Gateway> {
@@ -371,10 +379,14 @@ mod tests {
             Gateway::open(&config, folder.path()).map(|gateway| (gateway, good))
         };
         let (gateway, good) = open(vec![account("mes", 1, far), account("old", 2, 1)]).unwrap();
-        let admit = async |bearer: Option<&str>, byte: Option<u8>, scope| {
-            let shown = Shown { bearer: bearer.map(str::as_bytes), certificate: byte.map(digest) };
+        let enter = async |bearer: Option<&str>, byte: Option<u8>, scope, by_foreign_page| {
+            let (bearer, certificate) = (bearer.map(str::as_bytes), byte.map(digest));
+            let shown = Shown { bearer, certificate, by_foreign_page };
             let admitted = gateway.admit(shown, scope, "test").await;
             admitted.map(|token| token.name.to_string())
+        };
+        let admit = async |bearer: Option<&str>, byte: Option<u8>, scope| {
+            enter(bearer, byte, scope, false).await
         };
         assert_eq!(admit(None, Some(1), Scope::Capture).await, Ok("mes".into()));
         assert_eq!(admit(None, Some(1), Scope::Read).await, Err(Denied::Scope));
@@ -382,8 +394,11 @@ mod tests {
         assert_eq!(admit(None, Some(3), Scope::Capture).await, Err(Denied::Unknown));
         assert_eq!(admit(Some(&good), Some(1), Scope::Capture).await, Ok("erp".into()));
         assert_eq!(admit(Some("mln_00"), Some(1), Scope::Capture).await, Err(Denied::Unknown));
+        // A browser shows the certificate for whatever page asks; a token has to be known.
+        assert_eq!(enter(None, Some(1), Scope::Capture, true).await, Err(Denied::Origin));
+        assert_eq!(enter(Some(&good), Some(1), Scope::Capture, true).await, Ok("erp".into()));
         let text = fs::read_to_string(folder.path().join("gateway-audit.ndjson")).unwrap();
-        assert_eq!(text.lines().count(), 6, "every use and every refusal is a line");
+        assert_eq!(text.lines().count(), 8, "every use and every refusal is a line");
         assert!(text.contains("\"token\":\"mes\""));
         drop(gateway);
         // A name is of one account, and a digest of another kind names no certificate.

@@ -118,7 +118,7 @@ fn waiting(
     let height = status.tip.height.next();
     let (Some(round), Some(tally)) = (status.round, &status.tally) else {
         return format!(
-            "no block for {} s; height {height} is not begun: nothing was submitted, and nobody else began it",
+            "no block for {} s; height {height} is not begun: nothing was submitted, and too few others began it",
             quiet.as_secs()
         );
     };

@@ -125,7 +125,7 @@ pub struct Home {
 #[error("{0}")]
 pub struct Unsafe(pub String);
 
-/// Somebody else is not there yet: the process ends with exit code 4, and may be started again.
+/// Somebody else, or an address of this machine, is not there yet: the process ends with exit code 4, and may be started again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unavailable(pub String);
@@ -165,23 +165,40 @@ impl Home {
         Ok(Self { config, genesis, consensus, guard, transport })
     }
 
-    /// The record of what the consensus key has signed. If the key is guarded elsewhere, a record here that lacks what the
-    /// guard has signed is raised over it: what this node does not remember it does not contradict.
+    /// The record of what the consensus key has signed, held by this process. If the key is guarded elsewhere, a record here
+    /// that lacks what the guard has signed is raised over it: what this node does not remember it does not contradict.
     ///
     /// # Errors
-    /// As [`SignState::open`].
+    /// As [`SignState::open`] and [`SignState::hold`].
     pub fn signatures(&self) -> anyhow::Result<SignState> {
         let (file, key) = (&self.config.consensus_key, self.consensus.public());
-        let chain = self.genesis.chain();
-        let Some(guard) = &self.guard else { return SignState::open(file, key, &chain) };
-        if !signstate::path_of(file).exists() {
-            return SignState::create(file, key, guard.height);
-        }
-        let mut record = SignState::open(file, key, &chain)?;
-        if guard.last.is_some() && guard.last.as_ref() != record.last() {
+        let mut record = match &self.guard {
+            Some(guard) if !signstate::path_of(file).exists() => {
+                SignState::create(file, key, guard.height)?
+            }
+            Some(_) | None => SignState::open(file, key, &self.genesis.chain())?,
+        };
+        record.hold()?;
+        if let Some(guard) = &self.guard
+            && guard.last.is_some()
+            && guard.last.as_ref() != record.last()
+        {
             record.raise(guard.height)?;
         }
         Ok(record)
+    }
+
+    /// What that record says, in words. Nothing is held or written: a node may be running by it.
+    ///
+    /// # Errors
+    /// As [`SignState::open`].
+    pub fn signatures_told(&self) -> anyhow::Result<String> {
+        let file = &self.config.consensus_key;
+        if self.guard.is_some() && !signstate::path_of(file).exists() {
+            return Ok("the signer's; the first start makes one here, too".to_owned());
+        }
+        let record = SignState::open(file, self.consensus.public(), &self.genesis.chain())?;
+        Ok(record.to_string())
     }
 }
 
@@ -281,6 +298,7 @@ pub(crate) fn key_error(path: &Path, error: KeyError) -> anyhow::Error {
         KeyError::Malformed(_)
         | KeyError::Version { .. }
         | KeyError::Purpose { .. }
+        | KeyError::Chain { .. }
         | KeyError::NoAgency
         | KeyError::Pair(_)
         | KeyError::NoVariable(_)

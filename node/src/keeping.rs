@@ -2,28 +2,32 @@
 
 use crate::{
     cli::{complain, print, tell},
-    clock,
+    clock, evidence,
     gateway::audit,
     home::{self, Home},
     run,
     shell::Listening,
     snapshot::{self, Refusal},
 };
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Subcommand;
 use ledger::{
-    Column,
+    Column, query,
     retention::{self, Retention},
 };
 use std::{
+    collections::BTreeSet,
     fs,
     io::{IsTerminal as _, Write as _},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use store::Store;
-use types::{ChainId, Height};
+use store::{
+    Store, Waiting,
+    waiting::{self, Kind},
+};
+use types::{ChainId, Height, Transaction, TxId, codec};
 
 /// What can be done with snapshots.
 #[derive(Debug, Subcommand)]
@@ -97,18 +101,11 @@ async fn restore(
     let opened = Home::open(directory)?;
     let data = opened.config.data.clone();
     let Some(held) = lock(&data)? else { return Ok(ExitCode::from(5)) };
-    let beside = data.with_extension("restoring");
-    // What an interrupted restore left behind is of no use.
-    match fs::remove_dir_all(&beside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot remove {}", beside.display()));
-        }
-        Ok(()) | Err(_) => {}
-    }
-    let label = match snapshot::restore(&opened.genesis, file, &beside, progress) {
+    let next = next_to(&data)?;
+    let label = match snapshot::restore(&opened.genesis, file, &next, progress) {
         Ok(label) => label,
         Err(refusal) => {
-            fs::remove_dir_all(&beside).ok();
+            fs::remove_dir_all(&next).ok();
             let code = match &refusal {
                 Refusal::Fault(fault) => ExitCode::from(fault.exit_code()),
                 Refusal::Io(error) => ExitCode::from(store::exit_code_of(error)),
@@ -127,18 +124,9 @@ async fn restore(
     // With the old journal goes the memory of what this key is locked on, so it says nothing more about any height that it
     // may have said something about. First this, durably; then the ledger.
     let mut record = opened.signatures()?;
-    record.hold()?;
     record.raise(record.height())?;
     drop(record);
-    let aside = put_aside(&data, talk)?;
-    if let Some(aside) = &aside {
-        keep_accepted(aside, &beside)?;
-    }
-    fs::rename(&beside, &data)
-        .with_context(|| format!("cannot move {} to {}", beside.display(), data.display()))?;
-    if let Some(above) = data.parent() {
-        fs::File::open(above)?.sync_all()?;
-    }
+    let aside = install(&next, &data, talk)?;
     drop(held);
     let done = serde_json::json!({
         "restored": label.height, "alone": alone, "aside": aside,
@@ -166,11 +154,13 @@ pub async fn recover(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
     // Nothing is moved before it is known that its keys open.
     let Home { config, .. } = Home::open(&directory)?;
     let Some(held) = lock(&config.data)? else { return Ok(ExitCode::from(5)) };
-    let aside = put_aside(&config.data, talk(json))?;
-    if let Some(aside) = &aside {
-        fs::DirBuilder::new().mode(0o700).create(&config.data)?;
-        keep_accepted(aside, &config.data)?;
-    }
+    let next = next_to(&config.data)?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&next)
+        .with_context(|| format!("cannot create {}", next.display()))?;
+    let aside = install(&next, &config.data, talk(json))?;
     drop(held);
     let code = run::run(&directory, run::Until::CaughtUp, Listening::Only).await?;
     if code == ExitCode::SUCCESS {
@@ -199,11 +189,55 @@ fn talk(json: bool) -> fn(&str) {
     if json { complain } else { |text| print(text) }
 }
 
+/// Where what takes the ledger's place is made. Nothing is there: what an interrupted command left behind is of no use.
+fn next_to(data: &Path) -> anyhow::Result<PathBuf> {
+    let next = named_beside(data, "restoring");
+    match fs::remove_dir_all(&next) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", next.display()))
+        }
+        Ok(()) | Err(_) => Ok(next),
+    }
+}
+
+/// Why a node must not begin here, if `recover` or `snapshot restore` ended between putting the ledger aside and putting another
+/// in its place. One that did would begin a ledger anew, without what was accepted in the old one and the evidence in it.
+pub(crate) fn interrupted(data: &Path) -> Option<String> {
+    let found = beside(data);
+    let aside = found.iter().rfind(|path| is_aside(path)).filter(|_| !data.exists())?;
+    let next = found.iter().find(|path| path.extension().is_some_and(|end| end == "restoring"))?;
+    Some(format!(
+        "there is no ledger in {}: `recover` or `snapshot restore` was interrupted after it had put the ledger aside, in {}. Run \
+         it again, or move that one back; what was accepted there and the evidence in it are taken along. To begin without \
+         either, remove {}",
+        data.display(),
+        aside.display(),
+        next.display()
+    ))
+}
+
+/// Puts a directory in the ledger's place, once it has what is no part of a ledger, too. Says where the old one is kept.
+fn install(next: &Path, data: &Path, talk: fn(&str)) -> anyhow::Result<Option<PathBuf>> {
+    // A run that was interrupted between the two renames left what was in place in the newest that was put aside.
+    let newest = || beside(data).into_iter().rfind(|path| is_aside(path));
+    let from = if data.exists() { Some(data.to_owned()) } else { newest() };
+    if let Some(from) = from {
+        carry(&from, next)?;
+    }
+    let aside = put_aside(data, talk)?;
+    fs::rename(next, data)
+        .with_context(|| format!("cannot move {} to {}", next.display(), data.display()))?;
+    if let Some(above) = data.parent() {
+        fs::File::open(above)?.sync_all()?;
+    }
+    Ok(aside)
+}
+
 fn put_aside(data: &Path, talk: fn(&str)) -> anyhow::Result<Option<PathBuf>> {
     if !data.exists() {
         return Ok(None);
     }
-    let aside = data.with_extension(format!("aside-{}", clock::now().0));
+    let aside = named_beside(data, &format!("aside-{}", clock::now().0));
     fs::rename(data, &aside)
         .with_context(|| format!("cannot move {} to {}", data.display(), aside.display()))?;
     talk(&format!(
@@ -213,21 +247,69 @@ fn put_aside(data: &Path, talk: fn(&str)) -> anyhow::Result<Option<PathBuf>> {
     Ok(Some(aside))
 }
 
-/// What was accepted here is no part of the ledger, and no other validator may have it.
-fn keep_accepted(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let (from, to) = (from.join(store::waiting::FILE), to.join(store::waiting::FILE));
-    if !from.exists() {
-        return Ok(());
+/// What was accepted here, and the evidence, are no part of the ledger, and no other validator may have them.
+fn carry(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for name in [waiting::FILE, evidence::FILE] {
+        let (from, copied) = (from.join(name), to.join(name));
+        if !from.exists() {
+            continue;
+        }
+        let copy = || {
+            fs::copy(&from, &copied)?;
+            fs::File::open(&copied)?.sync_all()?;
+            fs::File::open(to)?.sync_all()
+        };
+        copy().with_context(|| {
+            format!(
+                "cannot copy {} to {}, and nothing was moved; to do without it, move it elsewhere",
+                from.display(),
+                copied.display()
+            )
+        })?;
     }
-    let carry = || {
-        let directory = to.parent().unwrap_or_else(|| Path::new("."));
-        fs::copy(&from, &to)?;
-        fs::File::open(&to)?.sync_all()?;
-        fs::File::open(directory)?.sync_all()
+    Ok(())
+}
+
+/// That a ledger which was put aside, and whose blocks the one in place has, holds nothing else that that one lacks. Without
+/// its `blocks`, nothing that was accepted there counts as committed.
+///
+/// # Errors
+/// What it holds, or why that cannot be known.
+fn nothing_is_lost_with(
+    aside: &Path,
+    data: &Path,
+    blocks: Option<&Store>,
+    chain: &ChainId,
+    here: Height,
+) -> anyhow::Result<()> {
+    let held_in = |directory: &Path| {
+        let path = directory.join(evidence::FILE);
+        match fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.with_context(|| format!("cannot read {}", path.display())),
+        }
     };
-    carry().with_context(|| {
-        format!("cannot copy {} to {}; copy it before you start", from.display(), to.display())
-    })
+    let (there, in_place) = (held_in(aside)?, held_in(data)?);
+    let known: BTreeSet<&[u8]> = in_place.split(|byte| *byte == b'\n').collect();
+    ensure!(
+        there.split(|byte| *byte == b'\n').all(|line| line.is_empty() || known.contains(line)),
+        "it has evidence against a validator that is not in {}; add the lines of its {} there, with the node stopped",
+        data.display(),
+        evidence::FILE
+    );
+    let known = Waiting::read(data, chain)?.entries;
+    let known: BTreeSet<TxId> = known.iter().map(|entry| entry.id).collect();
+    let may_be_committed = |bytes: &[u8]| {
+        codec::decode::<Transaction>(bytes).is_ok_and(|tx| tx.header.valid_until > here)
+    };
+    let waits = Waiting::read(aside, chain)?.entries.into_iter().any(|entry| {
+        entry.kind == Kind::Waits
+            && !known.contains(&entry.id)
+            && blocks.is_none_or(|blocks| query::place(blocks, &entry.id).is_none())
+            && may_be_committed(&entry.bytes)
+    });
+    ensure!(!waits, "what was accepted there may be committed still, and is not remembered here");
+    Ok(())
 }
 
 /// What can be asked of a validator's disk.
@@ -251,7 +333,7 @@ pub fn data(command: DataCommand, json: bool) -> anyhow::Result<ExitCode> {
     let sizes = sizes(&home, &config);
     // RocksDB knows its columns' sizes, and only one process may open it.
     let columns = match store::open_reading(&config.data, &genesis.chain(), run::end) {
-        Ok(store) => Ok((store.column_sizes(), ledger::query::height(&store))),
+        Ok(store) => Ok((store.column_sizes(), query::height(&store))),
         Err(fault) => Err(fault.to_string()),
     };
     if json {
@@ -297,10 +379,8 @@ pub async fn prune(
         fs::canonicalize(home).with_context(|| format!("no directory {}", home.display()))?;
     let (config, genesis) = home::read_public(&home)?;
     let (chain, talk) = (genesis.chain(), talk(json));
-    let height_of = |data: &Path| {
-        store::open_reading(data, &chain, run::end).map(|store| ledger::query::height(&store))
-    };
-    let here = match height_of(&config.data) {
+    let open = |data: &Path| store::open_reading(data, &chain, run::end);
+    let here = match open(&config.data).map(|store| query::height(&store)) {
         Ok(height) => height,
         // Whoever has it open knows.
         Err(store::Fault::Locked { .. }) => match crate::doctor::own_status(config.api).await {
@@ -318,24 +398,31 @@ pub async fn prune(
         complain(&format!("kept: {}: {why}", what.display()));
     };
     let mut ledgers = Vec::new();
-    for path in beside(&home, &config) {
-        let left_over =
-            ["restoring", "fsck"].iter().any(|end| path.extension() == Some(end.as_ref()));
-        match height_of(&path) {
+    for path in beside(&config.data) {
+        let opened = open(&path);
+        match &opened {
             Err(store::Fault::Locked { .. }) => {
                 keep(&path, "another process uses it");
                 continue;
             }
-            _ if left_over => {}
-            Ok(height) if height <= here => {}
-            Ok(height) => {
+            // What an interrupted command left.
+            _ if !is_aside(&path) => {}
+            Ok(store) if query::height(store) > here => {
+                let height = query::height(store);
                 keep(&path, &format!("it has {height} blocks, and the ledger here {here}"));
                 continue;
             }
-            Err(_) if damaged => {}
-            Err(fault) => {
+            Err(fault) if !damaged => {
                 keep(&path, &format!("{fault}; --damaged removes it"));
                 continue;
+            }
+            Ok(_) | Err(_) => {
+                let blocks = opened.as_ref().ok();
+                let found = nothing_is_lost_with(&path, &config.data, blocks, &chain, here);
+                if let Err(why) = found {
+                    keep(&path, &format!("{why:#}"));
+                    continue;
+                }
             }
         }
         let bytes = bytes_in(&path);
@@ -493,10 +580,18 @@ impl core::fmt::Display for Bodies {
     }
 }
 
+/// What lies beside a ledger under its name and this end, whatever dots are in the name.
+pub(crate) fn named_beside(data: &Path, end: &str) -> PathBuf {
+    let mut name = data.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(end);
+    data.with_file_name(name)
+}
+
 /// Old ledgers, and what interrupted commands left, beside the ledger in place.
-fn beside(home: &Path, config: &home::Config) -> Vec<PathBuf> {
-    let name = config.data.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let directory = config.data.parent().unwrap_or(home);
+fn beside(data: &Path) -> Vec<PathBuf> {
+    let name = data.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let directory = data.parent().unwrap_or_else(|| Path::new("."));
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let is_ours = |found: &str| {
         let end = found.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.'));
@@ -508,15 +603,20 @@ fn beside(home: &Path, config: &home::Config) -> Vec<PathBuf> {
     found
 }
 
+/// Whether that is an old ledger, and nothing that an interrupted command left.
+fn is_aside(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.to_string_lossy().starts_with("aside-"))
+}
+
 /// What the files of each purpose take, bytes.
 fn sizes(home: &Path, config: &home::Config) -> Vec<(&'static str, u64)> {
     let documents = config.gateway.as_ref().and_then(|gateway| gateway.documents.as_ref());
-    let aside = beside(home, config).iter().map(|path| bytes_in(path)).sum();
+    let aside = beside(&config.data).iter().map(|path| bytes_in(path)).sum();
     vec![
         ("ledger", bytes_in(&config.data.join("ledger"))),
         ("journal", bytes_in(&config.data.join("journal"))),
-        ("accepted", bytes_in(&config.data.join(store::waiting::FILE))),
-        ("evidence", bytes_in(&config.data.join("evidence.hex"))),
+        ("accepted", bytes_in(&config.data.join(waiting::FILE))),
+        ("evidence", bytes_in(&config.data.join(evidence::FILE))),
         ("jobs", bytes_in(&config.data.with_file_name("jobs"))),
         ("documents", documents.map_or(0, |path| bytes_in(&home.join(path)))),
         ("audit", audit::files(home).iter().map(|path| bytes_in(path)).sum()),
@@ -542,4 +642,84 @@ fn bytes_in(path: &Path) -> u64 {
 fn end_with(fault: &store::Fault) -> ExitCode {
     complain(&format!("error: {fault}"));
     ExitCode::from(fault.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::waiting::Entry;
+    use types::{AgencyCode, Hash, SecretKey};
+
+    const CHAIN: ChainId = ChainId(Hash([7; 32]));
+
+    fn directory(home: &Path, name: &str) -> PathBuf {
+        let directory = home.join(name);
+        fs::create_dir(&directory).unwrap();
+        directory
+    }
+
+    /// A transaction that waits for a block up to this height.
+    fn waits(valid_until: u64) -> Entry {
+        let agency = AgencyCode::new("91350100M000100Y43").unwrap();
+        let (secret, valid_until) = (SecretKey::from_seed([1; 32]), Height(valid_until));
+        let tx = Transaction::sign(CHAIN, agency, &secret, 7, valid_until, vec![]);
+        Entry { id: tx.id(), kind: Kind::Waits, bytes: codec::encode(&tx) }
+    }
+
+    #[test]
+    fn evidence_and_what_was_accepted_are_in_place_wherever_it_is_interrupted() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path();
+        let data = directory(home, "data.v1");
+        for name in [waiting::FILE, evidence::FILE] {
+            fs::write(data.join(name), name).unwrap();
+        }
+        let install = || {
+            let next = next_to(&data).unwrap();
+            fs::create_dir(&next).unwrap();
+            install(&next, &data, |_| {}).unwrap()
+        };
+        let is_whole = |directory: &Path| {
+            [waiting::FILE, evidence::FILE]
+                .iter()
+                .all(|name| fs::read_to_string(directory.join(name)).unwrap() == *name)
+        };
+        let aside = install().unwrap();
+        assert!(is_whole(&aside) && is_whole(&data));
+        assert_eq!(interrupted(&data), None);
+        // The second rename was not reached: nobody begins a ledger without them meanwhile.
+        fs::rename(&data, next_to(&data).unwrap()).unwrap();
+        let why = interrupted(&data).unwrap();
+        assert!(why.contains(&aside.display().to_string()), "{why}");
+        assert_eq!(install(), None);
+        assert!(is_whole(&aside) && is_whole(&data));
+        assert_eq!(interrupted(&data), None);
+        // A ledger that somebody removed, to fetch it again, is nobody's interruption.
+        fs::remove_dir_all(&data).unwrap();
+        assert_eq!(interrupted(&data), None);
+    }
+
+    #[test]
+    fn what_only_lies_aside_is_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let (data, aside) =
+            (directory(home.path(), "data"), directory(home.path(), "data.aside-1"));
+        let kept = || {
+            let found = nothing_is_lost_with(&aside, &data, None, &CHAIN, Height(10));
+            found.err().map(|why| why.to_string()).unwrap_or_default()
+        };
+        assert_eq!(kept(), "", "neither has anything");
+        fs::write(aside.join(evidence::FILE), "aa\nbb\n").unwrap();
+        assert!(kept().contains("evidence"), "{}", kept());
+        fs::write(data.join(evidence::FILE), "cc\nbb\n").unwrap();
+        assert!(kept().contains("evidence"), "{}", kept());
+        fs::write(data.join(evidence::FILE), "cc\nbb\naa\n").unwrap();
+        assert_eq!(kept(), "");
+        drop(Waiting::begin(&aside, &CHAIN, &[waits(10)]).unwrap());
+        assert_eq!(kept(), "", "its time is over");
+        drop(Waiting::begin(&aside, &CHAIN, &[waits(10), waits(11)]).unwrap());
+        assert!(kept().contains("accepted"), "{}", kept());
+        drop(Waiting::begin(&data, &CHAIN, &[waits(11)]).unwrap());
+        assert_eq!(kept(), "", "it is remembered here");
+    }
 }

@@ -81,7 +81,7 @@ pub enum Command {
         genesis: Option<PathBuf>,
     },
     /// Make the record of what a consensus key has signed, when it was lost, or raise it, when it is an older copy of
-    /// itself. Read what it asks before you answer.
+    /// itself; one that is damaged throughout is put aside. Read what it asks before you answer.
     SignState {
         /// The consensus key's file.
         #[arg(long)]
@@ -187,17 +187,25 @@ pub fn run(command: Command, json: bool) -> anyhow::Result<ExitCode> {
         }
         Command::SignState { key, never_voted: _, voted_until } => {
             let secret = home::read_key(&key, "consensus")?;
+            // Nothing is learned from one that is damaged throughout: what its operator says holds instead.
+            let aside = signstate::put_damaged_aside(&key)?;
+            if let Some(aside) = &aside {
+                complain(&format!("the damaged record is kept in {}", aside.display()));
+            }
             let record = match voted_until.map(Height) {
                 // A record that is there is raised, and goes on knowing what it knows.
                 Some(floor) if signstate::path_of(&key).exists() => {
                     let mut record = SignState::reopen(&key, secret.public())?;
+                    record.hold()?;
                     record.raise(floor)?;
                     record
                 }
                 floor => SignState::create(&key, secret.public(), floor.unwrap_or_default())?,
             };
             let text = record.to_string();
-            let found = serde_json::json!({ "record": text, "floor": record.floor() });
+            let found = serde_json::json!({
+                "record": text, "floor": record.floor(), "aside": aside,
+            });
             tell(json, &found, &text);
         }
         Command::Possess { key, purpose, agency, genesis } => {

@@ -4,8 +4,8 @@ use crate::{
     api, doctor,
     evidence::Records,
     gateway::{Gateway, Shut},
-    home::{self, Config, Home},
-    logs,
+    home::{self, Config, Home, Unavailable, Unsafe},
+    keeping, logs,
     metrics::Metrics,
     room::{self, Room},
     shell::{self, Addresses, Beside, Ended, Listening},
@@ -19,7 +19,10 @@ use axum_server::{
 use hyper_util::rt::TokioTimer;
 use ledger::{Rules, query};
 use sd_notify::NotifyState;
-use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, io, net::SocketAddr, path::Path, process::ExitCode, sync::Arc,
+    time::Duration,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use types::{Genesis, net::Peer};
 
@@ -37,6 +40,9 @@ const DRAIN: Duration = Duration::from_secs(3);
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// The same, when a node that could only be read from begins to write.
 const HANDOVER: Duration = Duration::from_secs(1);
+/// How long an answer that was under way then may go on reading, and how often it is looked whether it does.
+const LET_GO: Duration = Duration::from_secs(60);
+const LET_GO_EVERY: Duration = Duration::from_millis(20);
 /// How often it is looked whether the disk can be written to.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// What must be free to open a ledger: RocksDB moves what is in its log alone, as much as memtables hold, into tables.
@@ -82,6 +88,9 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     let chain = genesis.chain();
     let mut told = Told::new()?;
     reload_logs(home)?;
+    if let Some(why) = keeping::interrupted(&config.data) {
+        return Err(Unsafe(why).into());
+    }
     if let Some(code) = serve_until_writable(config, genesis, &mut told).await? {
         return Ok(code);
     }
@@ -94,7 +103,6 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     };
     // Not before: on a disk that cannot be written to there is nothing to sign, and much to serve.
     let signatures = opened.signatures()?;
-    signatures.hold()?;
     let Home { config, genesis, consensus, guard: _, transport } = opened;
     let tls = config.tls.as_ref().map(|tls| tls.open(home)).transpose().context("in [tls]")?;
     let gateway = gateway_of(&config, home);
@@ -119,7 +127,7 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
             ..network::Limits::default()
         },
     })
-    .context("cannot listen for other validators")?;
+    .map_err(unheard)?;
     let committee =
         |height| query::committee(&*store, height).unwrap_or_else(|| genesis.committee());
     let evidence = Records::open(&config.data, &chain, committee)?;
@@ -179,13 +187,10 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
                 ExitCode::FAILURE
             }
         },
-        served = &mut server => {
-            let api = config.api;
-            match served {
-                Ok(Ok(())) => ExitCode::SUCCESS,
-                Ok(Err(error)) => anyhow::bail!("cannot serve the API at {api}: {error}"),
-                Err(error) => anyhow::bail!("the API at {api} ended: {error}"),
-            }
+        served = &mut server => match served {
+            Ok(Ok(())) => ExitCode::SUCCESS,
+            Ok(Err(unserved)) => return Err(unserved.into()),
+            Err(error) => anyhow::bail!("the API at {} ended: {error}", config.api),
         }
     };
     tracing::info!("stopping");
@@ -224,6 +229,19 @@ pub async fn run(home: &Path, until: Until, listening: Listening) -> anyhow::Res
     Ok(code)
 }
 
+/// Why there are no lines to other validators. An address may be there later: it is the disk that another start does not cure.
+fn unheard(fault: network::Fault) -> anyhow::Error {
+    const WHAT: &str = "cannot listen for other validators";
+    match fault {
+        network::Fault::Listen { address, source } => {
+            Unavailable(format!("{WHAT} on {address}: {source}")).into()
+        }
+        network::Fault::Key { .. } | network::Fault::Runtime { .. } => {
+            anyhow::Error::new(fault).context(WHAT)
+        }
+    }
+}
+
 /// Logs as node.toml says, from now on and after every SIGHUP. A node is not ended by a terminal that closes.
 fn reload_logs(home: &Path) -> anyhow::Result<()> {
     if let Some(filter) = home::read_log_filter(home)? {
@@ -250,7 +268,7 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    pub(crate) fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -290,7 +308,16 @@ fn jobs_of(config: &Config) -> anyhow::Result<Arc<api::Jobs>> {
     Ok(Arc::new(jobs))
 }
 
-type Server = tokio::task::JoinHandle<std::io::Result<()>>;
+type Server = tokio::task::JoinHandle<Result<(), Unavailable>>;
+
+/// Serves until the end, or says where it cannot: an address may be there later.
+async fn serve_at(
+    address: SocketAddr,
+    serving: impl Future<Output = io::Result<()>>,
+) -> Result<(), Unavailable> {
+    let ended = serving.await;
+    ended.map_err(|error| Unavailable(format!("cannot serve the API at {address}: {error}")))
+}
 
 /// Serves the API in the background, with TLS too where that is configured. One that ends ends both.
 fn serve(
@@ -308,7 +335,7 @@ fn serve(
         .first_request_timeout(HEADER_TIMEOUT)
         .acceptor(door.clone());
     plain.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    let plain = plain.serve(router.clone().into_make_service());
+    let plain = serve_at(config.api, plain.serve(router.clone().into_make_service()));
     drop(tokio::spawn(tell_ready(serving.clone())));
     let Some((tls, listen)) = tls.zip(config.tls.as_ref().map(|tls| tls.listen)) else {
         return (serving, tokio::spawn(plain));
@@ -319,7 +346,7 @@ fn serve(
         .first_request_timeout(HEADER_TIMEOUT)
         .acceptor(RustlsAcceptor::new(tls).handshake_timeout(HEADER_TIMEOUT).acceptor(door));
     secured.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    let secured = secured.serve(router.into_make_service());
+    let secured = serve_at(listen, secured.serve(router.into_make_service()));
     let both = async { tokio::try_join!(plain, secured).map(|((), ())| ()) };
     (serving, tokio::spawn(both))
 }
@@ -380,8 +407,31 @@ async fn serve_until_writable(
     if let Some((serving, server)) = serving {
         serving.graceful_shutdown(Some(HANDOVER));
         tokio::time::timeout(2 * HANDOVER, server).await.map(drop).unwrap_or_default();
+        if stopped.is_none() {
+            tokio::select! {
+                () = let_go(&config.data) => {}
+                () = told.stop() => return Ok(Some(ExitCode::SUCCESS)),
+            }
+        }
     }
     Ok(stopped)
+}
+
+/// Returns when this process has let go of a ledger that it only read. An answer under way goes on when its connection is
+/// closed; until it is done it has the ledger's lock, which whoever opens the ledger would take for another process's.
+async fn let_go(data: &Path) {
+    let held = async {
+        while is_held(data) {
+            tokio::time::sleep(LET_GO_EVERY).await;
+        }
+    };
+    // If it is held even then, whoever opens it says so.
+    tokio::time::timeout(LET_GO, held).await.unwrap_or(());
+}
+
+/// Whether anybody has a ledger open, this process included.
+fn is_held(data: &Path) -> bool {
+    std::fs::File::open(data.join("lock")).is_ok_and(|lock| lock.try_lock().is_err())
 }
 
 /// Keys are in this memory: the system writes no image of it when the process crashes, and lets none of the same user
@@ -485,4 +535,45 @@ async fn out_of_reach(handle: shell::Handle) -> String {
 fn explain(why: &Ended) -> ExitCode {
     tracing::error!(%why, "this validator stops");
     ExitCode::from(why.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::{ChainId, Hash};
+
+    #[tokio::test]
+    async fn an_answer_under_way_is_not_taken_for_another_process() {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, chain) = (directory.path().join("data"), ChainId(Hash([7; 32])));
+        drop(store::open(&data, &chain, end).unwrap());
+        let reading = store::open_reading(&data, &chain, end).unwrap();
+        let answer = tokio::spawn(async move {
+            tokio::time::sleep(5 * LET_GO_EVERY).await;
+            drop(reading);
+        });
+        let fault = store::open(&data, &chain, end).unwrap_err();
+        assert!(matches!(fault, store::Fault::Locked { .. }), "{fault}");
+        let_go(&data).await;
+        drop(store::open(&data, &chain, end).unwrap());
+        answer.await.unwrap();
+    }
+
+    #[test]
+    fn an_address_that_is_not_there_yet_is_no_disk_that_failed() {
+        let address = "192.0.2.1:27001".parse().unwrap();
+        let source = io::ErrorKind::AddrNotAvailable.into();
+        let why = unheard(network::Fault::Listen { address, source });
+        assert_eq!(crate::cli::exit_code(&why), 4);
+        assert!(why.to_string().contains("192.0.2.1:27001"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn neither_is_one_where_the_api_cannot_be_served_yet() {
+        let address = "192.0.2.1:28001".parse().unwrap();
+        let fault = async { Err(io::Error::from(io::ErrorKind::AddrNotAvailable)) };
+        let why = anyhow::Error::new(serve_at(address, fault).await.unwrap_err());
+        assert_eq!(crate::cli::exit_code(&why), 4);
+        assert!(why.to_string().contains("192.0.2.1:28001"), "{why}");
+    }
 }

@@ -113,6 +113,20 @@ impl Ended {
     }
 }
 
+/// Why a transaction is not said to be accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unaccepted {
+    /// It is refused, or finds no room: it is not on this node's disk.
+    #[error(transparent)]
+    Refused(#[from] Rejection),
+    /// The replica had it and ended. It may be on the disk, and is proposed after the next start then.
+    #[error(
+        "this node ended before it could say whether it has accepted transaction {0}; ask for it by its id, or hand it in again: \
+         it will not be recorded twice"
+    )]
+    Undecided(TxId),
+}
+
 /// What the rest of the node knows of the replica.
 #[derive(Clone, Debug)]
 pub struct Handle {
@@ -148,34 +162,15 @@ impl Handle {
     /// Hands a transaction to the replica.
     ///
     /// # Errors
-    /// The ledger's refusal; or [`Rejection::Full`] when more wait for the replica than may.
-    pub async fn submit(&self, tx: Verified) -> Result<TxId, Rejection> {
+    /// The ledger's refusal; [`Rejection::Full`] when more wait for the replica than may; or that the replica ended meanwhile.
+    pub async fn submit(&self, tx: Verified) -> Result<TxId, Unaccepted> {
         let answers = self.submit_all(vec![tx]).await;
-        answers.into_iter().next().unwrap_or(Err(Rejection::Full))
+        answers.into_iter().next().unwrap_or(Err(Unaccepted::Refused(Rejection::Full)))
     }
 
     /// Hands transactions to the replica, in their order; the answers are in the same. Behind one that found no room, none does.
-    pub async fn submit_all(&self, txs: Vec<Verified>) -> Vec<Result<TxId, Rejection>> {
-        let (mut waits, mut txs) = (Vec::with_capacity(txs.len()), txs.into_iter().peekable());
-        let crowded = Arc::new(AtomicBool::new(false));
-        while txs.peek().is_some() {
-            let lot = txs.by_ref().take(SUBMISSIONS_AT_ONCE).map(|tx| {
-                let (answer, wait) = oneshot::channel();
-                waits.push(wait);
-                (tx, answer)
-            });
-            // What finds the queue full is dropped, and whoever waits for its answer hears that.
-            if self.asks.try_send(Ask::Submit(lot.collect(), crowded.clone())).is_err() {
-                break;
-            }
-        }
-        let unasked = txs.count();
-        let mut answers = Vec::with_capacity(waits.len());
-        for wait in waits {
-            answers.push(wait.await.unwrap_or(Err(Rejection::Full)));
-        }
-        answers.resize(answers.len() + unasked, Err(Rejection::Full));
-        answers
+    pub async fn submit_all(&self, txs: Vec<Verified>) -> Vec<Result<TxId, Unaccepted>> {
+        hand_over(&self.asks, txs).await
     }
 
     /// What becomes of a transaction, once it is decided.
@@ -212,6 +207,36 @@ impl Handle {
             wait.await.unwrap_or(());
         }
     }
+}
+
+/// Asks the replica's thread to take transactions, and gives what it answers of each.
+async fn hand_over(asks: &mpsc::Sender<Ask>, txs: Vec<Verified>) -> Vec<Result<TxId, Unaccepted>> {
+    let (count, mut txs) = (txs.len(), txs.into_iter().peekable());
+    let mut waits = Vec::with_capacity(count);
+    let crowded = Arc::new(AtomicBool::new(false));
+    while txs.peek().is_some() {
+        let asked = waits.len();
+        let lot = txs.by_ref().take(SUBMISSIONS_AT_ONCE).map(|tx| {
+            let (answer, wait) = oneshot::channel();
+            waits.push((tx.id(), wait));
+            (tx, answer)
+        });
+        // What finds the queue full comes back, and the replica has never had it.
+        if asks.try_send(Ask::Submit(lot.collect(), crowded.clone())).is_err() {
+            waits.truncate(asked);
+            break;
+        }
+    }
+    let mut answers = Vec::with_capacity(count);
+    for (id, wait) in waits {
+        answers.push(match wait.await {
+            Ok(answer) => answer.map_err(Unaccepted::Refused),
+            // It went with the thread that had it, which may have put it on the disk before.
+            Err(_gone) => Err(Unaccepted::Undecided(id)),
+        });
+    }
+    answers.resize(count, Err(Unaccepted::Refused(Rejection::Full)));
+    answers
 }
 
 /// A handle on a ledger that nobody writes to, for as long as nothing can be written. Keep the sender.
@@ -758,7 +783,10 @@ impl Body {
                 Effect::Accuse(evidence) => self.accuse(*evidence)?,
             }
         }
-        self.sync()
+        self.sync()?;
+        // Not before all is done: what is decided is under vote no more, and needed until it is committed.
+        self.store.thin_journal(|entry| self.replica.remembers(entry))?;
+        Ok(())
     }
 
     /// Keeps evidence that a validator said two things. If it is this one, somebody else has its key.

@@ -151,7 +151,7 @@ impl Guard {
     ///
     /// # Errors
     /// When the record is held elsewhere.
-    pub fn new(secret: SecretKey, chain: ChainId, record: SignState) -> anyhow::Result<Self> {
+    pub fn new(secret: SecretKey, chain: ChainId, mut record: SignState) -> anyhow::Result<Self> {
         record.hold()?;
         Ok(Self { secret, chain, record: Mutex::new(record) })
     }
@@ -409,8 +409,9 @@ pub fn serve(door: Door, guard: Arc<Guard>) -> anyhow::Result<()> {
             })?;
         }
         Door::Tls(address, config) => {
+            // An address may be there later: it is the disk that another start does not cure.
             let listener = TcpListener::bind(address)
-                .with_context(|| format!("cannot listen at tls:{address}"))?;
+                .map_err(|error| Unavailable(format!("cannot listen at tls:{address}: {error}")))?;
             let strangers = Seats::new(STRANGERS_MAX);
             in_background("listener", move || {
                 for stream in listener.incoming().flatten() {

@@ -1,12 +1,12 @@
 //! What a consensus key has signed, kept beside the key: synced before a signature leaves, and never gone back on.
 
-use crate::home::Unsafe;
+use crate::home::{Unavailable, Unsafe};
 use anyhow::Context as _;
 use consensus::Signed;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -105,7 +105,7 @@ impl SignState {
         Ok(record)
     }
 
-    /// The record of a key whose chain is not known here, to be raised by its operator.
+    /// The record of a key whose chain is not known here, to be held, and raised by its operator.
     ///
     /// # Errors
     /// As [`SignState::open`].
@@ -157,11 +157,15 @@ impl SignState {
             }
             Err(error) => return Err(error).with_context(|| format!("cannot open {shown}")),
         };
-        let mut slots: Vec<State> =
-            [0, SLOT].iter().filter_map(|at| read_slot(&file, *at)).collect();
-        slots.sort_by_key(|state| state.sequence);
-        let Some(state) = slots.pop() else {
-            return Err(Unsafe(format!("{shown} is damaged: {advice}")).into());
+        let state = match newest(&slots(&file)) {
+            Ok(Some(state)) => state,
+            Ok(None) => return Err(Unsafe(format!("{shown} is damaged: {advice}")).into()),
+            Err(error) => {
+                return Err(Unsafe(format!(
+                    "{shown} is whole, and of a format that this version does not know ({error}); use the version that wrote it"
+                ))
+                .into());
+            }
         };
         if state.version != VERSION {
             return Err(Unsafe(format!("{shown} has format {}, this version knows {VERSION}; use the version that wrote it",
@@ -177,18 +181,23 @@ impl SignState {
         Ok(Self { file, path, state })
     }
 
-    /// Takes the record for this process, until it ends: two that sign by one record could sign twice.
+    /// Takes the record for this process, until it ends: two that sign by one record could sign twice. It is read again: until
+    /// now another process may have signed by it.
     ///
     /// # Errors
-    /// When another process has it.
-    pub fn hold(&self) -> anyhow::Result<()> {
-        self.file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => {
-                Unsafe(format!("another process signs by {}; stop it first", self.path.display()))
-                    .into()
-            }
-            TryLockError::Error(error) => anyhow::Error::new(error),
-        })
+    /// When another process has it, or it became another's while it was opened.
+    pub fn hold(&mut self) -> anyhow::Result<()> {
+        lock(&self.file, &self.path)?;
+        let whose = |state: &State| (state.version, state.key, state.chain);
+        let held = newest(&slots(&self.file)).ok().flatten();
+        let held = held.filter(|state| whose(state) == whose(&self.state));
+        self.state = held.ok_or_else(|| {
+            Unavailable(format!(
+                "{} was changed while it was opened; try again",
+                self.path.display()
+            ))
+        })?;
+        Ok(())
     }
 
     /// The last height for which anything may have been signed.
@@ -255,14 +264,58 @@ impl SignState {
     }
 }
 
-fn read_slot(file: &File, at: usize) -> Option<State> {
+/// Puts a record aside that says nothing any more, since neither of its places is sound, and says where it is now. One that is
+/// missing, or says anything, stays as it is.
+///
+/// # Errors
+/// When another process has it, or it cannot be moved.
+pub fn put_damaged_aside(key_file: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let path = path_of(key_file);
+    let shown = path.display();
+    let file = match OpenOptions::new().read(true).write(true).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot open {shown}")),
+    };
+    lock(&file, &path)?;
+    if !slots(&file).is_empty() {
+        return Ok(None);
+    }
+    let aside = (1_u32..)
+        .map(|number| path.with_extension(format!("signed.damaged-{number}")))
+        .find(|aside| !aside.exists())
+        .with_context(|| format!("there is no name left for {shown}"))?;
+    fs::rename(&path, &aside)
+        .with_context(|| format!("cannot move {shown} to {}", aside.display()))?;
+    Ok(Some(aside))
+}
+
+fn lock(file: &File, path: &Path) -> anyhow::Result<()> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => {
+            Unsafe(format!("another process signs by {}; stop it first", path.display())).into()
+        }
+        TryLockError::Error(error) => anyhow::Error::new(error),
+    })
+}
+
+/// What stands in those of the two places that are sound.
+fn slots(file: &File) -> Vec<String> {
+    [0, SLOT].into_iter().filter_map(|at| read_slot(file, at)).collect()
+}
+
+fn read_slot(file: &File, at: usize) -> Option<String> {
     let mut bytes = vec![0; SLOT];
     file.read_exact_at(&mut bytes, at as u64).ok()?;
     let (json, sum) = core::str::from_utf8(&bytes).ok()?.trim_end().rsplit_once(' ')?;
-    if Digest::blake3(json.as_bytes()).to_string() != sum {
-        return None;
-    }
-    serde_json::from_str(json).ok()
+    (Digest::blake3(json.as_bytes()).to_string() == sum).then(|| json.to_owned())
+}
+
+/// The later of the states that stand there. One that is sound and cannot be understood may be the later one.
+fn newest(slots: &[String]) -> serde_json::Result<Option<State>> {
+    let states: Vec<State> =
+        slots.iter().map(|json| serde_json::from_str(json)).collect::<Result<_, _>>()?;
+    Ok(states.into_iter().max_by_key(|state| state.sequence))
 }
 
 fn place(signed: &Signed) -> String {
@@ -293,7 +346,6 @@ impl fmt::Display for SignState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use types::{Hash, Round, SecretKey};
 
     const CHAIN: ChainId = ChainId(Hash([7; 32]));
@@ -385,6 +437,63 @@ mod tests {
         assert!(why(&CHAIN, case.key).contains("is damaged"));
         fs::write(&path, vec![0; whole.len()]).unwrap();
         assert!(why(&CHAIN, case.key).contains("is damaged"));
+        // A later version wrote last, and what it wrote is not guessed at.
+        let json = r#"{"version":2,"more":true}"#;
+        let slot = format!("{json} {}", Digest::blake3(json.as_bytes()));
+        let newer = format!("{slot:<SLOT$}").into_bytes();
+        fs::write(&path, [&newer[..], &whole[SLOT..]].concat()).unwrap();
+        assert!(why(&CHAIN, case.key).contains("does not know"));
+        assert_eq!(put_damaged_aside(&case.key_file).unwrap(), None);
+    }
+
+    #[test]
+    fn what_another_signed_until_it_let_go_counts() {
+        let case = case();
+        let open = || SignState::open(&case.key_file, case.key, &CHAIN).unwrap();
+        SignState::create(&case.key_file, case.key, Height(0))
+            .unwrap()
+            .advance(&CHAIN, signed(1, 0, 1, None))
+            .unwrap()
+            .unwrap();
+        let (mut other, mut state) = (open(), open());
+        other.hold().unwrap();
+        assert!(state.hold().unwrap_err().to_string().contains("another process signs by"));
+        assert!(put_damaged_aside(&case.key_file).is_err());
+        other.advance(&CHAIN, signed(9, 0, 1, None)).unwrap().unwrap();
+        other.raise(Height(7)).unwrap();
+        drop(other);
+        state.hold().unwrap();
+        assert_eq!((state.height(), state.floor()), (Height(9), Height(7)));
+        state.raise(Height(20)).unwrap();
+        drop(state);
+        assert_eq!(open().last().unwrap().height, Height(9), "what was signed is kept");
+        assert_eq!(open().floor(), Height(20));
+    }
+
+    #[test]
+    fn only_a_record_that_says_nothing_any_more_is_put_aside() {
+        let case = case();
+        let put_aside = || put_damaged_aside(&case.key_file).unwrap();
+        assert_eq!(put_aside(), None, "there is none");
+        let mut state = SignState::create(&case.key_file, case.key, Height(0)).unwrap();
+        state.advance(&CHAIN, signed(1, 0, 1, None)).unwrap().unwrap();
+        drop(state);
+        let path = path_of(&case.key_file);
+        let whole = fs::read(&path).unwrap();
+        for damaged in [0, SLOT] {
+            let mut half = whole.clone();
+            half[damaged] ^= 1;
+            fs::write(&path, half).unwrap();
+            assert_eq!(put_aside(), None, "the other place is sound");
+        }
+        for number in 1..=2 {
+            fs::write(&path, format!("nothing {number}")).unwrap();
+            let aside = put_aside().unwrap();
+            assert!(aside.ends_with(format!("consensus.signed.damaged-{number}")));
+            assert_eq!(fs::read_to_string(aside).unwrap(), format!("nothing {number}"));
+            let stated = SignState::create(&case.key_file, case.key, Height(number)).unwrap();
+            assert_eq!(stated.floor(), Height(number));
+        }
     }
 
     #[test]

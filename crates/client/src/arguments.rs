@@ -406,7 +406,7 @@ pub(crate) struct Salt {
     /// The document, JSON or NDJSON
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// The file to write, which is then submitted and kept
+    /// The file to write, which is then submitted and kept; one that is there is not overwritten
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// What was written, as JSON on standard output

@@ -73,22 +73,14 @@ pub(crate) async fn history(what: &arguments::History, console: &Console) -> Res
     let client = console.client(&what.node.node)?;
     let lang = console.lang();
     let (mut from, mut left) = (what.from, what.limit.unwrap_or(u64::MAX));
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(speech::headings(lang));
+    let mut table = table(lang);
     while left > 0 {
         let Some(page) = client.history(&what.subject, from, PAGE.min(left)).await? else {
             console.talk(&speech::unknown_subject(lang, &what.subject, client.url()));
             return Ok(Exit::Negative);
         };
         for row in &page.rows {
-            if what.json {
-                console.data(&to_string(row).map_err(std::io::Error::from)?)?;
-            } else {
-                table.add_row(cells(lang, row));
-            }
+            show(row, what.json, &mut table, console)?;
         }
         left = left.saturating_sub(page.rows.len().try_into().unwrap_or(u64::MAX));
         match page.next {
@@ -101,6 +93,40 @@ pub(crate) async fn history(what: &arguments::History, console: &Console) -> Res
         console.data(&table.trim_fmt())?;
     }
     Ok(Exit::Done)
+}
+
+/// Lists rows of a history that are at hand.
+///
+/// # Errors
+/// When standard output does not take them.
+pub(crate) fn list(rows: &[HistoryRow], json: bool, console: &Console) -> Result<(), Stop> {
+    let mut table = table(console.lang());
+    for row in rows {
+        show(row, json, &mut table, console)?;
+    }
+    if !json {
+        console.data(&table.trim_fmt())?;
+    }
+    Ok(())
+}
+
+fn table(lang: Lang) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(speech::headings(lang));
+    table
+}
+
+/// Programs have every row at once, people the whole table at the end.
+fn show(row: &HistoryRow, json: bool, table: &mut Table, console: &Console) -> Result<(), Stop> {
+    if json {
+        console.data(&to_string(row).map_err(std::io::Error::from)?)?;
+    } else {
+        table.add_row(cells(console.lang(), row));
+    }
+    Ok(())
 }
 
 fn cells(lang: Lang, row: &HistoryRow) -> [String; 6] {

@@ -3,7 +3,7 @@
 use crate::{
     arguments::Paint,
     exit::{Exit, Stop},
-    speech::Lang,
+    speech::{self, Lang},
 };
 use client::{Client, Tls};
 use std::{
@@ -149,8 +149,13 @@ impl Console {
 
     /// Says why something failed. Where nobody listens there is nobody to tell.
     pub(crate) fn complain(&self, text: &str) {
-        drop(writeln!(io::stderr().lock(), "{text}"));
+        drop(tell(&mut io::stderr().lock(), text));
     }
+}
+
+/// Writes a line, some of which may be a node's words, or a file's: whatever of it could deceive a terminal stays out.
+fn tell(out: &mut impl io::Write, text: &str) -> io::Result<()> {
+    writeln!(out, "{}", speech::clean(text))
 }
 
 /// Chinese for Chinese locales, English for all others.
@@ -182,5 +187,19 @@ impl Stopwatch {
     pub(crate) fn read(self) -> String {
         let tenths = self.0.elapsed().as_millis() / 100;
         format!("{}.{} s", tenths / 10, tenths % 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_told_moves_the_cursor() {
+        let mut out = Vec::new();
+        tell(&mut out, "E-\u{1b}[2J\u{1b}]52;c;eA==\u{7}\rPROVEN\n✔ \u{202e}done").unwrap();
+        let told = String::from_utf8(out).unwrap();
+        assert!(told.chars().all(|c| c == '\n' || speech::is_plain(c)), "{told:?}");
+        assert!(told.contains("PROVEN\n✔ ") && told.ends_with("done\n"), "{told:?}");
     }
 }

@@ -7,10 +7,11 @@ use crate::{
     speech::{self, Lang, say},
     verify,
 };
+use client::keystore;
 use proof::Presentation;
-use records::SaltedFields;
+use records::{DOCUMENT_BYTES_MAX, SaltedFields};
 use serde_json::{Map, Value, json};
-use std::{fs, path::Path};
+use std::{fs, io::ErrorKind, path::Path};
 use types::{
     Digest, Subject, codec,
     fields::{Field, SALT_BYTES_MIN},
@@ -26,10 +27,15 @@ fn directory(name: &str) -> &str {
 /// Gives every field of every licence in a document a salt of its own.
 ///
 /// # Errors
-/// When the document cannot be read or written, or is none.
+/// When the document cannot be read, is too large, or is none, or the file to write is there already.
 pub(crate) fn salt(what: &arguments::Salt, console: &Console) -> Result<Exit, Stop> {
-    let bytes = verify::read(&what.file, records::DOCUMENT_BYTES_MAX)
-        .map_err(|why| Stop::file(&what.file, why))?;
+    let bytes =
+        verify::read(&what.file, DOCUMENT_BYTES_MAX).map_err(|why| Stop::file(&what.file, why))?;
+    if bytes.len() > DOCUMENT_BYTES_MAX {
+        let file = what.file.display();
+        let why = format!("{file} is too large: at most {DOCUMENT_BYTES_MAX} bytes; split it");
+        return Err(Stop::says(Exit::Usage, why));
+    }
     let text = String::from_utf8(bytes).map_err(|why| bad(&what.file, &why))?;
     let lines = what.file.extension().is_some_and(|end| end == "ndjson" || end == "jsonl");
     let mut count = 0;
@@ -47,8 +53,20 @@ pub(crate) fn salt(what: &arguments::Salt, console: &Console) -> Result<Exit, St
         count += salt_all(&mut value)?;
         serde_json::to_string_pretty(&value).map_err(|why| bad(&what.file, &why))? + "\n"
     };
-    fs::write(&what.out, out).map_err(|why| Stop::file(&what.out, why))?;
     let (lang, file) = (console.lang(), what.out.display().to_string());
+    // What is there may be a document that was submitted, and nobody can draw its salts again.
+    keystore::write_new(&what.out, out.as_bytes()).map_err(|why| {
+        if why.kind() == ErrorKind::AlreadyExists {
+            let why = say!(
+                lang,
+                "{file} is there already; its salts may be in use; name another file",
+                "{file} 已存在，其中的盐可能已在使用；请另行指定文件"
+            );
+            Stop::says(Exit::Usage, why)
+        } else {
+            Stop::file(&what.out, why)
+        }
+    })?;
     if what.json {
         console.data(&json!({ "file": file, "salted": count }).to_string())?;
         return Ok(if count == 0 { Exit::Negative } else { Exit::Done });
@@ -108,8 +126,8 @@ fn fresh() -> Result<String, Stop> {
 /// # Errors
 /// When there is no such field, no such record, or no answer.
 pub(crate) async fn present(what: &arguments::Present, console: &Console) -> Result<Exit, Stop> {
-    let document = verify::read(&what.file, records::DOCUMENT_BYTES_MAX)
-        .map_err(|why| Stop::file(&what.file, why))?;
+    let document =
+        verify::read(&what.file, DOCUMENT_BYTES_MAX).map_err(|why| Stop::file(&what.file, why))?;
     let all = records::salted_fields(&document).map_err(|faults| {
         let first = faults.first().map(ToString::to_string).unwrap_or_default();
         Stop::says(Exit::Usage, format!("{}: {first}", what.file.display()))
@@ -208,6 +226,8 @@ async fn fetch(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::Folder;
+    use std::os::unix::fs::PermissionsExt as _;
     use types::fields::FieldName;
 
     #[test]
@@ -228,6 +248,31 @@ mod tests {
         let again = value.clone();
         assert_eq!(salt_all(&mut value).unwrap(), 0);
         assert_eq!(value, again);
+    }
+
+    #[test]
+    fn salts_are_written_once_for_their_owner_alone() {
+        let folder = Folder::new("salt");
+        let plain = r#"{"op": "licence.issue", "meta": {"a": 1}}"#;
+        let (one, out) = (folder.write("one.json", plain), folder.path().join("salted.json"));
+        let salt = |file: &Path| {
+            let what = arguments::Salt { file: file.to_owned(), out: out.clone(), json: false };
+            salt(&what, &Console::open(Some(Lang::En)))
+        };
+        // A line more than may be, and the cut falls between two lines.
+        let large = folder.write("large.ndjson", "{}\n".repeat(DOCUMENT_BYTES_MAX / 3 + 1));
+        let stop = salt(&large).unwrap_err();
+        assert_eq!(stop.exit, Exit::Usage);
+        assert!(stop.why.to_string().contains("too large"), "{:#}", stop.why);
+        assert!(!out.exists());
+        assert_eq!(salt(&one).unwrap(), Exit::Done);
+        let written = folder.read("salted.json").unwrap();
+        assert!(written.contains("salts"), "{written}");
+        assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+        let stop = salt(&one).unwrap_err();
+        assert_eq!(stop.exit, Exit::Usage);
+        assert!(stop.why.to_string().contains("name another file"), "{:#}", stop.why);
+        assert_eq!(folder.read("salted.json").unwrap(), written);
     }
 
     #[test]

@@ -121,8 +121,7 @@ async fn transport_keys(
 /// The consensus and transport keys of all members that a proof shows of the network's state.
 fn shown(proof: &Proof) -> impl Iterator<Item = (PublicKey, PublicKey)> {
     let facts = proof.claims.iter().filter_map(|claim| {
-        let Claim::Status(claim) = claim else { return None };
-        let Facts::Network(facts) = &claim.state.as_ref()?.facts else { return None };
+        let Facts::Network(facts) = &claim.status()?.state.as_ref()?.facts else { return None };
         Some(facts)
     });
     // Those who decide now, and those who will: whoever is found in the committee in question is meant.

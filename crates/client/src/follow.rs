@@ -99,7 +99,14 @@ impl<T: DeserializeOwned> Follower<T> {
             let why = match self.event().await {
                 // What was told before the place that was asked for, and before the line broke, was taken then.
                 Ok(event) if event.id < self.next => continue,
-                Ok(event) => return self.take(&event),
+                Ok(event) => {
+                    let taken = self.take(&event);
+                    // What was not taken is asked for again, or it would be left out.
+                    if taken.is_err() {
+                        self.line = None;
+                    }
+                    return taken;
+                }
                 Err(why) => why,
             };
             self.line = None;
@@ -205,21 +212,28 @@ fn read(message: &str) -> Option<Option<Event>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Kind;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
     };
+
+    /// The next who asks, when the whole question is here.
+    async fn asked(listener: &TcpListener) -> TcpStream {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
+        while !request.ends_with(b"\r\n\r\n") {
+            let read = stream.read(&mut buffer).await.unwrap();
+            assert!(read > 0, "a request has an end");
+            request.extend_from_slice(&buffer[..read]);
+        }
+        stream
+    }
 
     /// A node that is busy twice, with a header more each time.
     async fn refuse(listener: TcpListener, headers: [&'static str; 2]) {
         for header in headers {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
-            while !request.ends_with(b"\r\n\r\n") {
-                let read = stream.read(&mut buffer).await.unwrap();
-                assert!(read > 0, "a request has an end");
-                request.extend_from_slice(&buffer[..read]);
-            }
+            let mut stream = asked(&listener).await;
             let answer =
                 format!("HTTP/1.1 503 X\r\n{header}content-length: 0\r\nconnection: close\r\n\r\n");
             stream.write_all(answer.as_bytes()).await.unwrap();
@@ -242,5 +256,34 @@ mod tests {
         });
         let Err(ClientError::Busy { retry_after, .. }) = told else { panic!("{told:?}") };
         assert_eq!(retry_after, Some(Duration::from_secs(u64::MAX)));
+    }
+
+    /// A node that says the same on every line.
+    async fn tell(listener: TcpListener, events: &'static str) {
+        loop {
+            let mut stream = asked(&listener).await;
+            let length = events.len();
+            let head = "HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\nconnection: close\r\n";
+            let answer = format!("{head}content-length: {length}\r\n\r\n{events}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_passed_over() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            let client = Client::new(&url).unwrap();
+            tokio::spawn(tell(listener, "id: 3\ndata: no number\n\nid: 4\ndata: 4\n\n"));
+            let wanted = Wanted { kind: Some(Kind::Licence), ..Wanted::default() };
+            let mut follower = Follower::<u64>::new(&client, What::Records(wanted), 0);
+            for _ in 0..2 {
+                let told = follower.next().await;
+                assert!(matches!(told, Err(ClientError::Strange { .. })), "{told:?}");
+                assert_eq!(follower.next_place(), 0);
+            }
+        });
     }
 }

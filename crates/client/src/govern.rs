@@ -4,6 +4,7 @@ use crate::{
     arguments,
     console::Console,
     exit::{Exit, Stop},
+    items::life::level,
     layout::{count, hang},
     speech::{self, Lang, say},
 };
@@ -20,8 +21,8 @@ use std::{
 };
 use types::{
     AgencyCode, Genesis, Height, PublicKey, RecordId, Region, Role, Subject, SubjectState,
-    Timestamp,
-    authority::{Change, Governance, Target},
+    Timestamp, TxId,
+    authority::{Change, Governance, NewSeat, Target},
     operation::{Action, Grade},
     subject::{Facts, Status},
 };
@@ -246,17 +247,8 @@ pub(crate) async fn run(what: &Govern, console: &Console) -> Result<Exit, Stop> 
 /// The act, and its operation as a document has it.
 async fn act(what: &Govern, client: &Client) -> Result<(Governance, Option<Change>), Stop> {
     let target = async |proposal: &RecordId| -> Result<(Target, Change), Stop> {
-        let subject = Subject::proposal(proposal);
-        let view = client.subject(&subject).await?;
-        match view.map(|view| view.state.facts) {
-            Some(Facts::Proposal(facts)) => Ok((facts.change.target(), *facts.change)),
-            Some(_) | None => Err(Stop::says(
-                Exit::Negative,
-                format!(
-                    "there is no proposal {proposal}; `minlian govern list` shows those that are open"
-                ),
-            )),
-        }
+        let change = change_of(client, proposal).await?;
+        Ok((change.target(), change))
     };
     Ok(match &what.act {
         GovernAct::Propose { change } => {
@@ -284,6 +276,29 @@ async fn act(what: &Govern, client: &Client) -> Result<(Governance, Option<Chang
             return Err(Stop::says(Exit::Usage, "nothing is signed to look"));
         }
     })
+}
+
+/// The change that a proposal makes. What is signed names the proposal and nothing else of it, and the name is that of the
+/// proposal's own content: so nobody can show another change than the one that is agreed to.
+async fn change_of(client: &Client, proposal: &RecordId) -> Result<Change, Stop> {
+    let unknown = || {
+        Stop::says(
+            Exit::Negative,
+            format!(
+                "there is no proposal {proposal}; `minlian govern list` shows those that are open"
+            ),
+        )
+    };
+    let view = client.record(proposal).await?.ok_or_else(unknown)?;
+    if view.operation.record(&view.agency) != *proposal {
+        let url = client.url().to_owned();
+        let why = format!("what it shows as proposal {proposal} has another name");
+        return Err(ClientError::Strange { url, why }.into());
+    }
+    let Action::Govern(Governance::Propose(change)) = view.operation.action else {
+        return Err(unknown());
+    };
+    Ok(*change)
 }
 
 fn proposed(change: &Proposed) -> Result<Change, Stop> {
@@ -337,6 +352,7 @@ async fn perform(what: &Govern, client: &Client, console: &Console) -> Result<Ex
     let signer = Signer::find(key).map_err(|why| Stop::key(key, why))?;
     let (act, change) = act(what, client).await?;
     let status = client.status().await?;
+    signer.check_chain(&status.chain).map_err(|why| Stop::key(key, why))?;
     let document = document(&act, *signer.agency(), status.time)?;
     let capture = Capture {
         system: "minlian govern".parse().expect("a name is a text"),
@@ -366,15 +382,16 @@ async fn perform(what: &Govern, client: &Client, console: &Console) -> Result<Ex
     let tx = signer.sign(status.chain, status.valid_until_max, operations)?;
     let mut receipt = match client.submit(&tx, Wait::Committed).await {
         Ok(receipt) => receipt,
+        // Nobody refused anything: it may be on its way all the same.
+        Err(why) if why.is_passing() => return Err(why.into()),
         Err(ClientError::Problem(problem)) => {
             return refused(what, &problem.code, &problem.detail, console);
         }
         Err(why) => return Err(why.into()),
     };
-    if receipt.status == Fate::Accepted
-        && let Some(settled) = client.settled(&tx.id(), &Patience::default()).await?
-    {
-        receipt = settled;
+    if receipt.status == Fate::Accepted {
+        let settled = client.settled(&tx.id(), &Patience::default()).await?;
+        receipt = settled.ok_or_else(|| forgotten(lang, client.url(), &tx.id()))?;
     }
     if receipt.status == Fate::Refused {
         let (code, detail) = (receipt.code.unwrap_or_default(), receipt.detail.unwrap_or_default());
@@ -409,6 +426,19 @@ async fn perform(what: &Govern, client: &Client, console: &Console) -> Result<Ex
         console.data(&done(lang, record, height, state.as_ref()))?;
     }
     Ok(Exit::Done)
+}
+
+/// The end of an act that a node accepted and knows no longer: its deadline passed, or the node lost it. To sign it again is
+/// another act, so a proposal that was recorded elsewhere after all would stand twice.
+fn forgotten(lang: Lang, url: &str, tx: &TxId) -> Stop {
+    let tx = tx.0.short();
+    let why = say!(
+        lang,
+        "nothing was recorded, as far as {url} knows: it accepted transaction {tx}, and knows it no longer. What other nodes \
+         recorded all the same: minlian govern list",
+        "据 {url} 所知，尚无任何内容上链：该节点曾接受交易 {tx}，现已不再知晓。其他节点是否已上链，请查询：minlian govern list"
+    );
+    Stop::says(Exit::Network, why)
 }
 
 fn refused(what: &Govern, code: &str, detail: &str, console: &Console) -> Result<Exit, Stop> {
@@ -531,15 +561,22 @@ fn role_in_words(lang: Lang, role: &Role) -> String {
     }
 }
 
+/// Who agrees answers for all of it, so nothing is told by its number alone.
 fn change_in_words(lang: Lang, change: &Change) -> String {
     match change {
         Change::Enrol(enrolment) => {
             let (code, name, region) = (enrolment.code, &enrolment.name, enrolment.region);
-            let keys = enrolment.keys.len();
+            let level = level(lang, enrolment.level);
+            let above = match enrolment.parent {
+                Some(parent) => say!(lang, "below {parent}", "上级机构 {parent}"),
+                None => lang.pick("below no other", "无上级机构").to_owned(),
+            };
+            let keys = enrolment.keys.iter().map(|key| key.key.to_string());
+            let keys = keys.collect::<Vec<_>>().join(", ");
             say!(
                 lang,
-                "enrol {name} ({code}), region {region}, with {keys} keys",
-                "登记机构 {name}({code}),区划 {region},密钥 {keys} 个"
+                "enrol {name} ({code}), level {level}, region {region}, {above}, with the keys {keys}",
+                "登记机构 {name}({code}),{level},区划 {region},{above},密钥 {keys}"
             )
         }
         Change::Suspend(code) => {
@@ -564,12 +601,20 @@ fn change_in_words(lang: Lang, change: &Change) -> String {
             "撤销 {agency} 的第 {number} 项授权,由其委托的一并失效"
         ),
         Change::Committee { join, leave } => {
-            let (join, leave) = (join.len(), leave.len());
-            say!(
-                lang,
-                "change the committee: {join} seats join, {leave} leave",
-                "变更委员会:加入 {join} 席,退出 {leave} 席"
-            )
+            let joins = join.iter().map(|seat| {
+                let NewSeat { agency, consensus_key, transport_key } = seat;
+                let (votes, connects) = (consensus_key.key, transport_key.key);
+                say!(
+                    lang,
+                    "{agency} joins, which votes with {votes} and connects with {connects}",
+                    "{agency} 加入,共识密钥 {votes},传输密钥 {connects}"
+                )
+            });
+            let leaves = leave.iter().map(|key| {
+                say!(lang, "the seat that votes with {key} leaves", "共识密钥为 {key} 的席位退出")
+            });
+            let seats = joins.chain(leaves).collect::<Vec<_>>().join("; ");
+            say!(lang, "change the committee: {seats}", "变更委员会:{seats}")
         }
         Change::Limits(limits) => {
             let limits = serde_json::to_string(limits).unwrap_or_default();
@@ -805,6 +850,44 @@ async fn show(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::{
+        ChainId, Level, SecretKey,
+        authority::{Enrolment, Possessed},
+    };
+
+    #[test]
+    fn a_change_is_told_with_everyone_it_is_about() {
+        let codes = ["11350000XXXX000195", "11350000XXXX000270"];
+        let [above, agency] = codes.map(|code| AgencyCode::new(code).unwrap());
+        let region = Region::new("350122").unwrap();
+        let key = |n: u8| {
+            let secret = SecretKey::from_seed([n; 32]);
+            Possessed::sign(&secret, &ChainId::default(), &agency)
+        };
+        let enrol = Change::Enrol(Enrolment {
+            code: agency,
+            name: "连江县海洋与渔业局".parse().unwrap(),
+            region,
+            level: Level::County,
+            parent: Some(above),
+            keys: vec![key(1), key(2)],
+        });
+        let seat = NewSeat { agency, consensus_key: key(3), transport_key: key(4) };
+        let committee = Change::Committee { join: vec![seat], leave: vec![key(5).key, key(6).key] };
+        for (change, codes, keys) in [
+            (&enrol, &[agency.as_str(), above.as_str(), "350122"][..], 1..=2),
+            (&committee, &[agency.as_str()], 3..=6),
+        ] {
+            for lang in [Lang::En, Lang::Zh] {
+                let told = change_in_words(lang, change);
+                assert!(codes.iter().all(|code| told.contains(code)), "{told}");
+                let all = keys.clone().all(|n| told.contains(&key(n).key.to_string()));
+                assert!(all, "{told}");
+            }
+        }
+        assert!(change_in_words(Lang::En, &enrol).contains("level county"));
+        assert!(change_in_words(Lang::Zh, &enrol).contains("县级"));
+    }
 
     #[test]
     fn roles_are_written_in_one_word() {

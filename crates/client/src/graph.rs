@@ -213,6 +213,12 @@ impl Graph {
         self.reach(lot);
     }
 
+    /// Takes the beginning of a lot's history, of which there is more: nobody takes the graph for the whole.
+    pub fn learn_beginning(&mut self, lot: &Lot, rows: Vec<HistoryRow>) {
+        self.cuts.insert(Cut::Events);
+        self.learn(lot, rows);
+    }
+
     /// Marks the events that a later record of the same agency declares erroneous. Such a record repeats the event's lots, so
     /// both are in the history of each.
     fn withdraw(&mut self, history: &[(u64, Part)]) {

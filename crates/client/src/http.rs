@@ -3,8 +3,8 @@
 use crate::{
     api::{
         Agencies, BlockView, Blocks, CheckpointView, EvidenceList, Fate, History, JobView,
-        NodeStatus, Problem, ProofRequest, Receipt, Receipts, RecordView, Records, SubjectView,
-        Wanted,
+        NodeStatus, Order, Problem, ProofRequest, Receipt, Receipts, RecordView, Records,
+        SubjectView, Wanted,
     },
     tls::{Tls, TlsError, distrust, plain},
 };
@@ -119,7 +119,8 @@ impl ClientError {
     pub const fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Busy { .. } => true,
-            Self::Problem(problem) => problem.status >= 500,
+            // 408: not done in time, which says nothing about what was asked.
+            Self::Problem(problem) => problem.status >= 500 || problem.status == 408,
             Self::Address { .. } | Self::Tls(_) | Self::Untrusted { .. } | Self::Strange { .. } => {
                 false
             }
@@ -434,7 +435,14 @@ impl Client {
         limit: u64,
     ) -> Result<Option<History>, ClientError> {
         let subject = percent(subject);
-        found(self.get(&format!("/v1/subjects/{subject}/history?from={from}&limit={limit}")).await)
+        let path = format!("/v1/subjects/{subject}/history?from={from}&limit={limit}");
+        let page: Option<History> = found(self.get(&path).await)?;
+        // Whoever goes on as long as pages lead on would never end.
+        let leads_on = |page: &History| page.rows.is_empty() && page.next > Some(from);
+        if page.as_ref().is_some_and(leads_on) {
+            return Err(self.strange("a page of a history is empty and leads on"));
+        }
+        Ok(page)
     }
 
     /// A block; `None` when there is none at that height yet.
@@ -654,8 +662,14 @@ impl Every {
             }
             let Some(wanted) = &self.wanted else { return Ok(None) };
             let Records { records, next } = self.client.list(wanted).await?;
-            if next.is_some() && next == wanted.cursor {
-                return Err(self.client.strange("a page of its list leads to itself"));
+            // A page may be empty and not be the last, but it was looked at: the next one begins beyond it.
+            let moves_on = match (wanted.cursor, next, wanted.order) {
+                (None, _, _) | (Some(_), None, _) => true,
+                (Some(cursor), Some(next), Order::Oldest) => next > cursor,
+                (Some(cursor), Some(next), Order::Newest) => next < cursor,
+            };
+            if !moves_on {
+                return Err(self.client.strange("a page of its list does not lead on"));
             }
             self.wanted = self.wanted.take().filter(|_| next.is_some());
             if let Some(wanted) = &mut self.wanted {
@@ -698,11 +712,15 @@ fn bare(status: StatusCode) -> Problem {
     }
 }
 
-/// "Not found" is an answer.
+/// "Not found" is an answer. That nothing answers at an address is none: it is the wrong address.
 fn found<T>(answer: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(ClientError::Problem(problem)) if problem.status == 404 => Ok(None),
+        Err(ClientError::Problem(problem))
+            if problem.status == 404 && problem.code != "E-HTTP-ROUTE" =>
+        {
+            Ok(None)
+        }
         Err(why) => Err(why),
     }
 }
@@ -729,6 +747,68 @@ pub(crate) fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    /// A node that gives these pages, one after the other, whatever is asked for.
+    async fn give(listener: TcpListener, pages: Vec<String>) {
+        for page in pages {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
+            while !request.ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut buffer).await.unwrap();
+                assert!(read > 0, "a request has an end");
+                request.extend_from_slice(&buffer[..read]);
+            }
+            let length = page.len();
+            let head = format!("content-length: {length}\r\nconnection: close");
+            let answer = format!("HTTP/1.1 200 X\r\n{head}\r\n\r\n{page}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    }
+
+    async fn giving(pages: Vec<String>) -> Client {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
+        tokio::spawn(give(listener, pages));
+        client.unwrap()
+    }
+
+    #[test]
+    fn nobody_is_led_on_for_ever() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for (order, cursors, good) in [
+            (Order::Oldest, [Some(3), Some(5), None], true),
+            (Order::Oldest, [Some(3), Some(3), None], false),
+            (Order::Oldest, [Some(5), Some(3), None], false),
+            (Order::Newest, [Some(5), Some(3), None], true),
+            (Order::Newest, [Some(3), Some(5), None], false),
+        ] {
+            let page = |next| Records { records: Vec::new(), next };
+            let pages = cursors.map(|next| serde_json::to_string(&page(next)).unwrap());
+            let found = runtime.block_on(async {
+                let wanted = Wanted { order, ..Wanted::default() };
+                giving(Vec::from(pages)).await.every(wanted).next().await
+            });
+            let strange = matches!(found, Err(ClientError::Strange { .. }));
+            assert_eq!(
+                (matches!(found, Ok(None)), strange),
+                (good, !good),
+                "{order:?} {cursors:?}"
+            );
+        }
+        let subject: Subject = "licence:a".parse().unwrap();
+        for (next, good) in [(None, true), (Some(7), false)] {
+            let page = History { subject: subject.clone(), total: 9, rows: Vec::new(), next };
+            let found = runtime.block_on(async {
+                let node = giving(vec![serde_json::to_string(&page).unwrap()]).await;
+                node.history(&subject, 0, 10).await
+            });
+            assert_eq!(found.is_ok(), good, "{next:?}");
+        }
+    }
 
     #[test]
     fn a_subject_is_one_segment_of_a_path() {
@@ -739,6 +819,16 @@ mod tests {
         ] {
             assert_eq!(percent(&subject.parse().unwrap()), wanted);
         }
+    }
+
+    #[test]
+    fn a_wrong_address_is_not_told_as_an_absence() {
+        let answer = |code: &str| {
+            let problem = Problem { code: code.into(), ..bare(StatusCode::NOT_FOUND) };
+            found::<()>(Err(ClientError::Problem(problem)))
+        };
+        assert!(matches!(answer("E-SUB-UNKNOWN"), Ok(None)));
+        assert!(matches!(answer("E-HTTP-ROUTE"), Err(ClientError::Problem(_))));
     }
 
     #[test]

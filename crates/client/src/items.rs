@@ -1,6 +1,6 @@
 //! Questions about service items, answered from a proof: in force on a day, drift between levels, named lists.
 
-mod life;
+pub(crate) mod life;
 
 use crate::{
     console::Console,
@@ -504,16 +504,18 @@ async fn basis(
             return Err(Stop::says(Exit::Usage, why));
         }
     };
-    if let Some(path) = &source.out {
-        fs::write(path, &bytes).map_err(|why| Stop::file(path, why))?;
-    }
-    match root {
+    let basis = match root {
         None => {
             let proof = proof::decode(&bytes).map_err(|why| Stop::new(Exit::Undecided, why))?;
-            Ok(Some(Basis { proof, proven: false }))
+            Some(Basis { proof, proven: false })
         }
-        Some(root) => Ok(checked(&bytes, &root, console)),
+        Some(root) => checked(&bytes, &root, console),
+    };
+    // What does not hold must not take the place of what was kept before.
+    if let (Some(_), Some(path)) = (&basis, &source.out) {
+        fs::write(path, &bytes).map_err(|why| Stop::file(path, why))?;
     }
+    Ok(basis)
 }
 
 /// What a trust root says of a proof.
@@ -590,11 +592,8 @@ fn undecided(why: &str) -> Stop {
 
 /// The claim about a subject's state.
 fn status_claim<'p>(proof: &'p Proof, subject: &Subject) -> Result<&'p StatusClaim, Stop> {
-    let found = proof.claims.iter().find_map(|claim| {
-        let Claim::Status(claim) = claim else { return None };
-        (claim.subject == *subject).then_some(&**claim)
-    });
-    found.ok_or_else(|| {
+    let mut all = proof.claims.iter().filter_map(Claim::status);
+    all.find(|claim| claim.subject == *subject).ok_or_else(|| {
         Stop::says(
             Exit::Undecided,
             format!("the proof is not about {subject}: fetch one that is, with --node"),
@@ -667,6 +666,30 @@ fn shown(proof: &Proof) -> Vec<Shown> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::{Folder, HOME, Ledger, genesis};
+
+    #[test]
+    fn only_what_holds_is_kept() {
+        let folder = Folder::new("kept");
+        let console = Console::open(Some(Lang::En));
+        let root = folder.write("root.toml", genesis(HOME).to_toml());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for (salt, is_kept) in [(HOME, true), (60, false)] {
+            let status = Ledger::new(&genesis(salt), salt, &[0, 1, 3]).status();
+            let subject = status.claims[0].status().unwrap().subject.clone();
+            let (bytes, out) = (proof::encode(&status), folder.write("out.proof", "before"));
+            let source = Source {
+                node: None,
+                proof: Some(folder.write("brought.proof", &bytes)),
+                trust_root: Some(root.clone()),
+                out: Some(out.clone()),
+            };
+            let found = runtime.block_on(basis(&source, &subject, &[], Wanted::All, &console));
+            assert_eq!(found.unwrap().is_some(), is_kept);
+            let wanted = if is_kept { bytes } else { b"before".to_vec() };
+            assert_eq!(fs::read(&out).unwrap(), wanted);
+        }
+    }
 
     #[test]
     fn a_day_is_a_day_in_china() {

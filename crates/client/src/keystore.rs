@@ -77,6 +77,14 @@ pub enum KeyError {
         /// What is needed.
         wanted: String,
     },
+    /// A key for another chain.
+    #[error("a key for chain {found} alone; chain {wanted} is asked for here")]
+    Chain {
+        /// The one it is bound to.
+        found: ChainId,
+        /// The one that is asked for.
+        wanted: ChainId,
+    },
     /// A key without an agency.
     #[error("it names no agency; the key has to be enrolled first")]
     NoAgency,
@@ -258,8 +266,7 @@ pub fn label(path: &Path) -> Result<Label, KeyError> {
 /// # Errors
 /// When the file exists or cannot be written, or the system gives no randomness.
 pub fn create(path: &Path, key: &Key, passphrase: Option<&Passphrase>) -> io::Result<()> {
-    write_new(path, &encode(key, passphrase)?)?;
-    sync_directory(path)
+    write_new(path, &encode(key, passphrase)?)
 }
 
 /// Writes a key in the place of its file. A crash leaves the one or the other, whole.
@@ -279,13 +286,22 @@ pub fn replace(path: &Path, key: &Key, passphrase: Option<&Passphrase>) -> io::R
     sync_directory(path)
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes what nobody else may read, such as salts, to a new file, and returns when it is durable.
+///
+/// # Errors
+/// When the file exists or cannot be written.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    sync_directory(path)
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
+/// Returns when the name of a file is durable, after it was made or renamed.
+///
+/// # Errors
+/// When its folder cannot be opened or synced.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }

@@ -16,6 +16,8 @@ const PURPOSE: &str = "organisation";
 #[derive(Debug)]
 pub struct Signer {
     agency: AgencyCode,
+    /// The one chain that its key serves, if it is bound to one.
+    chain: Option<ChainId>,
     key: Held,
 }
 
@@ -84,12 +86,13 @@ impl Signer {
         let mut found = agent.keys()?;
         found.retain(|held| key.is_none_or(|key| *held == key));
         match found.as_slice() {
-            [one] => Ok(Self { agency, key: Held::Agent(agent, *one) }),
+            [one] => Ok(Self { agency, chain: None, key: Held::Agent(agent, *one) }),
             [] | [_, ..] => Err(KeyError::AgentKeys { found: agent.keys()? }),
         }
     }
 
-    /// Gives a key that is here to the agent of this session, which holds it until it ends.
+    /// Gives a key that is here to the agent of this session, which holds it until it ends. An agent knows nothing of chains:
+    /// there the key is bound to none.
     ///
     /// # Errors
     /// When there is no agent, or the key is with one already.
@@ -115,11 +118,11 @@ impl Signer {
     /// # Errors
     /// When it is for another purpose, or names no agency.
     pub fn new(key: Key) -> Result<Self, KeyError> {
-        let Key { purpose, agency, chain: _, secret } = key;
+        let Key { purpose, agency, chain, secret } = key;
         if purpose != PURPOSE {
             return Err(KeyError::Purpose { found: purpose, wanted: PURPOSE.to_owned() });
         }
-        Ok(Self { agency: agency.ok_or(KeyError::NoAgency)?, key: Held::Here(secret) })
+        Ok(Self { agency: agency.ok_or(KeyError::NoAgency)?, chain, key: Held::Here(secret) })
     }
 
     /// The agency that acts.
@@ -137,10 +140,21 @@ impl Signer {
         }
     }
 
+    /// Whether the key may sign for a chain. Which one a node is on is that node's word, and the key's file may know better.
+    ///
+    /// # Errors
+    /// When its file binds it to another.
+    pub fn check_chain(&self, wanted: &ChainId) -> Result<(), KeyError> {
+        match self.chain {
+            Some(found) if found != *wanted => Err(KeyError::Chain { found, wanted: *wanted }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// A transaction of `operations`, signed for one chain, to be committed at `valid_until` at the latest.
     ///
     /// # Errors
-    /// When the system gives no randomness for the nonce, or an agent does not sign.
+    /// When the key serves another chain, the system gives no randomness for the nonce, or an agent does not sign.
     ///
     /// # Panics
     /// With more than 2³² operations.
@@ -150,6 +164,7 @@ impl Signer {
         valid_until: Height,
         operations: Vec<Operation>,
     ) -> std::io::Result<Transaction> {
+        self.check_chain(&chain).map_err(std::io::Error::other)?;
         let nonce = getrandom::u64().map_err(|why| std::io::Error::other(why.to_string()))?;
         let (agent, key) = match &self.key {
             Held::Here(secret) => {
@@ -191,6 +206,18 @@ mod tests {
         assert!(other.unwrap_err().to_string().contains("consensus"));
         let nobody = Signer::new(Key { agency: None, ..key() });
         assert!(nobody.unwrap_err().to_string().contains("no agency"));
+    }
+
+    #[test]
+    fn a_key_that_is_bound_to_a_chain_signs_for_no_other() {
+        let chain = |n| ChainId(types::Hash([n; 32]));
+        for (bound, asked, good) in [(None, 1, true), (Some(1), 1, true), (Some(2), 1, false)] {
+            let signer = Signer::new(Key { chain: bound.map(chain), ..key() }).unwrap();
+            let signed = signer.sign(chain(asked), Height(1), Vec::new());
+            assert_eq!(signed.is_ok(), good, "{bound:?}");
+            let checked = signer.check_chain(&chain(asked));
+            assert!(good || matches!(checked, Err(KeyError::Chain { .. })), "{checked:?}");
+        }
     }
 
     #[test]

@@ -112,17 +112,8 @@ pub(crate) fn proof_written(
     let bytes = count(bytes.try_into().unwrap_or(u64::MAX));
     let (what, height) = (headline(lang, proof), count(proof.header.height.0));
     let time = proof.header.time.in_china();
-    let history = proof.claims.iter().find_map(|claim| match claim {
-        Claim::Status(claim) => Some((claim.state.is_some(), claim.history.is_some())),
-        Claim::Record(_)
-        | Claim::Records(_)
-        | Claim::Upstream(_)
-        | Claim::Consistency(_)
-        | Claim::Fork(_)
-        | Claim::Votes(_)
-        | Claim::Block
-        | Claim::Authority(_) => None,
-    });
+    let status = proof.claims.iter().find_map(Claim::status);
+    let history = status.map(|claim| (claim.state.is_some(), claim.history.is_some()));
     let single = match proof.claims.first() {
         Some(Claim::Record(_)) | None => {
             lang.pick("that this record is on the ledger", "此记录已上链")

@@ -60,7 +60,7 @@ pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Ex
     let agency = identity.as_ref().map(|identity| *identity.signer.agency());
     let mut sources = Vec::new();
     for path in &what.files {
-        let lines = match (&what.mapping, table::is_table(path)) {
+        let mapped = match (&what.mapping, table::is_table(path)) {
             (Some(mapping), true) => {
                 let (table, mapping) = (path.clone(), mapping.clone());
                 let mapped = tokio::task::spawn_blocking(move || table::map(&table, &mapping));
@@ -72,7 +72,7 @@ pub(crate) async fn run(what: arguments::Submit, console: &Console) -> Result<Ex
             (Some(_) | None, false) => None,
         };
         let (capture, captured_at) = (capture(&what), what.captured_at);
-        sources.push(Source::open(path, lines.as_deref(), agency, capture, captured_at)?);
+        sources.push(Source::open(path, mapped.as_ref(), agency, capture, captured_at)?);
     }
     let mut tally = Tally::default();
     let mut failure = None;
@@ -156,6 +156,7 @@ pub(crate) async fn one(
     let patience =
         Patience { total: Duration::from_secs(what.patience.into()), ..Patience::default() };
     let status = patience.ask(|_| {}, || client.status()).await?;
+    signer.check_chain(&status.chain)?;
     let sender = Sender {
         client,
         signer,
@@ -253,6 +254,7 @@ impl Identity {
         let client = console.client(node)?;
         let signer = Arc::new(Signer::find(key).map_err(|why| Stop::key(key, why))?);
         let status = client.status().await?;
+        signer.check_chain(&status.chain).map_err(|why| Stop::key(key, why))?;
         Ok(Self { client, signer, chain: status.chain, horizon: status.valid_until_max })
     }
 }

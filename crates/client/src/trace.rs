@@ -12,6 +12,7 @@ use crate::{
 };
 use client::{
     Client, ClientError,
+    api::HistoryRow,
     graph::{Graph, Limits, Way, Withdrawn},
 };
 use documents::Documents;
@@ -133,27 +134,80 @@ async fn explore(client: &Arc<Client>, graph: &mut Graph) -> Result<(), Stop> {
                     .spawn(async move { (history(&client, &Subject::lot(&lot), room).await, lot) });
             }
             let Some(answer) = asking.join_next().await else { break };
-            let (rows, lot) = answer.map_err(|why| Stop::new(Exit::Undecided, why))?;
-            graph.learn(&lot, rows?);
+            let (found, lot) = answer.map_err(|why| Stop::new(Exit::Undecided, why))?;
+            match found? {
+                Found::Whole(rows) => graph.learn(&lot, rows),
+                Found::Beginning(rows) => graph.learn_beginning(&lot, rows),
+            }
         }
     }
 }
 
-/// A subject's history, up to one row more than there is room for, so that whoever reads it can tell that it was cut.
-async fn history(
-    client: &Client,
-    subject: &Subject,
-    room: usize,
-) -> Result<Vec<client::api::HistoryRow>, ClientError> {
+/// What was fetched of a history.
+#[derive(Debug)]
+enum Found {
+    /// All of it.
+    Whole(Vec<HistoryRow>),
+    /// There is more than there was room for, or the node does not lead on to it.
+    Beginning(Vec<HistoryRow>),
+}
+
+/// A subject's history, as far as there is room. That there is more is said, for the rows alone do not tell it: those beyond
+/// may be the only ones that are new.
+async fn history(client: &Client, subject: &Subject, room: usize) -> Result<Found, ClientError> {
     let (mut rows, mut from) = (Vec::new(), 0);
-    while rows.len() <= room {
-        let Some(page) = client.history(subject, from, ROWS).await? else { break };
+    loop {
+        let Some(page) = client.history(subject, from, ROWS).await? else {
+            return Ok(Found::Whole(rows));
+        };
         rows.extend(page.rows);
         match page.next {
+            None => return Ok(Found::Whole(rows)),
             // A page that leads nowhere would be asked for over and over.
-            Some(next) if next > from => from = next,
-            Some(_) | None => break,
+            Some(next) if next <= from || rows.len() > room => return Ok(Found::Beginning(rows)),
+            Some(next) => from = next,
         }
     }
-    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use client::api::History;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    /// A node that gives one page of a history, whichever is asked for.
+    async fn give(listener: TcpListener, page: String) {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
+            while !request.ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut buffer).await.unwrap();
+                assert!(read > 0, "a request has an end");
+                request.extend_from_slice(&buffer[..read]);
+            }
+            let length = page.len();
+            let head = format!("content-length: {length}\r\nconnection: close");
+            let answer = format!("HTTP/1.1 200 X\r\n{head}\r\n\r\n{page}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    }
+
+    #[test]
+    fn a_history_that_ends_before_its_end_is_not_called_whole() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for (next, is_whole) in [(None, true), (Some(0), false)] {
+            let found = runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
+                let subject = Subject::lot(&"urn:x:a".parse().unwrap());
+                let page = History { subject: subject.clone(), total: 5, rows: Vec::new(), next };
+                tokio::spawn(give(listener, serde_json::to_string(&page).unwrap()));
+                history(&client.unwrap(), &subject, 10).await.unwrap()
+            });
+            assert_eq!(matches!(found, Found::Whole(_)), is_whole, "{next:?}");
+        }
+    }
 }

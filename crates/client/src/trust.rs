@@ -6,9 +6,13 @@ use crate::{
     exit::{Exit, Stop},
     speech, verify,
 };
+use client::keystore;
 use proof::TrustRoot;
 use serde_json::json;
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    path::Path,
+};
 
 /// Shows, exports or advances a trust root.
 ///
@@ -50,11 +54,18 @@ fn open(path: &Path) -> Result<TrustRoot, Stop> {
     })
 }
 
-/// Replaces a file as a whole: a trust root that is half written would be none.
+/// Replaces a file as a whole, and returns when it is durable: a trust root that is half written would be none.
 fn keep(path: &Path, text: &str) -> Result<(), Stop> {
-    let beside = path.with_extension("new");
-    fs::write(&beside, text).map_err(|why| Stop::file(&beside, why))?;
-    fs::rename(&beside, path).map_err(|why| Stop::file(path, why))
+    // Behind the whole name: beside `root.txt` there may be a `root.new` that is somebody's.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let write = || {
+        fs::write(&beside, text)?;
+        File::open(&beside)?.sync_all()?;
+        fs::rename(&beside, path)?;
+        keystore::sync_directory(path)
+    };
+    write().map_err(|why| Stop::file(path, why))
 }
 
 fn show(root: &TrustRoot, as_json: bool, console: &Console) -> Result<Exit, Stop> {
@@ -105,7 +116,8 @@ mod tests {
         let proof = folder.write("record.proof", proof::encode(&record));
         let foreign = Ledger::new(&genesis(60), 60, &[0, 1, 2, 3]).record();
         let foreign = folder.write("foreign.proof", proof::encode(&foreign));
-        let out = folder.path().join("advanced.txt");
+        let (out, neighbour) =
+            (folder.path().join("advanced.txt"), folder.write("advanced.new", ""));
         let advance = |root: &Path, proof: &Path| {
             let act = TrustAct::Advance {
                 root: root.to_owned(),
@@ -118,6 +130,7 @@ mod tests {
         assert_eq!(advance(&root, &root).unwrap_err().exit, Exit::Undecided);
         assert!(!out.exists(), "nothing was learned");
         assert_eq!(advance(&root, &proof).unwrap(), Exit::Done);
+        assert!(neighbour.exists(), "it is another's file");
         let advanced = verify::trust_root(&out).unwrap();
         assert_eq!(advanced.checkpoint().map(|saved| *saved.header()), Some(record.header));
         // The same block again is told to be the very one; another of its height is a fork, and leaves evidence.

@@ -292,6 +292,17 @@ impl Engine {
         self.core.step(input)
     }
 
+    /// This height comes next, and this committee decides it: what is heard of it before it starts is judged by that.
+    pub fn announce(&mut self, height: Height, committee: &Committee) {
+        self.core.announce(height, committee);
+    }
+
+    /// Who was heard to speak of a height that is not started yet.
+    #[must_use]
+    pub fn speakers(&self, height: Height) -> BTreeSet<u16> {
+        self.core.speakers(height)
+    }
+
     /// What a message shows that is not for the vote, because its height is over or it is out of order: if anything, that
     /// somebody said two things.
     pub fn overhear(&mut self, message: &Message) -> Vec<Action> {
@@ -304,7 +315,7 @@ impl Engine {
         self.core.holds(block)
     }
 
-    /// Whether a validator of this committee said this, so that it is worth waking up for.
+    /// Whether a validator of this committee said this, or at least the first part of it.
     #[must_use]
     pub fn vouches(&self, message: &Message) -> bool {
         self.core.vouches(message)

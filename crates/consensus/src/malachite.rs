@@ -32,7 +32,8 @@ use types::{
 };
 
 /// How many heights ahead messages are kept for, and how many of one seat's for each: its votes and proposals of the
-/// first rounds. More is not needed to start a height, and nobody can fill the place of another.
+/// first rounds. More is not needed to start a height, and nobody can fill the place of another. Certificates have places
+/// of their own.
 const EARLY_HEIGHTS: u64 = 3;
 const EARLY_PER_SEAT: usize = 6;
 /// No network gets so far in a height; whoever speaks of a later round is not listened to, however many they are.
@@ -47,6 +48,8 @@ type CoreInput = core_consensus::Input<Chain>;
 pub(crate) struct Core {
     state: State,
     signer: Signer,
+    /// The height under way; after it, the one to come.
+    next: Height,
     /// Messages for heights that have not begun here.
     early: BTreeMap<Height, Vec<Message>>,
 }
@@ -88,7 +91,7 @@ impl Core {
             committee: start.committee.clone(),
             witness: Witness::default(),
         };
-        let mut core = Self { state, signer, early: BTreeMap::new() };
+        let mut core = Self { state, signer, next: start.height, early: BTreeMap::new() };
         let inputs: Vec<CoreInput> = journal
             .iter()
             .filter(|entry| entry.height() == start.height)
@@ -171,31 +174,64 @@ impl Core {
         evidence.map(Action::Accuse).into_iter().collect()
     }
 
+    /// The height before is decided and kept, and this one comes next.
+    pub(crate) fn announce(&mut self, height: Height, committee: &Committee) {
+        self.next = height;
+        self.early = self.early.split_off(&height);
+        if *committee != self.signer.committee {
+            self.signer.committee = committee.clone();
+            self.signer.witness.clear();
+            // Who sat there before may have taken the places of who sits there now.
+            for kept in self.early.values_mut() {
+                kept.retain(|message| self.signer.is_sound(message));
+            }
+        }
+    }
+
+    /// The seats in whose names something is kept for a height that has not begun here.
+    pub(crate) fn speakers(&self, height: Height) -> BTreeSet<u16> {
+        self.early.get(&height).into_iter().flatten().flat_map(seats).collect()
+    }
+
     fn keep_early(&mut self, message: Message, actions: &mut Vec<Action>) {
-        let (height, last) = (message.height(), self.at().0.plus(EARLY_HEIGHTS));
-        if height > last || self.early.get(&height).is_some_and(|kept| kept.contains(&message)) {
+        let (height, last) = (message.height(), self.next.plus(EARLY_HEIGHTS));
+        let is_near = (self.next..=last).contains(&height);
+        if !is_near || self.early.get(&height).is_some_and(|kept| kept.contains(&message)) {
             return;
         }
+        let Some(said) = Said::of(&message) else { return self.keep_certificate(message) };
         if let Some(seat) = self.signer.speaker(&message) {
-            let evidence = Said::of(&message).and_then(|said| self.signer.witness.note(said));
-            actions.extend(evidence.map(Action::Accuse));
+            actions.extend(self.signer.witness.note(said).map(Action::Accuse));
             let kept = self.early.entry(height).or_default();
-            if kept.iter().filter(|other| first_seat(other) == Some(seat)).count() < EARLY_PER_SEAT
-            {
+            let of_seat = kept.iter().filter_map(Said::of).filter(|said| said.place().3 == seat);
+            if of_seat.count() < EARLY_PER_SEAT {
                 kept.push(message);
             }
         }
+    }
+
+    /// Keeps a certificate for a height that has not begun here, of each kind the one of the latest round.
+    ///
+    /// It speaks in the names of others, so it takes no place of theirs, and every part of it has to be good: anybody can
+    /// put what others signed before what they did not.
+    fn keep_certificate(&mut self, message: Message) {
+        let (height, kind) = (message.height(), core::mem::discriminant(&message));
+        let kept = self.early.get(&height).into_iter().flatten();
+        let mut rivals = kept.filter(|other| core::mem::discriminant(*other) == kind);
+        if rivals.any(|rival| rival.round() >= message.round()) || !self.signer.is_sound(&message) {
+            return;
+        }
+        let kept = self.early.entry(height).or_default();
+        kept.retain(|other| core::mem::discriminant(other) != kind);
+        kept.push(message);
     }
 
     pub(crate) fn step(&mut self, input: Input) -> Result<Vec<Action>, Stuck> {
         let mut actions = Vec::new();
         let input = match input {
             Input::Start(start) => {
+                self.announce(start.height, &start.committee);
                 self.signer.witness.begin(start.height);
-                if start.committee != self.signer.committee {
-                    self.signer.witness.clear();
-                }
-                self.early = self.early.split_off(&start.height);
                 let validators = Validators::of(&start.committee);
                 let seat = start.committee.index_of(&self.signer.secret.public());
                 if self.state.params.address == Seat(seat.unwrap_or(u16::MAX)) {
@@ -205,7 +241,6 @@ impl Core {
                     // The core learns its seat once. A height begins with nothing of the one before, so a new core loses nothing.
                     self.state = state_for(&start, seat, self.signer.vote_from);
                 }
-                self.signer.committee = start.committee;
                 // No target time: then the core never acts on the clock it reads.
                 CoreInput::StartHeight(
                     At(start.height.0),
@@ -573,15 +608,31 @@ impl Signer {
                 check(Vote { height, round, step, block, seat }, signature)
             }
         };
-        good.ok().and_then(|()| first_seat(message))
+        good.ok().and_then(|()| seats(message).first().copied())
+    }
+
+    /// Whether every part of a message is good.
+    fn is_sound(&self, message: &Message) -> bool {
+        match core_message(message.clone()) {
+            CoreInput::Vote(_) | CoreInput::Proposal(_) => self.speaker(message).is_some(),
+            CoreInput::PolkaCertificate(certificate) => self.check_polka(&certificate).is_ok(),
+            CoreInput::RoundCertificate(certificate) => self.check_round(&certificate).is_ok(),
+            // No message is one of these.
+            CoreInput::ProposedValue(..)
+            | CoreInput::TimeoutElapsed(_)
+            | CoreInput::StartHeight(..)
+            | CoreInput::Propose(_)
+            | CoreInput::SyncValueResponse(_) => false,
+        }
     }
 }
 
-fn first_seat(message: &Message) -> Option<u16> {
+/// In whose names a message speaks.
+fn seats(message: &Message) -> Vec<u16> {
     match message {
-        Message::Vote(vote, _) => Some(vote.seat),
-        Message::Proposal(proposal, _) => Some(proposal.seat),
-        Message::Polka { signatures, .. } => signatures.first().map(|(seat, _)| *seat),
-        Message::RoundChange { votes, .. } => votes.first().map(|(seat, ..)| *seat),
+        Message::Vote(vote, _) => vec![vote.seat],
+        Message::Proposal(proposal, _) => vec![proposal.seat],
+        Message::Polka { signatures, .. } => signatures.iter().map(|(seat, _)| *seat).collect(),
+        Message::RoundChange { votes, .. } => votes.iter().map(|(seat, ..)| *seat).collect(),
     }
 }

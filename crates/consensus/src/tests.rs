@@ -453,6 +453,76 @@ fn messages_that_come_early_are_kept_for_each_seat_alike() {
 }
 
 #[test]
+fn certificates_that_come_early_take_no_place_of_those_they_name() {
+    let (mut engine, _) = Engine::restore(identity(0), start(ONE), &[]).unwrap();
+    let two = Height(2);
+    let sign = |n: usize, round: u32, step, block| {
+        let (round, seat) = (Round(round), u16::try_from(n).unwrap());
+        let vote = Vote { height: two, round, step, block, seat };
+        (vote, vote.sign(&CHAIN, &secret(n)))
+    };
+    // A prevote of seat 1 goes before what nobody signed, again and again.
+    let a = block(two, Round(0), 1);
+    let (_, heard) = sign(1, 0, Step::Prevote, Some(a));
+    for n in 0..20 {
+        let (_, junk) = sign(2, n, Step::Precommit, None);
+        let signatures = vec![(1, heard), (2, junk), (3, junk)];
+        let polka = Message::Polka { height: two, round: Round(0), block: a, signatures };
+        engine.step(Input::Message(polka)).unwrap();
+    }
+    assert_eq!(engine.speakers(two), BTreeSet::new());
+    let (vote, signature) = sign(1, 0, Step::Precommit, None);
+    engine.step(Input::Message(Message::Vote(vote, signature))).unwrap();
+    assert_eq!(engine.speakers(two), BTreeSet::from([1]));
+    // Of those that are good, the one of the latest round is kept.
+    for (round, seats) in [(1, [1, 2]), (2, [2, 3]), (1, [1, 3])] {
+        let votes = seats.map(|n| {
+            let (vote, signature) = sign(n, round, Step::Prevote, None);
+            (vote.seat, vote.step, vote.block, signature)
+        });
+        let (height, round, votes) = (two, Round(round), votes.to_vec());
+        let change = Message::RoundChange { height, round, skip: true, votes };
+        engine.step(Input::Message(change)).unwrap();
+    }
+    assert_eq!(engine.speakers(two), BTreeSet::from([1, 2, 3]));
+    let actions = engine.step(Input::Start(start(two))).unwrap();
+    let entry = Entry::Message(Message::Vote(vote, signature));
+    assert!(actions.contains(&Action::Journal(entry)), "{actions:?}");
+    assert_eq!(engine.at(), (two, Round(2)));
+}
+
+#[test]
+fn what_is_said_of_a_height_to_come_is_judged_by_its_own_committee() {
+    // Seat 0 leaves, those behind it move up, and another key takes the last seat.
+    let mut seats: Vec<_> =
+        start(ONE).committee.seats().map(|(_, validator)| validator.clone()).collect();
+    let last = Validator { key: secret(4).public(), ..seats.remove(0) };
+    seats.push(last);
+    let (two, after) = (Height(2), Committee::new(seats).unwrap());
+    let vote = |n: usize, round: u32| {
+        let (round, step) = (Round(round), Step::Precommit);
+        let vote = Vote { height: two, round, step, block: None, seat: 3 };
+        Message::Vote(vote, vote.sign(&CHAIN, &secret(n)))
+    };
+    let (mut engine, _) = Engine::restore(identity(1), start(ONE), &[]).unwrap();
+    // Who sits there until then takes all the places of the seat.
+    for round in 0..10 {
+        engine.step(Input::Message(vote(3, round))).unwrap();
+    }
+    assert!(engine.vouches(&vote(3, 0)) && !engine.vouches(&vote(4, 0)));
+    assert_eq!(engine.speakers(two), BTreeSet::from([3]));
+    engine.announce(two, &after);
+    assert!(!engine.vouches(&vote(3, 0)) && engine.vouches(&vote(4, 0)));
+    assert_eq!(engine.speakers(two), BTreeSet::new());
+    assert_eq!(engine.step(Input::Message(vote(4, 0))).unwrap(), [], "it convicts nobody");
+    assert_eq!(engine.speakers(two), BTreeSet::from([3]));
+    let begin = Start { height: two, committee: after };
+    let actions = engine.step(Input::Start(begin)).unwrap();
+    let entry = Entry::Message(vote(4, 0));
+    assert!(actions.contains(&Action::Journal(entry)), "{actions:?}");
+}
+
+#[test]
 fn a_journal_that_contradicts_itself_stops_the_engine() {
     // Our own prevote for nil is remembered, but what is remembered before it leads to one for the block.
     let a = block(ONE, Round(0), 1);

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use types::{
     AgencyCode, Hash, Level, Region, Subject, SubjectState, Text, Timestamp,
     item::{
-        self, ELEMENTS_MAX, Edition, Element, ListAction, ListVerb, MEMBERS_MAX, Predecessor,
-        RELATIVES_MAX, Successor, TASKS_MAX,
+        self, ELEMENTS_MAX, Edition, Element, ListAction, ListName, ListVerb, MEMBERS_MAX,
+        Predecessor, RELATIVES_MAX, Successor, TASKS_MAX,
     },
     operation::{BasicCode, Commitment, Family, ItemAction, ItemCode, ItemVerb},
     subject::{Facts, Status},
@@ -87,24 +87,6 @@ impl<V: View> Case<'_, V> {
         Entry { code, basic, level: *level, region: *region, planned_cancel }
     }
 
-    /// Whether levels may be added below a basic code: its end is planned for the day its opening entry ends.
-    fn is_open(&self, basic: &SubjectState) -> bool {
-        let before = |end: Timestamp| self.at.time < end && self.effective_from < end;
-        match basic.status {
-            Status::Active => true,
-            Status::Cancelled => before(basic.effective_from),
-            Status::Suspended
-            | Status::Annulled
-            | Status::TransferredOut
-            | Status::Revoked
-            | Status::Superseded
-            | Status::Proposed
-            | Status::Enacted
-            | Status::Expired
-            | Status::Destroyed => false,
-        }
-    }
-
     fn item_fault(&self, why: ItemFault) -> Rejection {
         Rejection::Item { index: self.index, why }
     }
@@ -175,6 +157,20 @@ impl<V: View> Case<'_, V> {
         }
     }
 
+    /// A list below the provinces is named after its region, `350122/…`, and none after another: so nobody takes the names of
+    /// regions in which it may not act.
+    fn list_name(&self, name: &ListName, region: Region) -> Result<(), Rejection> {
+        let named = name.split_once('/').and_then(|(place, _)| Region::new(place));
+        let is_own = match named {
+            Some(place) => place == region,
+            None => Level::National.fits(region) || Level::Province.fits(region),
+        };
+        if is_own {
+            return Ok(());
+        }
+        Err(self.item_fault(ItemFault::ListName { name: name.clone(), region }))
+    }
+
     /// What an act on a named list makes of it.
     pub(crate) fn list(&self, act: &ListAction) -> Result<Changes, Rejection> {
         let subject = Subject::list(&act.name);
@@ -189,6 +185,7 @@ impl<V: View> Case<'_, V> {
         let state = match &act.verb {
             ListVerb::Publish { members } => {
                 self.covers_region(act.region)?;
+                self.list_name(&act.name, act.region)?;
                 if let Some(state) = found {
                     return Err(self.exists(state));
                 }
@@ -250,11 +247,45 @@ impl<V: View> Sheet<'_, '_, V> {
         self.written.insert(state.subject.key(), state);
     }
 
+    /// Whether levels may be added below a basic code: until the day its opening entry ends, or is planned to.
+    fn is_open(&self, basic: &SubjectState) -> bool {
+        let case = self.case;
+        let end = match basic.status {
+            Status::Active => None,
+            Status::Cancelled => Some(basic.effective_from),
+            Status::Suspended
+            | Status::Annulled
+            | Status::TransferredOut
+            | Status::Revoked
+            | Status::Superseded
+            | Status::Proposed
+            | Status::Enacted
+            | Status::Expired
+            | Status::Destroyed => return false,
+        };
+        let is_before = |end: Timestamp| case.at.time < end && case.effective_from < end;
+        end.into_iter().chain(self.planned_end(basic)).all(is_before)
+    }
+
+    /// When the entry that opened a basic code is planned to end.
+    fn planned_end(&self, basic: &SubjectState) -> Option<Timestamp> {
+        let Facts::Basic { opener, .. } = &basic.facts else { return None };
+        let found = self.find(&Subject::item(opener))?;
+        let Facts::Item { planned_cancel, .. } = found.facts else { return None };
+        planned_cancel
+    }
+
     /// A new item.
     fn enter(&mut self, entry: &Entry<'_>, version: u32) -> Result<(), Rejection> {
         let case = self.case;
         let Entry { code, basic, level, region, planned_cancel } = *entry;
         case.covers_region(region)?;
+        // A code that says who exercises the item is not for whoever could not act on such an item.
+        if let Some(organisation) = item::organisation(code)
+            && let Some(place) = organisation.region()
+        {
+            case.may_act(&organisation, place)?;
+        }
         if !level.fits(region) {
             return Err(case.item_fault(ItemFault::Region { level, region }));
         }
@@ -269,7 +300,7 @@ impl<V: View> Sheet<'_, '_, V> {
         case.dates(planned_cancel)?;
         let above = Subject::basic(basic);
         let opened = match self.find(&above) {
-            Some(state) if case.is_open(&state) => state,
+            Some(state) if self.is_open(&state) => state,
             None if level <= Level::Province => {
                 case.new_state(above, 1, Facts::Basic { level, opener: code.clone() })
             }

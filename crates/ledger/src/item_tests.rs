@@ -286,6 +286,14 @@ fn only_the_owner_or_the_region_s_agency_acts_and_a_code_stays_what_it_is() {
         ("0: enter !a0000000000000000000000 B p 1", "E-ITEM-CODE"),
         ("0: enter !A B p 1", "E-ITEM-CODE"),
         ("0: enter A b p 1", "E-ITEM-CODE"),
+        // A code says whose item it is: taken by that agency, or with a role over its region, and by nobody else.
+        ("0: enter A B p 1; 1: enter !11350100MXDEX005873350117002011 B c 1", "ok"),
+        ("0: enter A B p 1; 0: enter !11350100MXDEX005873350117002011 B c 1", "ok"),
+        ("0: enter A B p 1; 1: enter !11350000MXDEX0015L2350117002011 B c 1", "E-AUTH-ROLE"),
+        ("0: enter A B p 1; 1: old-publish !11350000MXDEX0015L2350117002011 B c 1", "E-AUTH-ROLE"),
+        ("0: enter !1135000000359125642350117002011 B p 1", "ok"),
+        ("2: enter !1135000000359125642350117002011 B o 1", "E-AUTH-ROLE"),
+        ("2: enter !11350000MXDEX0031A2350117002011 B o 1", "ok"),
         // A level is what its region is: nobody opens a basic code from a county by calling it a province.
         ("1: enter A B pk 1", "E-ITEM-REGION"),
         ("1: enter A B nk 1", "E-ITEM-REGION"),
@@ -305,6 +313,8 @@ fn only_the_owner_or_the_region_s_agency_acts_and_a_code_stays_what_it_is() {
     ] {
         check(lines, want);
     }
+    let split = "1: split D B c !11350000MXDEX0015L2350117002011/B/c Y/B/c";
+    check(&format!("0: enter A B p 1; 1: enter D B c 1; {split}"), "E-AUTH-ROLE");
 }
 
 #[test]
@@ -441,6 +451,14 @@ fn a_basic_code_is_open_until_the_day_its_entry_ends() {
     check(&format!("{ended}; {filled}; 1: enter D B c 1"), "E-ITEM-LEVEL");
     check(&format!("0: enter A B p 1; 0: split A B p X/N/p Y/N/p {later}; 1: enter D B c 1"), "ok");
     check("0: enter A B p 1; 0: withdraw A B p; 1: enter D B c 1 from=1", "E-ITEM-LEVEL");
+    // An end that is planned is one, too, until another version plans otherwise.
+    let planned = "0: enter A B p 1 end=1700000004000";
+    check(&format!("{planned}; 1: enter D B c 1"), "ok");
+    check(&format!("{planned}; 1: enter D B c 1 from=1700000004000"), "E-ITEM-LEVEL");
+    check(&format!("{planned}; {filled}; 1: enter D B c 1"), "E-ITEM-LEVEL");
+    check(&format!("{planned}; {filled}; 0: revise A B p 2; 1: enter D B c 1"), "ok");
+    let late = format!("{planned}; 0: withdraw A B p from=1900000000000; {filled}");
+    check(&format!("{late}; 1: enter D B c 1"), "E-ITEM-LEVEL");
 }
 
 #[test]
@@ -492,14 +510,20 @@ fn lists_name_items_that_are_there() {
         ("0: publish 高频 p A,X", "E-SUB-UNKNOWN"),
         ("0: withdraw C B p; 0: publish 高频 p A,C", "E-SUB-TERMINAL"),
         ("1: publish 高频 p A", "E-AUTH-ROLE"),
-        ("1: publish 高频 c A", "ok"),
+        ("1: publish 350100/高频 c A", "ok"),
+        // Each region has names of its own, so that none is taken from it.
+        ("1: publish 高频 c A", "E-LIST-NAME"),
+        ("1: publish 350000/高频 c A", "E-LIST-NAME"),
+        ("0: publish 350100/高频 p A", "E-LIST-NAME"),
+        ("0: publish 350000/高频 p A", "ok"),
+        ("0: publish 高频 p A; 1: publish 350100/高频 c A", "ok"),
         ("0: publish 高频 p A; 0: publish 高频 p C", "E-SUB-EXISTS"),
         ("0: amend 高频 p 2 A", "E-SUB-UNKNOWN"),
         ("0: publish 高频 p A; 0: amend 高频 p 2 A,C", "ok"),
         ("0: publish 高频 p A; 0: amend 高频 p 3 A,C", "E-ITEM-VERSION"),
         ("0: publish 高频 p A; 0: amend 高频 c 2 A,C", "E-ITEM-IDENTITY"),
         ("0: publish 高频 p A; 1: amend 高频 p 2 A", "E-AUTH-ROLE"),
-        ("1: publish 高频 c A; 0: amend 高频 c 2 A", "ok"),
+        ("1: publish 350100/高频 c A; 0: amend 350100/高频 c 2 A", "ok"),
         ("0: publish 高频 p A; 0: drop 高频 p; 0: amend 高频 p 2 A", "E-SUB-TERMINAL"),
         ("0: publish 高频 p A; 0: drop 高频 p; 0: publish 高频 p A", "E-SUB-EXISTS"),
         ("0: drop 高频 p", "E-SUB-UNKNOWN"),

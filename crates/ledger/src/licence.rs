@@ -174,7 +174,8 @@ impl<V: View> Case<'_, V> {
             let (subject, until) = (state.subject.clone(), until(state).unwrap_or_default());
             return Err(self.object(Objection::Expired { subject, until, verb }));
         }
-        let since = state.effective_from;
+        // What is still to have effect was relied on by nobody, so it may be put right from now on.
+        let since = state.effective_from.min(self.at.time);
         if to != Status::Annulled && self.effective_from < since {
             let (subject, from) = (state.subject.clone(), self.effective_from);
             return Err(self.object(Objection::Backdated { subject, verb, from, since }));

@@ -89,7 +89,7 @@ pub enum Objection {
     },
     /// Only an annulment reaches back.
     #[error(
-        "{subject} was last changed with effect from {since}; to {verb} it from {from} would reach back before that, which only an annulment may"
+        "to {verb} {subject} from {from} would reach back before {since}, which only an annulment may"
     )]
     Backdated {
         /// The licence.
@@ -98,7 +98,7 @@ pub enum Objection {
         verb: &'static str,
         /// From when.
         from: Timestamp,
-        /// From when its state is.
+        /// From when its state is, or now, if that is still to come.
         since: Timestamp,
     },
     /// What the grant or the use rests on is not valid now.

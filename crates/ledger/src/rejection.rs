@@ -7,7 +7,7 @@ use types::{
     bulk::{LINES_MAX, SeedUnit},
     committee::CommitteeError,
     fields::FieldName,
-    item::{ELEMENTS_MAX, MEMBERS_MAX, RELATIVES_MAX, TASKS_MAX},
+    item::{ELEMENTS_MAX, ListName, MEMBERS_MAX, RELATIVES_MAX, TASKS_MAX},
     operation::{Family, ItemCode, LOTS_MAX},
     subject::Status,
     transaction::TransactionError,
@@ -144,7 +144,7 @@ pub enum Rejection {
     },
     /// A lower level may exist only under a published basic code.
     #[error(
-        "operation {index}: basic code {basic} is not published, so it cannot be exercised at {level:?} level"
+        "operation {index}: basic code {basic} is not published, or its opening entry has ended, so it cannot be exercised at {level:?} level"
     )]
     Level {
         /// Which operation.
@@ -586,6 +586,16 @@ pub enum ItemFault {
     /// Not a list.
     #[error("a list names 1 to {MEMBERS_MAX} items, by ascending code, none twice")]
     Members,
+    /// A list that is not named after its region.
+    #[error(
+        "“{name}” is no name for a list of region {region}: below the provinces it begins `{region}/`, and nowhere with another region"
+    )]
+    ListName {
+        /// The name.
+        name: ListName,
+        /// The region.
+        region: Region,
+    },
 }
 
 impl ItemFault {
@@ -602,6 +612,7 @@ impl ItemFault {
             Self::Itself { .. } => "E-ITEM-ITSELF",
             Self::Entrustment => "E-ITEM-ENTRUST",
             Self::Members => "E-LIST-MEMBERS",
+            Self::ListName { .. } => "E-LIST-NAME",
         }
     }
 }

@@ -79,14 +79,15 @@ impl Rules {
     #[must_use]
     pub fn new(genesis: &Genesis) -> Self {
         let subjects = genesis.subjects();
-        let authority = Authority::of(subjects.iter().cloned());
+        let next = Height::GENESIS.next();
+        let authority = Authority::of(subjects.iter().cloned(), next);
         let first = subjects.into_iter().map(|state| (state.subject.key(), state)).collect();
         Self {
             chain: genesis.chain(),
             genesis: Arc::new(genesis.clone()),
             first: Arc::new(first),
             authority: Arc::new(authority),
-            next: Height::GENESIS.next(),
+            next,
             committee: genesis.committee(),
             sat: Arc::new(BTreeSet::from([genesis.committee().digest()])),
         }
@@ -101,7 +102,7 @@ impl Rules {
         let mut rules = Self::new(genesis);
         let height = query::height(state);
         if height > Height::GENESIS {
-            rules.authority = Arc::new(Authority::of(query::authority(state)));
+            rules.authority = Arc::new(Authority::of(query::authority(state), height.next()));
             rules.sat = Arc::new(query::seated(state));
         }
         rules.turn_to(height.next());
@@ -114,11 +115,11 @@ impl Rules {
     /// When the state holds what no commit wrote.
     #[must_use]
     pub fn after(&self, state: &impl State, outcome_governs: bool) -> (Self, Amended) {
-        let mut rules = self.clone();
+        let (mut rules, next) = (self.clone(), query::height(state).next());
         if outcome_governs {
-            rules.authority = Arc::new(Authority::of(query::authority(state)));
+            rules.authority = Arc::new(Authority::of(query::authority(state), next));
         }
-        rules.turn_to(query::height(state).next());
+        rules.turn_to(next);
         let committee = rules.committee != self.committee;
         (rules, Amended { authority: outcome_governs, committee })
     }
@@ -296,9 +297,7 @@ impl Rules {
 
     /// An agency's role of a number, and whether it holds at a moment; `None` when it never had one of that number.
     pub(crate) fn role(&self, code: &AgencyCode, number: u32, at: Moment) -> Option<(&Role, bool)> {
-        let grants = &self.agency(code)?.facts.grants;
-        let grant = grants.iter().find(|grant| grant.number == number)?;
-        Some((&grant.role, self.authority.holds(grant, at)))
+        self.authority.role(code, number, at)
     }
 
     /// Whether `upper` is `lower` or stands above it.

@@ -328,6 +328,29 @@ fn only_an_annulment_reaches_back() {
     check(&[ISSUED, "20 1 suspend L 10"], "ok");
     check(&[ISSUED, "20 1 suspend L", "30 1 resume L 19"], "E-LIC-BACKDATED");
     check(&[ISSUED, "20 1 suspend L", "30 1 annul L 5"], "ok");
+    // What is still to have effect is put right from now on: a wrong year locks nothing.
+    let wrong = "20 1 suspend L 900";
+    for (right, want) in [
+        ("30 1 resume L", "ok"),
+        ("30 1 resume L 29", "E-LIC-BACKDATED"),
+        ("30 1 renew M L 500", "E-SUB-STATUS"),
+        ("30 1 revoke L", "ok"),
+    ] {
+        check(&[ISSUED, wrong, right], want);
+    }
+    check(&[ISSUED, "20 1 transfer-out L 900", "30 1 undo L"], "ok");
+    let corrected = [ISSUED, wrong, "30 1 resume L", "40 1 grant L 3 loan a 100 1"];
+    check(&corrected, "ok");
+    let mut chain = Chain::new();
+    for line in corrected {
+        assert_eq!(chain.does(line), "ok", "{line}");
+    }
+    let history = chain.history(&"licence:L".parse().unwrap());
+    for seconds in [10, 29, 30, 899, 900, 999] {
+        let licence = "L".parse().unwrap();
+        let stood = status_at(&licence, history.iter().map(|(act, _)| act), at(seconds));
+        assert_eq!(stood, Standing::Known(Status::Active), "at {seconds}");
+    }
 }
 
 /// An identifier in the national form, of a type and an issuer.
@@ -680,6 +703,7 @@ fn no_record_names_a_person() {
         "10 1 renew M 11010519491231002X",
         "10 0 publish 11010519491231002X",
         "10 1 grant L 3 电话13800138000 a 100 1",
+        "10 1 grant L 3 电话１３８００１３８０００ a 100 1",
         "10 1 grant 11010519491231002X 3 loan a 100 1",
         "10 1 grant L 3 loan 11010519491231002X 100 1",
         "10 3 use L 3 loan a 13800138000",

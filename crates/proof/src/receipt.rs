@@ -82,6 +82,24 @@ pub enum Claim {
     Authority(Box<AuthorityClaim>),
 }
 
+impl Claim {
+    /// Where a subject stands, if that is what is claimed.
+    #[must_use]
+    pub fn status(&self) -> Option<&StatusClaim> {
+        match self {
+            Self::Status(claim) => Some(claim),
+            Self::Record(_)
+            | Self::Records(_)
+            | Self::Upstream(_)
+            | Self::Consistency(_)
+            | Self::Fork(_)
+            | Self::Votes(_)
+            | Self::Block
+            | Self::Authority(_) => None,
+        }
+    }
+}
+
 /// That an operation was signed by an agency and recorded at a place in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordClaim {

@@ -5,12 +5,15 @@
 //! the standard's authors prints (RalphTro/epcis-event-hash-generator), for events it can print.
 
 use crate::{
+    DOCUMENT_BYTES_MAX,
     canonical::number_text,
     context::Prefixes,
     digital_link,
+    fault::Problem,
     json::{Map, Value},
     vocabulary::{COMPONENT, DISPOSITION, PARTY, REASON, STEP, TRANSACTION},
 };
+use core::cell::Cell;
 use sha2::{Digest as _, Sha256};
 use types::Hash;
 
@@ -96,8 +99,57 @@ pub(crate) fn is_coerced(text: &str) -> bool {
 }
 
 /// The hash of an event; `None` for one the algorithm has no answer for.
-pub(crate) fn hash(event: &Map, prefixes: &Prefixes<'_>) -> Option<Hash> {
-    Some(Hash(Sha256::digest(prehash(event, prefixes)?.as_bytes()).into()))
+///
+/// # Errors
+/// The events of the document come to more text than there is room for.
+pub(crate) fn hash(
+    event: &Map,
+    prefixes: &Prefixes<'_>,
+    room: &Room,
+) -> Result<Option<Hash>, Problem> {
+    let text = prehash(event, prefixes, room);
+    if room.is_spent() {
+        return Err(too_much());
+    }
+    Ok(text.map(|text| Hash(Sha256::digest(text.as_bytes()).into())))
+}
+
+/// There is no room left for the events of the document.
+pub(crate) fn too_much() -> Problem {
+    Problem::too_many(
+        "bytes to hash for the events of one document: split it, or shorten its namespaces",
+        "文档中各事件待哈希文本的字节数",
+        TEXT_BYTES_MAX,
+    )
+}
+
+/// The most text that the events of one document come to, bytes. What comes near it is made to: a prefix of two letters
+/// may stand for a namespace of thousands, in every item of a list.
+const TEXT_BYTES_MAX: usize = 4 * DOCUMENT_BYTES_MAX;
+
+/// How much text the events of a document may still come to; nothing once there was not enough.
+#[derive(Debug)]
+pub struct Room(Cell<Option<usize>>);
+
+impl Room {
+    /// All that a document has.
+    #[must_use]
+    pub const fn of_document() -> Self {
+        Self(Cell::new(Some(TEXT_BYTES_MAX)))
+    }
+
+    /// Whether more was asked for than there was.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.0.get().is_none()
+    }
+
+    /// Takes so many bytes. Where there are fewer nothing is left, and the event is not written on.
+    fn take(&self, bytes: usize) -> Option<()> {
+        let left = self.0.get()?.checked_sub(bytes);
+        self.0.set(left);
+        left.is_some().then_some(())
+    }
 }
 
 /// Members that are not hashed.
@@ -182,8 +234,8 @@ const REPORT: [(&str, Shape); 23] = [
 ];
 
 /// The text that is hashed.
-pub(crate) fn prehash(event: &Map, prefixes: &Prefixes<'_>) -> Option<String> {
-    let writer = Writer { prefixes };
+pub(crate) fn prehash(event: &Map, prefixes: &Prefixes<'_>, room: &Room) -> Option<String> {
+    let writer = Writer { prefixes, room };
     let mut out = format!("eventType={}", event.get("type")?.as_str()?);
     for (name, shape) in ORDER {
         if let Some(value) = event.get(name) {
@@ -211,6 +263,7 @@ pub(crate) fn prehash(event: &Map, prefixes: &Prefixes<'_>) -> Option<String> {
 
 struct Writer<'r, 'v> {
     prefixes: &'r Prefixes<'v>,
+    room: &'r Room,
 }
 
 impl Writer<'_, '_> {
@@ -352,13 +405,16 @@ impl Writer<'_, '_> {
             },
             None => name.to_owned(),
         };
+        // The key is written once for each value, and made even if there is none.
+        let values = value.one_or_many();
+        self.room.take(key.len().saturating_mul(values.len().max(1)))?;
         // The reference takes any member named …List for one of the standard's lists, whose elements have a name.
         let (outer, inner) = match key.strip_suffix("List") {
             Some(element) => (Some(key.as_str()), element),
             None => (None, key.as_str()),
         };
         let mut texts = Vec::new();
-        for one in value.one_or_many() {
+        for one in values {
             texts.push(format!("{inner}{}", self.extension_value(one)?));
         }
         match outer {
@@ -397,8 +453,10 @@ impl Writer<'_, '_> {
                 text.strip_prefix(vocabulary.urn).map(|word| format!("{}{word}", vocabulary.web))
             })
             .unwrap_or_else(|| text.into_owned());
-        let text = numeric(&text)?;
-        Some(digital_link::normal(&text).unwrap_or(text))
+        let printed = numeric(&text)?;
+        // Either may be long where little was written: a compact form in full, which may end as a short link, and `1e300`.
+        self.room.take(text.len().max(printed.len()))?;
+        Some(digital_link::normal(&printed).unwrap_or(printed))
     }
 }
 
@@ -493,9 +551,11 @@ mod tests {
             .and_then(|body| body.get("eventList"))
             .and_then(Value::as_array)
             .unwrap();
+        let room = Room::of_document();
         let one = |event: &Value| {
             let event = event.as_object().unwrap();
-            (prehash(event, &prefixes), hash(event, &prefixes).map(|hash| identifier(&hash)))
+            let hash = hash(event, &prefixes, &room).unwrap();
+            (prehash(event, &prefixes, &room), hash.map(|hash| identifier(&hash)))
         };
         events.iter().map(one).collect()
     }

@@ -31,13 +31,21 @@ impl<'v> Prefixes<'v> {
 
     /// A compact form (`prefix:rest`) in full, if its prefix is declared; anything else as it is.
     pub(crate) fn expand<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match text.split_once(':') {
-            Some((prefix, rest)) if !rest.starts_with("//") => match self.namespace(prefix) {
-                Some(namespace) => Cow::Owned(format!("{namespace}{rest}")),
-                None => Cow::Borrowed(text),
-            },
-            Some(_) | None => Cow::Borrowed(text),
+        match self.parts(text) {
+            Some((namespace, rest)) => Cow::Owned(format!("{namespace}{rest}")),
+            None => Cow::Borrowed(text),
         }
+    }
+
+    /// How many bytes a compact form has in full; `None` of anything else.
+    pub(crate) fn expanded_bytes(&self, text: &str) -> Option<usize> {
+        self.parts(text).map(|(namespace, rest)| namespace.len() + rest.len())
+    }
+
+    /// What a compact form is put together from.
+    fn parts<'t>(&self, text: &'t str) -> Option<(&'v str, &'t str)> {
+        let (prefix, rest) = text.split_once(':').filter(|(_, rest)| !rest.starts_with("//"))?;
+        Some((self.namespace(prefix)?, rest))
     }
 }
 
@@ -59,6 +67,8 @@ mod tests {
             ("lot", "lot"),
         ] {
             assert_eq!(prefixes.expand(text), want);
+            let bytes = prefixes.expanded_bytes(text);
+            assert_eq!(bytes, (text != want).then_some(want.len()), "{text}");
         }
     }
 }

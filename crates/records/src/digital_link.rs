@@ -236,10 +236,12 @@ fn web(text: &str) -> Option<String> {
             qualifiers.retain(|(name, _)| *name != "10");
         }
     }
-    let link = qualifiers
-        .iter()
-        .fold(format!("{key}/{value}"), |link, (name, value)| format!("{link}/{name}/{value}"));
-    fits(key, &value, &qualifiers).then(|| format!("{BASE}{link}"))
+    // A link that fits has few qualifiers. One that does not may have a million, and is not put together.
+    fits(key, &value, &qualifiers).then(|| {
+        qualifiers.iter().fold(format!("{BASE}{key}/{value}"), |link, (name, value)| {
+            format!("{link}/{name}/{value}")
+        })
+    })
 }
 
 /// Whether the parts of a link are what the key allows; a link that is not stays as it was written.
@@ -319,5 +321,11 @@ mod tests {
             let got = normal(text).unwrap_or_default();
             assert_eq!(got.strip_prefix("https://id.gs1.org/").unwrap_or(&got), want, "{text}");
         }
+    }
+
+    #[test]
+    fn a_million_qualifiers_are_no_link() {
+        let tail = "/a/b".repeat(1 << 20);
+        assert_eq!(normal(&format!("https://example.com/01/00614141777778{tail}")), None);
     }
 }

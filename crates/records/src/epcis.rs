@@ -19,6 +19,7 @@ use types::{
     Text,
     operation::{EventType, LOTS_MAX, Lot, TraceEvent},
     subject::Part,
+    text::TextError,
 };
 use uri::Level;
 
@@ -110,16 +111,16 @@ enum EventAction {
 /// Reads an event.
 pub(crate) fn read(
     event: &Members<'_, '_>,
-    context: Option<&Value>,
+    prefixes: &Prefixes<'_>,
+    room: &cbv::Room,
     faults: &mut Faults,
 ) -> Option<TraceEvent> {
     let before = faults.len();
-    let prefixes = Prefixes::of(context);
     let kind = kind(event, faults)?;
     members(event, kind, faults);
     let at = when(event, faults);
     let action = action(event, kind, faults);
-    let lots = lots(event, kind, action, &prefixes, faults);
+    let lots = lots(event, kind, action, prefixes, faults);
     complete(event, kind, action, faults);
     coherence::check(event, kind, action, lots.iter(), faults);
     what_and_where(event, faults);
@@ -127,7 +128,7 @@ pub(crate) fn read(
     sensors(event, faults);
     error_declaration(event, faults);
     ilmd(event, kind, action, faults);
-    gdst::check(event, &prefixes, faults);
+    gdst::check(event, prefixes, faults);
     let id = carried_uri(event, "eventID", faults);
     let step = event
         .get("bizStep")
@@ -136,7 +137,14 @@ pub(crate) fn read(
     if faults.len() > before || faults.is_full() {
         return None; // A hash of something malformed would be an identifier of nothing.
     }
-    let cbv_hash = cbv::hash(event.map(), &prefixes);
+    let cbv_hash = match cbv::hash(event.map(), prefixes, room) {
+        Ok(hash) => hash,
+        Err(problem) => {
+            // All events share the room, so that it is the document which is too large.
+            faults.add(&Place::start(""), problem);
+            return None;
+        }
+    };
     // An error declaration repeats the event it is about, with the same identifier and therefore the same hash.
     let name = || id.clone().or_else(|| Text::new(cbv::identifier(&cbv_hash?)).ok());
     let corrects = if event.has("errorDeclaration") { name() } else { None };
@@ -339,6 +347,12 @@ fn epc(
     faults: &mut Faults,
 ) -> Option<Lot> {
     let found = text(value, place, faults)?;
+    // A prefix may stand for thousands of bytes in every item of a list: a name that no lot can have is not written out.
+    if let Some(bytes) = prefixes.expanded_bytes(found).filter(|bytes| *bytes > Lot::BYTES_MAX) {
+        let why = TextError::TooLong { found: bytes, limit: Lot::BYTES_MAX };
+        faults.add(place, Problem::text(&why));
+        return None;
+    }
     let full: Cow<'_, str> = prefixes.expand(found);
     let scheme = full.split(':').next().unwrap_or_default();
     if !is_uri(&full) || !matches!(scheme, "urn" | "http" | "https") {

@@ -2,13 +2,14 @@
 
 use core::fmt;
 use serde::Serialize;
+use std::borrow::Cow;
 use types::{agency::CodeError, text::TextError};
 
 /// One thing wrong with a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{code} at {place}: {message}", place = if self.at.is_empty() { "the document" } else { self.at.as_str() })]
 pub struct Fault {
-    /// Where: a JSON pointer (RFC 6901), empty for the whole document.
+    /// Where: a JSON pointer (RFC 6901), empty for the whole document. A very long name in it is cut, and ends in `…`.
     pub at: String,
     /// The stable name of the rule that is broken, such as `E-REC-011`; the list is in this crate's `README.md`.
     pub code: &'static str,
@@ -63,15 +64,16 @@ impl fmt::Display for Place<'_> {
         }
         match self.step {
             Step::Start(pointer) => f.write_str(pointer),
-            Step::Member(name) => write!(f, "/{}", escape(name)),
+            Step::Member(name) => write!(f, "/{}", token(name)),
             Step::Index(index) => write!(f, "/{index}"),
         }
     }
 }
 
-/// A member's name as a token of a JSON pointer.
-pub(crate) fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+/// A member's name as a token of a JSON pointer. A name may have megabytes, and every fault beneath it repeats it.
+pub(crate) fn token(name: &str) -> String {
+    const SHOWN: usize = 200;
+    cut(name, SHOWN).replace('~', "~0").replace('/', "~1")
 }
 
 /// The faults found so far: at most [`FAULTS_MAX`].
@@ -240,13 +242,34 @@ impl Problem {
 /// A document's own words, cut short enough for a message.
 pub(crate) fn quote(text: &str) -> String {
     const SHOWN: usize = 60;
-    let mut shown: String = text
+    cut(text, SHOWN)
         .chars()
-        .take(SHOWN)
         .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
-        .collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
+        .collect()
+}
+
+/// The first characters of a text, and an ellipsis if there are more.
+fn cut(text: &str, shown: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(shown) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
     }
-    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_has_whole_names_unless_they_are_very_long() {
+        let (whole, root) = ("水".repeat(200), Place::start("/0"));
+        for (name, want) in [
+            ("a/b~c".to_owned(), "/0/a~1b~0c".to_owned()),
+            (whole.clone(), format!("/0/{whole}")),
+            (format!("{whole}水"), format!("/0/{whole}…")),
+            ("~".repeat(201), format!("/0/{}…", "~0".repeat(200))),
+        ] {
+            assert_eq!(root.member(&name).to_string(), want);
+        }
+    }
 }

@@ -20,12 +20,12 @@ fn find<'v>(
     local: &str,
     prefixes: &Prefixes<'_>,
 ) -> Option<(&'v str, &'v Value)> {
-    let trim = |text: &str| text.trim_end_matches(['/', ':', '#']).to_owned();
+    let meant = |declared: &str| declared.trim_end_matches(['/', ':', '#']) == namespace;
     map.iter().find_map(|(name, value)| {
         let (prefix, rest) = name.split_once(':')?;
-        let here = prefix == usual
-            || prefixes.namespace(prefix).is_some_and(|declared| trim(declared) == namespace);
-        (rest == local && here).then_some((name.as_str(), value))
+        let here =
+            rest == local && (prefix == usual || prefixes.namespace(prefix).is_some_and(meant));
+        here.then_some((name.as_str(), value))
     })
 }
 
@@ -133,10 +133,15 @@ impl Rules<'_, '_> {
             let problem = Problem::new(
                 "E-REC-031",
                 format!(
-                    "the GDST key data element `{name}` is {:?}; it should be {expected}",
+                    "the GDST key data element `{}` is {:?}; it should be {expected}",
+                    quote(name),
                     quote(text)
                 ),
-                format!("GDST 关键数据元素“{name}”的值“{}”不符合要求:{expected}", quote(text)),
+                format!(
+                    "GDST 关键数据元素“{}”的值“{}”不符合要求:{expected}",
+                    quote(name),
+                    quote(text)
+                ),
             );
             self.faults.add(&at.1.member(name), problem);
         }

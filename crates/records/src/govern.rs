@@ -49,7 +49,7 @@ pub(crate) fn read(name: &str, members: &Members<'_, '_>, faults: &mut Faults) -
     match serde_path_to_error::deserialize::<_, Governance>(&mut json) {
         Ok(act) => Some(Reading { action: Action::Govern(act), effective_from: effective? }),
         Err(error) => {
-            let path = error.path().to_string();
+            let path = quote(&error.path().to_string());
             let why = error.inner().to_string();
             // The line and column are those of a text nobody wrote.
             let why = why.split(" at line ").next().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The identifiers of e-licences, service items and seed labels: their parts, and their check characters.
 
 pub use types::identifier::{LicenceIdentifier, LicenceIdentifierError};
-use types::{AgencyCode, Level, Region};
+use types::{AgencyCode, Level};
 
 /// A service item's implementation code of 31 characters: an organisation, a level, a basic code of 12.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +36,6 @@ impl<'a> ItemCodeParts<'a> {
 /// A level's code in one digit.
 pub(crate) fn level(text: &str) -> Option<Level> {
     if text.len() == 1 { text.parse().ok().and_then(Level::from_code) } else { None }
-}
-
-/// The region in an organisation's code: characters 3 to 8.
-pub(crate) fn region_of(organisation: AgencyCode) -> Option<Region> {
-    organisation.as_str().get(2..8).and_then(Region::new)
 }
 
 /// A seed label's code, 农作物种子标签二维码: four lines in this order (农业部办公厅, 2016-09-18).
@@ -87,12 +82,13 @@ impl<'a> SeedLabel<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::Region;
 
     #[test]
     fn item_codes_and_seed_labels_are_taken_apart() {
         let code = ItemCodeParts::parse("11370800MB285591843370117002011").unwrap();
         assert_eq!((code.level, code.basic), (Level::City, "370117002011"));
-        assert_eq!(region_of(code.organisation), Region::new("370800"));
+        assert_eq!(code.organisation.region(), Region::new("370800"));
         for bad in [
             "11370800MB28559184337011700201",
             "11370800MB285591853370117002011",

@@ -106,7 +106,7 @@ impl Identity {
     /// An act on it.
     pub(crate) fn act(self, verb: ItemVerb) -> Option<Action> {
         let Self { code, basic, level, organisation } = self;
-        let region = identifiers::region_of(organisation)?;
+        let region = organisation.region()?;
         Some(Action::Item(ItemAction { code, basic, level, region, verb }))
     }
 }
@@ -173,7 +173,7 @@ pub(crate) fn identify(item: &Members<'_, '_>, faults: &mut Faults) -> Option<Id
             Problem::disagree("实施编码", "实施主体代码 (18) + 行使层级代码 (1) + 基本编码 (12)");
         item.fault("实施编码", problem, faults);
     }
-    if identifiers::region_of(organisation).is_none() {
+    if organisation.region().is_none() {
         let problem = Problem::new(
             "E-REC-045",
             "characters 3 to 8 of the organisation's code are not a region",

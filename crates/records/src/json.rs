@@ -2,7 +2,7 @@
 
 use crate::{
     canonical::number_text,
-    fault::{Fault, Problem, escape},
+    fault::{Fault, Problem, token},
 };
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ struct Broken {
 
 impl Broken {
     fn in_member(mut self, name: &str) -> Self {
-        self.steps.push(format!("/{}", escape(name)));
+        self.steps.push(format!("/{}", token(name)));
         self
     }
 
@@ -453,6 +453,12 @@ mod tests {
         check(&nested(DEPTH_MAX), "ok");
         check(&nested(DEPTH_MAX + 1), &format!("E-REC-004 {}", "/0".repeat(DEPTH_MAX)));
         assert_eq!(parse("[".repeat(1 << 20).as_bytes()).unwrap_err().code, "E-REC-004");
+    }
+
+    #[test]
+    fn a_very_long_name_is_cut_in_a_place() {
+        let document = format!(r#"{{"{}":{{"a":1,"a":2}}}}"#, "n".repeat(1 << 20));
+        check(&document, &format!("E-REC-003 /{}…/a", "n".repeat(200)));
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub use privacy::{SALT_DIGITS_MAX, SALT_DIGITS_MIN, hidden_licence, is_hidden};
 
 use crate::{
     canonical::canonical,
+    cbv::Room,
+    context::Prefixes,
     document::{Form, Found},
     fault::{Faults, Place, Problem},
     json::Value,
@@ -110,6 +112,21 @@ impl Prepared {
 /// # Errors
 /// Everything that is wrong with the document, up to [`FAULTS_MAX`] faults; nothing is prepared from a document with a fault.
 pub fn prepare(document: &[u8], capture: &Capture) -> Result<Vec<Prepared>, Vec<Fault>> {
+    prepare_within(&Room::of_document(), document, capture)
+}
+
+/// The same of one document of several that share the room of one: the parts of a document that was sent.
+///
+/// # Errors
+/// Those of [`prepare`]. Once the room is spent, that is the fault of the whole.
+pub fn prepare_within(
+    room: &Room,
+    document: &[u8],
+    capture: &Capture,
+) -> Result<Vec<Prepared>, Vec<Fault>> {
+    if room.is_spent() {
+        return Err(vec![cbv::too_much().at(String::new())]);
+    }
     if document.len() > DOCUMENT_BYTES_MAX {
         return Err(vec![too_large(document.len()).at(String::new())]);
     }
@@ -121,13 +138,14 @@ pub fn prepare(document: &[u8], capture: &Capture) -> Result<Vec<Prepared>, Vec<
     let mut contexts = Contexts::default();
     let mut prepared = Vec::with_capacity(found.len());
     for found in found {
-        if faults.is_full() {
+        if faults.is_full() || room.is_spent() {
             break;
         }
-        let Some(context) = contexts.text(&found, &mut faults) else { continue };
-        let commitment =
-            Commitment { document, content: content(context, found.record), fields: None };
-        prepared.extend(record(&found, commitment, capture, &mut faults));
+        let Some(context) = contexts.read(&found, &mut faults) else { continue };
+        let content = content(&context.text, found.record);
+        let commitment = Commitment { document, content, fields: None };
+        let prefixes = &context.prefixes;
+        prepared.extend(record(&found, prefixes, commitment, capture, room, &mut faults));
     }
     faults.or(prepared)
 }
@@ -142,15 +160,17 @@ fn too_large(bytes: usize) -> Problem {
 
 fn record(
     found: &Found<'_>,
+    prefixes: &Prefixes<'_>,
     mut commitment: Commitment,
     capture: &Capture,
+    room: &Room,
     faults: &mut Faults,
 ) -> Option<Prepared> {
     let place = Place::start(&found.at);
     let members = Members::of(found.record, &place, faults)?;
     let (action, effective_from, actor) = match found.form {
         Form::Event => {
-            let event = epcis::read(&members, found.context, faults)?;
+            let event = epcis::read(&members, prefixes, room, faults)?;
             let time = event.time;
             (Action::Trace(event), time, None)
         }
@@ -185,10 +205,7 @@ fn record(
         return None;
     }
     let ambiguous = match found.form {
-        Form::Event => {
-            let prefixes = context::Prefixes::of(found.context);
-            epcis::ambiguity::of(members.map(), &prefixes).into_iter().collect()
-        }
+        Form::Event => epcis::ambiguity::of(members.map(), prefixes).into_iter().collect(),
         Form::Operation => Vec::new(),
     };
     Some(Prepared { operation, at: found.at.clone(), label, actor, ambiguous })
@@ -228,23 +245,50 @@ fn label(found: &Found<'_>, action: &Action) -> String {
     }
 }
 
-/// The canonical text of the context last seen: all events of a document share one.
+/// The context last seen: all events of a document share one.
 #[derive(Default)]
-struct Contexts<'v>(Option<(&'v Value, String)>);
+struct Contexts<'v>(Option<Context<'v>>);
 
 impl<'v> Contexts<'v> {
-    fn text(&mut self, found: &Found<'v>, faults: &mut Faults) -> Option<&str> {
-        let Some(context) = found.context else { return Some("null") };
-        let same = self.0.as_ref().is_some_and(|(last, _)| core::ptr::eq(*last, context));
+    /// The context that a record stands under, unless it is too long.
+    fn read(&mut self, found: &Found<'v>, faults: &mut Faults) -> Option<&Context<'v>> {
+        let same = self.0.as_ref().is_some_and(|last| last.is(found.context));
         if !same {
-            let text = canonical(context);
-            if text.len() > CONTEXT_BYTES_MAX {
+            let context = Context::of(found.context);
+            if context.is_long() {
                 faults.add(&owner(found).member("@context"), long_context());
             }
-            self.0 = Some((context, text));
+            self.0 = Some(context);
         }
-        let text = self.0.as_ref().map(|(_, text)| text.as_str());
-        text.filter(|text| text.len() <= CONTEXT_BYTES_MAX)
+        self.0.as_ref().filter(|context| !context.is_long())
+    }
+}
+
+/// A context, or that there is none, and what is made of it for every record under it.
+struct Context<'v> {
+    value: Option<&'v Value>,
+    /// Its canonical text.
+    text: String,
+    prefixes: Prefixes<'v>,
+}
+
+impl<'v> Context<'v> {
+    fn of(value: Option<&'v Value>) -> Self {
+        let text = value.map_or_else(|| "null".to_owned(), canonical);
+        Self { value, text, prefixes: Prefixes::of(value) }
+    }
+
+    /// Whether it is this one, and not one that says the same.
+    fn is(&self, value: Option<&Value>) -> bool {
+        match (self.value, value) {
+            (Some(one), Some(other)) => core::ptr::eq(one, other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+
+    fn is_long(&self) -> bool {
+        self.text.len() > CONTEXT_BYTES_MAX
     }
 }
 
@@ -317,8 +361,8 @@ fn contents(document: &[u8]) -> BTreeSet<Digest> {
     found
         .into_iter()
         .filter_map(|found| {
-            let context = contexts.text(&found, &mut Faults::default())?;
-            Some(content(context, found.record))
+            let context = contexts.read(&found, &mut Faults::default())?;
+            Some(content(&context.text, found.record))
         })
         .collect()
 }

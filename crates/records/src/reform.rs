@@ -2,7 +2,7 @@
 
 use crate::{
     fault::{Faults, Place, Problem, quote},
-    identifiers::{self, ItemCodeParts},
+    identifiers::ItemCodeParts,
     item::{ALWAYS, CODES, edition, effective, identify, previous},
     json::Value,
     native::Reading,
@@ -120,7 +120,7 @@ pub(crate) fn split(members: &Members<'_, '_>, faults: &mut Faults) -> Option<Re
             );
             item.fault("事项版本", problem, faults);
         }
-        let Some(region) = identifiers::region_of(identity.organisation) else { continue };
+        let Some(region) = identity.organisation.region() else { continue };
         new.push(Successor {
             code: identity.code,
             basic: identity.basic,

@@ -1,6 +1,7 @@
 //! Grants and uses of licences, uses of data, documents used again: from an operation in JSON to an act on the ledger.
 
 use crate::{
+    canonical::canonical,
     fault::{Faults, Problem, quote},
     licence,
     native::Reading,
@@ -124,6 +125,7 @@ pub(crate) fn read(op: &str, members: &Members<'_, '_>, faults: &mut Faults) -> 
 
 fn grant(members: &Members<'_, '_>, faults: &mut Faults) -> Option<Usage> {
     let licence = licence::there(members, faults);
+    holder(members, faults);
     members.require("grantee", faults);
     let grantee = members.agency("grantee", faults);
     let purpose = members.carried("purpose", faults);
@@ -145,6 +147,21 @@ fn grant(members: &Members<'_, '_>, faults: &mut Faults) -> Option<Usage> {
         expires: expires?,
         uses_max: uses_max?,
     }))
+}
+
+/// The holder stays in the document. All else of a grant stands on the ledger, so that the digest of the record would tell
+/// whoever tries all numbers which one is in it; with a salt in it, it does not.
+fn holder(members: &Members<'_, '_>, faults: &mut Faults) {
+    let is_number = |holder| privacy::problem(&canonical(holder)).is_some();
+    if members.get("holder").is_some_and(is_number) && !members.has("salt") {
+        let problem = Problem::new(
+            "E-REC-050",
+            "a person's number is guessed from the digest of a record without a `salt`: give the one that the licence was \
+             issued with, or leave `holder` out",
+            "记录无“salt”时,个人号码可由其摘要猜出:须提供颁发证照时所用的“salt”,或删去“holder”",
+        );
+        members.fault("holder", problem, faults);
+    }
 }
 
 fn no_fields() -> Problem {

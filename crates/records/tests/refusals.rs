@@ -4,7 +4,8 @@
 
 use proptest::prelude::*;
 use records::{
-    Capture, DOCUMENT_BYTES_MAX, FAULTS_MAX, Match, Prepared, RECORDS_MAX, matches, prepare,
+    Capture, DOCUMENT_BYTES_MAX, FAULTS_MAX, Match, Prepared, RECORDS_MAX, cbv::Room, matches,
+    prepare, prepare_within,
 };
 use serde_json::{Value, json};
 use types::{
@@ -387,6 +388,12 @@ fn malformed_events_are_refused_where_they_are_wrong() {
             "ObjectEvent",
             json!({"errorDeclaration": {"declarationTime": "2026-05-13T04:40:00Z", "by": "x"}}),
             "E-REC-026 /errorDeclaration/by",
+        ),
+        // What is too long in full is not written out, so that nothing else is said of it.
+        (
+            "ObjectEvent",
+            json!({"@context": [CONTEXT, {"ex": format!("{} ", "x".repeat(256))}], "epcList": ["ex:1"]}),
+            "E-REC-014 /epcList/0",
         ),
         // People.
         ("ObjectEvent", json!({"epcList": ["urn:ex:11010519491231002X"]}), "E-REC-052 /epcList/0"),
@@ -851,6 +858,90 @@ fn limits_hold() {
     };
     assert!(with(records::MEMBERS_MAX - 1).starts_with("E-REC-012"));
     assert!(with(records::MEMBERS_MAX).starts_with("E-REC-005"));
+}
+
+#[test]
+fn long_lists_of_dispositions_are_answered_at_once() {
+    let words = |from: usize| -> Vec<String> {
+        (from..from + 100_000).map(|n| format!("urn:x:{n}")).collect()
+    };
+    let mut document = event("ObjectEvent");
+    document["persistentDisposition"] = json!({"set": words(100_000), "unset": words(200_000)});
+    let outcome = outcome(&serde_json::to_vec(&document).unwrap());
+    assert!(outcome.starts_with("E-REC-005 /persistentDisposition/set"), "{outcome}");
+}
+
+#[test]
+fn what_a_prefix_stands_for_is_not_written_out_without_end() {
+    let namespace = format!("https://ex.example/{}/01/", "x".repeat(16_000));
+    let document = json!({
+        "@context": [CONTEXT, {"ex": namespace}], "type": "EPCISDocument", "schemaVersion": "2.0",
+        "creationDate": "2026-05-12T04:40:00Z",
+    });
+    let numbers = |count: usize| json!({"ex:m": vec![0; count]});
+    let empty: serde_json::Map<String, Value> =
+        (0..3000).map(|n| (format!("ex:m{n}"), json!([]))).collect();
+    for (extensions, want) in [
+        (vec![numbers(1000)], "ok"),
+        (vec![numbers(1500)], "ok"),
+        (vec![numbers(3000)], "E-REC-005"),
+        // The events of a document share what there is, and what is too much is said once.
+        (vec![numbers(1500), numbers(1500), numbers(1500)], "E-REC-005"),
+        // What is made and thrown away counts: of each value only a short Digital Link is left, of each name nothing.
+        (vec![json!({"un:m": vec!["ex:00614141777778"; 3000]})], "E-REC-005"),
+        (vec![Value::Object(empty)], "E-REC-005"),
+    ] {
+        let mut events = vec![event("ObjectEvent"); extensions.len()];
+        for (event, extension) in events.iter_mut().zip(&extensions) {
+            merge(event, extension);
+        }
+        check(&document, &json!({"epcisBody": {"eventList": events}}), want);
+    }
+}
+
+#[test]
+fn the_parts_of_a_document_share_its_room() {
+    let namespace = format!("https://ex.example/{}/01/", "x".repeat(16_000));
+    let mut part = event("ObjectEvent");
+    merge(&mut part, &json!({"@context": [CONTEXT, {"ex": namespace}], "ex:m": vec![0; 1500]}));
+    let (part, room) = (serde_json::to_vec(&part).unwrap(), Room::of_document());
+    assert!(prepare_within(&room, &part, &capture()).is_ok());
+    let small = serde_json::to_vec(&event("ObjectEvent")).unwrap();
+    for part in [&part, &small] {
+        let faults = prepare_within(&room, part, &capture()).unwrap_err();
+        assert_eq!(faults.len(), 1);
+        assert_eq!((faults[0].code, faults[0].at.as_str()), ("E-REC-005", ""));
+    }
+}
+
+#[test]
+fn a_fault_is_short_however_long_what_it_is_about() {
+    let (long, prefix) = ("~".repeat(1 << 20), "p".repeat(10_000));
+    let element = format!("{prefix}:humanWelfarePolicy");
+    let changed = |patch: Value| {
+        let mut document = event("ObjectEvent");
+        merge(&mut document, &patch);
+        document
+    };
+    for document in [
+        json!({"op": "licence.issue", long.as_str(): 1}),
+        json!({"op": "govern.propose", "at": "2026-01-01T00:00:00Z", "change": {"enrol": {long.as_str(): 1}}}),
+        changed(json!({
+            "@context": [CONTEXT, {prefix.as_str(): "https://traceability-dialogue.org/epcis/"}],
+            "bizStep": "urn:gdst:bizStep:landing", element.as_str(): "maybe",
+        })),
+        changed(json!({long.as_str(): 1})),
+        changed(json!({"ilmd": {long.as_str(): 1}})),
+        changed(json!({"epcList": [format!("urn:epc:{long}:sgtin:4012345.011111.987")]})),
+        changed(json!({"epcList": [format!("urn:epc:id:{long}:4012345.011111.987")]})),
+        changed(json!({"epcList": [format!("urn:epc:id:sgtin:{long}.011111.987")]})),
+        changed(json!({"epcList": [format!("urn:epc:id:sgtin:4012345.{long}.987")]})),
+    ] {
+        for fault in prepare(&serde_json::to_vec(&document).unwrap(), &capture()).unwrap_err() {
+            let longest = fault.at.len().max(fault.message.len()).max(fault.zh.len());
+            assert!(longest < 1000, "{}: {longest} bytes", fault.code);
+        }
+    }
 }
 
 /// The samples, and one event of each type, as seeds to damage.

@@ -90,6 +90,7 @@ impl<S: State> Replica<S> {
         let (rules, amended) = self.rules.after(&self.state, core::mem::take(&mut self.governs));
         let timing = self.rules.timing();
         self.rules = rules;
+        self.engine.announce(self.tip.height.next(), self.rules.committee());
         if amended.committee || self.rules.timing() != timing {
             // What was learned of seats is of those who sat there.
             self.patience = Patience::new(self.rules.timing(), self.rules.committee().faults());
@@ -100,6 +101,9 @@ impl<S: State> Replica<S> {
         }
         if amended.authority || amended.committee {
             effects.push(Effect::Admit(self.rules.peers()));
+        }
+        if amended.committee {
+            self.early.retain(|message| self.engine.vouches(message));
         }
         let settled = (carried.as_slice(), touched.as_slice());
         let amended = amended.authority;
@@ -127,7 +131,7 @@ impl<S: State> Replica<S> {
         self.pausing = false;
         if self.pool.is_empty() {
             effects.push(Effect::Set(Wake::Idle, self.rules.timing().idle_ms.into()));
-            Ok(())
+            self.join(now, effects)
         } else if let Some(pause) = self.pause(now) {
             self.pausing = true;
             effects.push(Effect::Set(Wake::Idle, pause));

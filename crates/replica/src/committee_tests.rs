@@ -360,6 +360,21 @@ fn the_committee_is_replaced_under_way() {
 }
 
 #[test]
+fn the_first_height_of_a_committee_takes_one_round() {
+    // Whoever of them leads it: those behind the one that leaves all have another seat.
+    for first in 2..6 {
+        let mut hall = Hall::new([]);
+        hall.until("some blocks", |hall| hall.height(3) >= Height(first));
+        let from = hall.reform(1, &[4], &[0]);
+        hall.until("the new committee decides", |hall| {
+            [1, 2, 3, 4].iter().all(|n| hall.height(*n) >= from)
+        });
+        let certificate = query::certificate(&hall.nodes[1].disk, from).unwrap();
+        assert_eq!(certificate.round, Round(0), "height {from}");
+    }
+}
+
+#[test]
 fn a_crash_at_any_time_during_a_change_forks_nothing_and_stalls_nobody() {
     let whole = relay([]).effects;
     for start in 0..20 {

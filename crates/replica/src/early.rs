@@ -43,6 +43,20 @@ impl Early {
             && (!kept.is_empty() || rounds < PER_SEAT_ROUNDS)
     }
 
+    /// Whose proposals are kept for a height.
+    pub(crate) fn speakers(&self, height: Height) -> impl Iterator<Item = u16> {
+        let all = (height, Round(0), 0)..=(height, Round(u32::MAX), u16::MAX);
+        self.0.range(all).map(|((.., seat), _)| *seat)
+    }
+
+    /// Forgets what is not vouched for any more: its seat has another holder.
+    pub(crate) fn retain(&mut self, is_vouched_for: impl Fn(&Message) -> bool) {
+        self.0.retain(|_, kept| {
+            kept.retain(|came| is_vouched_for(&came.message));
+            !kept.is_empty()
+        });
+    }
+
     pub(crate) fn keep(&mut self, place: (Height, Round, u16), came: Came) {
         self.0.entry(place).or_default().push(came);
     }

@@ -504,6 +504,16 @@ impl<S: State> Replica<S> {
         self.pool.get(id).is_some()
     }
 
+    /// Whether an entry of the journal is needed still, once all effects are performed: all that was said at the height under
+    /// way is, and of its blocks those that it could give to others now. So a restart is left with no less.
+    #[must_use]
+    pub fn remembers(&self, entry: &[u8]) -> bool {
+        match codec::decode::<Record>(entry) {
+            Ok(Record::Block(_, block)) => self.bodies.get(&block.id()).is_some(),
+            Ok(Record::Entry(_)) | Err(_) => true,
+        }
+    }
+
     /// The rules it follows.
     pub const fn rules(&self) -> &Rules {
         &self.rules
@@ -530,6 +540,10 @@ impl<S: State> Replica<S> {
         }
         for message in &self.said {
             effects.push(message_frame(To::One(peer), message));
+        }
+        // What was passed on before anybody was here nobody else has, and so nobody begins a height for it.
+        if let Some(frame) = share::first(self.pool.iter()) {
+            effects.push(Effect::Send(To::One(peer), Channel::Transactions, frame));
         }
     }
 

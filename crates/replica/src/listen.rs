@@ -16,11 +16,9 @@ use types::{
 };
 
 /// How many of the last blocks are searched for our signature. A twin that is heard signs nearly all of them; one that
-/// is not heard in as many is not heard at all.
+/// is not heard in as many is not heard at all. Of those that a neighbour tells at once, too: whoever tells what nobody asked
+/// for, with signatures in our name that are none, makes us check no more than that.
 pub const BLOCKS_SEARCHED: u64 = 32;
-/// … and of those that a neighbour tells at once, the last so many: whoever tells what nobody asked for, with signatures in our
-/// name that are none, makes us check no more than that.
-const TOLD_BLOCKS_SEARCHED: usize = 32;
 /// The longest that a start may be put off, milliseconds: a validator votes within five seconds of its start.
 const LISTEN_MS_MAX: u64 = 3_500;
 
@@ -239,7 +237,8 @@ impl Listener {
         match received {
             Received::Message(message) => self.message(message),
             Received::Tell(_, blocks) => {
-                let last = blocks.iter().rev().take(TOLD_BLOCKS_SEARCHED);
+                let searched = usize::try_from(BLOCKS_SEARCHED).unwrap_or(usize::MAX);
+                let last = blocks.iter().rev().take(searched);
                 last.rev().try_for_each(|(_, certificate)| self.certified(certificate))
             }
             Received::Status(..)

@@ -25,6 +25,22 @@ impl<S: State> Replica<S> {
         self.perform(now, actions, effects)
     }
 
+    /// Begins the next height if others have: more of them speak of it than may be lying. So no few of them can make those
+    /// who rest write empty blocks.
+    pub(crate) fn join(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> Result<(), Stuck> {
+        if self.progress != Progress::Resting {
+            return Ok(());
+        }
+        let next = self.deciding();
+        let mut speakers = self.engine.speakers(next);
+        speakers.extend(self.early.speakers(next));
+        if speakers.len() > self.rules.committee().faults() {
+            self.begin(now, effects)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Whether so much waits that nothing is gained by waiting for more.
     pub(crate) fn is_worth_a_block(&self) -> bool {
         self.pool.fills(PARTS_WORTH_A_BLOCK, &self.rules)

@@ -2,7 +2,7 @@
 
 use crate::{Effect, Wake};
 use types::{
-    codec,
+    Verified, codec,
     net::{Channel, To},
     transaction::TRANSACTION_BYTES_MAX,
 };
@@ -51,6 +51,19 @@ impl Unshared {
     }
 }
 
+/// A message of the first that wait, with their lengths, for one who may not have heard of them.
+pub(crate) fn first<'a>(waiting: impl Iterator<Item = (&'a Verified, usize)>) -> Option<Vec<u8>> {
+    let (mut some, mut bytes) = (Vec::new(), 0);
+    for (tx, length) in waiting {
+        bytes += length;
+        if bytes > BYTES_MAX && !some.is_empty() {
+            break;
+        }
+        some.push(tx.get());
+    }
+    (!some.is_empty()).then(|| codec::encode(&some))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +76,11 @@ mod tests {
             Some(frame.as_slice())
         });
         sent.collect()
+    }
+
+    #[test]
+    fn nothing_that_waits_is_no_message() {
+        assert_eq!(first(core::iter::empty()), None);
     }
 
     #[test]

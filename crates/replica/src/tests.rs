@@ -596,14 +596,93 @@ fn a_junk_message_does_not_wake_those_who_rest() {
     while town.nodes[0].replica.as_ref().unwrap().progress != Progress::Resting {
         town.advance();
     }
-    let height = Height(town.height(0) + 1);
-    let vote = Vote { height, round: Round(0), step: Step::Prevote, block: None, seat: 3 };
-    let forged = Message::Vote(vote, vote.sign(&town.chain, &secret(1, 2)));
-    town.step(0, Event::Received(peer(3), Received::Message(forged)));
-    assert_eq!(town.nodes[0].replica.as_ref().unwrap().progress, Progress::Resting);
-    let sound = Message::Vote(vote, vote.sign(&town.chain, &secret(1, 3)));
-    town.step(0, Event::Received(peer(3), Received::Message(sound)));
-    assert_eq!(town.nodes[0].replica.as_ref().unwrap().progress, Progress::Deciding);
+    // By whose key, in whose seat, in which round. Nor does whoever is alone, whatever it says; it may be lying.
+    for (key, seat, round, progress) in [
+        (2, 3, 0, Progress::Resting),
+        (3, 3, 0, Progress::Resting),
+        (3, 3, 1, Progress::Resting),
+        (3, 2, 0, Progress::Resting),
+        (2, 2, 0, Progress::Deciding),
+    ] {
+        let message = nil(&town, town.height(0) + 1, key, seat, round);
+        town.step(0, Event::Received(peer(key), Received::Message(message)));
+        assert_eq!(town.nodes[0].replica.as_ref().unwrap().progress, progress, "{key} {seat}");
+    }
+}
+
+/// A prevote for nothing, by the key of one in the seat of another.
+fn nil(town: &Town, height: u64, key: usize, seat: u16, round: u32) -> Message {
+    let (height, round) = (Height(height), Round(round));
+    let vote = Vote { height, round, step: Step::Prevote, block: None, seat };
+    Message::Vote(vote, vote.sign(&town.chain, &secret(1, key)))
+}
+
+#[test]
+fn one_validator_alone_does_not_hurry_an_idle_network() {
+    // Seat 3 is played by the test, and has voted for whatever comes next before anybody begins it.
+    let mut town = Town::asleep();
+    [0, 1, 2].into_iter().for_each(|n| town.start(n));
+    assert!(town.reaches(&[0, 1, 2], 2));
+    let (until, height) = (town.now + 10 * u64::from(IDLE_MS), town.height(0));
+    while town.now < until && town.height(0) < height + 50 {
+        for n in [0, 1, 2] {
+            let message = nil(&town, town.height(n) + 1, 3, 3, 0);
+            town.step(n, Event::Received(peer(3), Received::Message(message)));
+        }
+        town.advance();
+    }
+    let blocks = town.height(0) - height;
+    assert!((5..=10).contains(&blocks), "{blocks} blocks");
+}
+
+#[test]
+fn whoever_is_late_joins_the_height_that_others_have_begun() {
+    let mut town = Town::new();
+    assert!(town.reaches(&[0, 1, 2, 3], 1));
+    // While it decides height 2, it hears two of height 3.
+    while town.nodes[0].replica.as_ref().unwrap().progress != Progress::Deciding {
+        town.advance();
+    }
+    assert_eq!(town.height(0), 1);
+    for seat in [1, 2] {
+        let message = nil(&town, 3, usize::from(seat), seat, 0);
+        town.step(0, Event::Received(peer(usize::from(seat)), Received::Message(message)));
+    }
+    while town.height(0) < 2 {
+        town.advance();
+    }
+    let replica = town.nodes[0].replica.as_ref().unwrap();
+    assert_eq!((replica.progress, replica.engine.at().0), (Progress::Deciding, Height(3)));
+}
+
+#[test]
+fn a_transaction_that_one_validator_alone_has_is_recorded_all_the_same() {
+    let mut town = Town::new();
+    assert!(town.reaches(&[0, 1, 2, 3], 2));
+    let first = tx(town.chain, 1, vec![issue(1)]);
+    let (id, now) = (first.id(), town.now);
+    // Three others lead before it, and rest for as long as nothing waits at theirs.
+    town.submit(2, first);
+    town.mail.retain(|(.., channel, _)| *channel != Channel::Transactions);
+    while query::place(&town.nodes[0].disk, &id).is_none() {
+        town.advance();
+        assert!(town.now - now < 6 * u64::from(IDLE_MS), "its turn is among the next four");
+    }
+}
+
+#[test]
+fn what_waits_is_passed_on_to_whoever_connects() {
+    let mut town = Town::asleep();
+    town.start(3);
+    let first = tx(town.chain, 1, vec![issue(1)]);
+    let id = first.id();
+    town.submit(3, first);
+    town.run_for(10);
+    town.start(0);
+    while !town.mail.is_empty() {
+        town.advance();
+    }
+    assert!(town.nodes[0].replica.as_ref().unwrap().is_pending(&id));
 }
 
 #[test]
@@ -810,4 +889,33 @@ fn a_node_that_lost_its_journal_says_nothing_new_at_that_height() {
     let heights: Vec<_> = new.collect();
     assert!(heights.iter().all(|height| *height > forgotten.height));
     assert!(!heights.is_empty(), "it votes again at later heights");
+}
+
+#[test]
+fn of_a_height_that_goes_on_for_long_the_journal_needs_the_latest_blocks_alone() {
+    let all = [0, 1, 2, 3];
+    let mut town = Town::new();
+    assert!(town.reaches(&all, 1));
+    // Two clocks are wrong, and not alike: whatever is proposed, no quorum finds it timely, and each round has a block.
+    town.skews = [0, 0, 60_000, 120_000];
+    town.run_for(60_000);
+    let blocks = |journal: &[Vec<u8>]| {
+        let is_block =
+            |bytes: &&Vec<u8>| matches!(codec::decode::<Record>(bytes), Ok(Record::Block(..)));
+        journal.iter().filter(is_block).count()
+    };
+    let node = &town.nodes[0];
+    let replica = node.replica.as_ref().unwrap();
+    let thin: Vec<Vec<u8>> =
+        node.journal.iter().filter(|bytes| replica.remembers(bytes)).cloned().collect();
+    let (had, has) = (blocks(&node.journal), blocks(&thin));
+    assert!(had > 12 && (1..=10).contains(&has), "{had} blocks, then {has}");
+    assert_eq!(thin.len(), node.journal.len() - had + has, "all that was said is kept");
+    // With what is left it goes on as any other.
+    town.stop(0);
+    town.nodes[0].journal = thin;
+    town.start(0);
+    town.skews = [0; 4];
+    let next = town.height(0) + 1;
+    assert!(town.reaches(&all, next));
 }

@@ -46,7 +46,10 @@ impl<S: State> Replica<S> {
             if !self.engine.vouches(&message) || self.catchup.is_ready(next) {
                 return Ok(());
             }
-            self.begin(now, effects)?;
+            // There is something to record, so one is enough.
+            if !self.pool.is_empty() {
+                self.begin(now, effects)?;
+            }
         }
         if let Message::Proposal(proposal, _) = &message
             && proposal.valid_round.is_none()
@@ -57,10 +60,11 @@ impl<S: State> Replica<S> {
                 if self.early.has_room(here, place, &message) && self.engine.vouches(&message) {
                     self.early.keep(place, Came { peer, at: now, message });
                 }
-                return Ok(());
+                return self.join(now, effects);
             }
         }
-        self.listen(now, now, message, effects)
+        self.listen(now, now, message, effects)?;
+        self.join(now, effects)
     }
 
     /// The round of the height under way.

@@ -41,6 +41,9 @@ const GROWTH_BYTES: usize = 1 << 20;
 /// A height that took many rounds leaves a long file; more than this is given back.
 const KEPT_BYTES: usize = 8 << 20;
 
+/// Longer than this within one height, it is looked through for what is not needed any more.
+const LONG_BYTES: usize = 64 << 20;
+
 const MAGIC: [u8; 8] = *b"minlianj";
 
 /// Magic, format, chain, salt, checksum.
@@ -58,6 +61,8 @@ pub(crate) struct Journal {
     epoch: u64,
     end: usize,
     bytes: usize,
+    /// Where it is long: what was needed the last time may be needed still.
+    long: usize,
     damage: Option<Damage>,
 }
 
@@ -75,19 +80,7 @@ impl Journal {
         let salt = RandomState::new().hash_one(()).to_le_bytes();
         let mut bytes = header(chain, salt);
         bytes.resize(GROWTH_BYTES, 0);
-        let new = path.with_extension("new");
-        let write = || {
-            let options = &mut OpenOptions::new();
-            let file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-            file.write_all_at(&bytes, 0)?;
-            file.sync_all().map_err(io::Error::other)?;
-            fs::rename(&new, path)?;
-            // The name is the directory's data.
-            File::open(path.parent().unwrap_or_else(|| Path::new(".")))?
-                .sync_all()
-                .map_err(io::Error::other)
-        };
-        write().map_err(Fault::io("create", path))
+        put(path, &bytes).map(drop).map_err(Fault::io("create", path))
     }
 
     /// Whether there is a journal, and one for this chain in a format we know. Changes nothing.
@@ -113,8 +106,16 @@ impl Journal {
         let bytes = fs::read(path).map_err(Fault::io("read", path))?;
         let salt = salt(&bytes, chain)?;
         let Reading { entries: _, end, damage } = Reading::of(&bytes, salt, epoch);
-        let journal =
-            Self { file, path: path.to_owned(), salt, epoch, end, bytes: bytes.len(), damage };
+        let journal = Self {
+            file,
+            path: path.to_owned(),
+            salt,
+            epoch,
+            end,
+            bytes: bytes.len(),
+            long: LONG_BYTES,
+            damage,
+        };
         if journal.damage.is_none() {
             // A process may end between writing and syncing, or because syncing failed; what we then read is the
             // kernel's memory, and looks clean. Written and synced again, it is the disk's.
@@ -130,8 +131,8 @@ impl Journal {
     /// The journal of a ledger that is only read: it is not looked at, and takes nothing.
     pub(crate) fn unread(path: &Path) -> Result<Self, Fault> {
         let file = File::open(path).map_err(Fault::io("open", path))?;
-        let (salt, epoch, end, bytes) = ([0; 8], 0, PAGE_BYTES, 0);
-        Ok(Self { file, path: path.to_owned(), salt, epoch, end, bytes, damage: None })
+        let (salt, epoch, end, bytes, long) = ([0; 8], 0, PAGE_BYTES, 0, LONG_BYTES);
+        Ok(Self { file, path: path.to_owned(), salt, epoch, end, bytes, long, damage: None })
     }
 
     /// Refuses while the journal is not believed.
@@ -181,10 +182,32 @@ impl Journal {
         Ok(())
     }
 
+    /// Whether it is worth looking for entries that are not needed any more.
+    pub(crate) const fn is_long(&self) -> bool {
+        self.end > self.long && self.damage.is_none()
+    }
+
+    /// Puts a journal with the needed ones of these entries in the place of this one, whole and durable, or not at all.
+    pub(crate) fn thin(&mut self, is_needed: impl Fn(&[u8]) -> bool) -> Result<(), Fault> {
+        let mut entries = self.replay()?;
+        entries.retain(|entry| is_needed(entry));
+        let write = || {
+            let mut bytes = vec![0; PAGE_BYTES];
+            self.file.read_exact_at(&mut bytes, 0)?;
+            bytes.extend(frame(self.salt, self.epoch, PAGE_BYTES, &entries)?);
+            let end = bytes.len();
+            bytes.resize(end.next_multiple_of(GROWTH_BYTES), 0);
+            Ok((put(&self.path, &bytes)?, end, bytes.len()))
+        };
+        (self.file, self.end, self.bytes) = write().map_err(Fault::io("write", &self.path))?;
+        self.long = LONG_BYTES.max(2 * self.end);
+        Ok(())
+    }
+
     /// Voids what was written before `epoch`, which the ledger has durably reached.
     pub(crate) fn begin(&mut self, epoch: u64) -> Result<(), Fault> {
         self.epoch = epoch;
-        self.end = PAGE_BYTES;
+        (self.end, self.long) = (PAGE_BYTES, LONG_BYTES);
         self.damage.take_if(|damage| damage.until < epoch);
         // Damaged pages are evidence, and are kept.
         if self.bytes > KEPT_BYTES && self.damage.is_none() {
@@ -264,6 +287,22 @@ impl FrameHeader {
         };
         (header.write(salt, at) == *found).then_some(header)
     }
+}
+
+/// Puts a file with these bytes in this place, whole and durable, or not at all.
+fn put(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let new = path.with_extension("new");
+    let options = &mut OpenOptions::new();
+    let options = options.read(true).write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(&new)?;
+    file.write_all_at(bytes, 0)?;
+    file.sync_all().map_err(io::Error::other)?;
+    fs::rename(&new, path)?;
+    // The name is the directory's data.
+    File::open(path.parent().unwrap_or_else(|| Path::new(".")))?
+        .sync_all()
+        .map_err(io::Error::other)?;
+    Ok(file)
 }
 
 fn frame(salt: [u8; 8], epoch: u64, at: usize, entries: &[Vec<u8>]) -> io::Result<Vec<u8>> {

@@ -224,6 +224,21 @@ impl Store {
         writer.note(result)
     }
 
+    /// Leaves out of the journal what is not needed any more, once it has grown long: a height that goes through rounds for
+    /// days has a block in each of them, which together would fill the disk, and the memory of the next start. The journal is
+    /// the old one or the new one, wherever this is interrupted.
+    ///
+    /// # Errors
+    /// The disk failed, now or earlier.
+    pub fn thin_journal(&self, is_needed: impl Fn(&[u8]) -> bool) -> Result<(), Fault> {
+        let mut writer = self.writer()?;
+        if !writer.journal.is_long() {
+            return Ok(());
+        }
+        let result = writer.journal.thin(is_needed);
+        writer.note(result)
+    }
+
     /// The entries since the last commit, oldest first. A commit and the end of the entries before it are one write, so
     /// none of them is older. Entries that were being added when the power went are absent, all that came in one call.
     ///

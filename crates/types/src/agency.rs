@@ -67,6 +67,12 @@ impl AgencyCode {
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).expect("the alphabet is ASCII")
     }
+
+    /// The region in it: characters 3 to 8, if they are one.
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        self.as_str().get(2..8).and_then(Region::new)
+    }
 }
 
 /// GB 11714: eleven minus the weighted sum modulo 11; 10 is written X, 11 is written 0. Letters count from A = 10.
@@ -373,6 +379,7 @@ mod tests {
         {
             assert_eq!(AgencyCode::new(good).unwrap().as_str(), good);
         }
+        assert_eq!(AgencyCode::new("11430000006122244L").unwrap().region(), Region::new("430000"));
         for (bad, why) in [
             ("91350100M000100Y44", CodeError::Check('3')),
             ("91350100M000100Y4Z", CodeError::Character('Z')),

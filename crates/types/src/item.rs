@@ -1,7 +1,7 @@
 //! Service items in more detail: what a version commits to, field by field; predecessors, successors, and named lists.
 
 use crate::{
-    agency::{Level, Region},
+    agency::{AgencyCode, Level, Region},
     fields::{self, FieldName},
     hash::Hash,
     operation::{BasicCode, ItemCode},
@@ -100,6 +100,16 @@ pub fn is_basic_code(text: &str) -> bool {
     !text.is_empty() && is_code(text)
 }
 
+/// Who exercises an item, 实施主体代码, where its implementation code says so: one of 31 characters begins with that, and others
+/// have no parts.
+#[must_use]
+pub fn organisation(code: &str) -> Option<AgencyCode> {
+    if code.len() != 31 {
+        return None;
+    }
+    AgencyCode::new(code.get(..18)?).ok()
+}
+
 fn is_code(text: &str) -> bool {
     text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'A'..=b'Z'))
 }
@@ -172,6 +182,22 @@ mod tests {
             ("省", false, false),
         ] {
             assert_eq!((is_item_code(text), is_basic_code(text)), (item, basic), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_code_of_31_characters_says_who_exercises_the_item() {
+        let named = "113500000035912564";
+        for (text, want) in [
+            ("1135000000359125642350117002011", Some(named)),
+            ("113500000035912564235011700201", None),
+            ("11350000003591256423501170020110", None),
+            ("1135000000359125652350117002011", None),
+            ("1135000000359125省350117002011", None),
+            ("", None),
+        ] {
+            let want = want.map(|code| AgencyCode::new(code).unwrap());
+            assert_eq!(organisation(text), want, "{text}");
         }
     }
 

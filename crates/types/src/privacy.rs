@@ -36,9 +36,28 @@ impl core::fmt::Display for Personal {
 }
 
 /// What text in the clear would tell of a person, if it does.
+///
+/// A number is found alone or with a word on either side of it. One with signs in between, in digits of other scripts, or
+/// amid other digits and letters is not: whoever looked for those would refuse the numbers of goods.
 #[must_use]
 pub fn personal(text: &str) -> Option<Personal> {
+    found_in(text).or_else(|| found_in(&narrowed(text)?))
+}
+
+fn found_in(text: &str) -> Option<Personal> {
     if has_number(text.as_bytes()) { personal_token(text) } else { None }
+}
+
+/// Text with full-width digits, as Chinese keyboards give them, in the usual digits and letters; `None` of any other.
+fn narrowed(text: &str) -> Option<String> {
+    let narrow = |c: char| match c {
+        '\u{ff10}'..='\u{ff19}' | '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}' => {
+            char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c)
+        }
+        other => other,
+    };
+    let wide = !text.is_ascii() && text.contains(|c: char| matches!(c, '\u{ff10}'..='\u{ff19}'));
+    wide.then(|| text.chars().map(narrow).collect())
 }
 
 /// Digits that stand together in whatever is looked for.
@@ -66,7 +85,7 @@ fn personal_token(text: &str) -> Option<Personal> {
         let is_serial = urn || (link && GS1_PARTS.contains(&before));
         // A word in front, as in tel13800138000, hides no number; and a digest is never a word and one number.
         let number = token.trim_start_matches(|c: char| c.is_ascii_alphabetic());
-        if is_citizen_number(number) && !is_key {
+        if begins_with_citizen_number(number) && !is_key {
             return Some(Personal::CitizenNumber);
         }
         if is_mobile_number(number) && !is_serial {
@@ -254,9 +273,19 @@ pub fn is_citizen_number(text: &str) -> bool {
     province && birth && bytes[17].to_ascii_uppercase() == check
 }
 
-/// A mobile number of the mainland.
+/// Whether text is a citizen number, or one with a word behind it. Where other digits follow it is a digest or a code of its own.
+fn begins_with_citizen_number(text: &str) -> bool {
+    let word = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    // The check character may be a letter.
+    (17..=18).contains(&(text.len() - word.len()))
+        && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && text.get(..18).is_some_and(is_citizen_number)
+}
+
+/// A mobile number of the mainland, by itself or behind the country's code.
 fn is_mobile_number(text: &str) -> bool {
-    let digits = text.strip_prefix("86").filter(|rest| rest.len() == 11).unwrap_or(text);
+    let behind = ["0086", "86"].into_iter().find_map(|code| text.strip_prefix(code));
+    let digits = behind.filter(|rest| rest.len() == 11).unwrap_or(text);
     digits.len() == 11
         && digits.bytes().all(|byte| byte.is_ascii_digit())
         && matches!(digits.as_bytes(), [b'1', b'3'..=b'9', ..])
@@ -294,6 +323,17 @@ mod tests {
             "tel13800138000",
             "联系tel8613800138000",
             "id11010519491231002X",
+            "11010519491231002Xold",
+            "440524188001010014",
+            "440524188001010014a",
+            "id440524188001010014x",
+            "008613800138000",
+            "tel008613800138000",
+            "１３８００１３８０００",
+            "电话:138０0138000",
+            "００８６１３８００１３８０００",
+            "号码１１０１０５１９４９１２３１００２Ｘ",
+            "ｉｄ440524188001010014ａ",
             "https://example.cn/holder/13800138000",
         ] {
             assert!(personal(bad).is_some(), "{bad}");
@@ -310,6 +350,16 @@ mod tests {
             "12800138000",
             "138001380001",
             "tel138001380001",
+            "0086138001380001",
+            "08613800138000",
+            "13800138000a",
+            "１２８００１３８０００",
+            "１３８００１３８０００１",
+            "4405241880010100140",
+            "440524188001010014a1",
+            "a1b440524188001010014",
+            "https://id.gs1.org/00/440524188001010014",
+            "c1:a440524188001010014c0ffee0000000000000000000000000000000000000000b",
             "c1:a13800138000000000000000000000000000000000000000000000000000000b",
             "1.2.156.3005.2.11100000000013338W011.11430000006122244L.20230000403.001.U",
             "ni:///sha-256;df7bb3c352fef055578554f09f5e2aa41782150ced7bd0b8af24dd3ccb30ba69?ver=CBV2.0",

@@ -31,6 +31,9 @@ pub enum TextError {
 }
 
 impl<const MAX: usize> Text<MAX> {
+    /// How many bytes it has at most.
+    pub const BYTES_MAX: usize = MAX;
+
     /// The text, if it is within the rules.
     ///
     /// # Errors

@@ -314,7 +314,7 @@ impl Report {
     fn states(&self) -> Vec<Value> {
         let claims = self.proof().map_or(&[][..], |proof| &proof.claims);
         let state = |(index, claim): (usize, &Claim)| {
-            let Claim::Status(claim) = claim else { return None };
+            let claim = claim.status()?;
             let state = claim.state.as_ref();
             Some(json!({
                 "claim": index,

@@ -1,11 +1,11 @@
 //! Blocks, as they were agreed on.
 
 use super::{
-    Node, ROWS, ROWS_MAX,
+    Node, ROWS, ROWS_MAX, answers,
     asked::{Asked, Name},
     problem::Failure,
 };
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use client::api::{BlockRow, BlockView, Blocks};
 use ledger::{query, retention};
 use serde::Deserialize;
@@ -38,22 +38,25 @@ pub(super) fn missing(height: Height) -> Failure {
         (status = 410, description = "Dropped here by retention; the answer says who may keep it."),
     ),
 )]
-pub(super) async fn block(State(node): Node, Name(text): Name) -> Result<Json<BlockView>, Failure> {
-    let store = &node.handle.store;
-    let height = height(&text, &**store)?;
-    let kept = retention::kept_from(&**store);
-    if height < kept && query::header(store, height).is_some() {
-        return Err(Failure::dropped(&format_args!(
-            "the body of block {height} was dropped here by retention (blocks from {kept} on are kept): ask another validator, \
-             or whoever keeps the archive{}; its header and certificate are proven here as before, by POST /v1/proofs",
-            node.archive.as_ref().map_or_else(String::new, |archive| format!(": {archive}"))
-        )));
-    }
-    let missing = || missing(height);
-    let block = query::block(store, height).ok_or_else(missing)?;
-    let certificate = query::certificate(store, height).ok_or_else(missing)?;
-    let transactions = block.transactions.iter().map(Transaction::id).collect();
-    Ok(Json(BlockView { block: block.id(), header: block.header, certificate, transactions }))
+pub(super) async fn block(State(node): Node, Name(text): Name) -> Result<Response, Failure> {
+    let read = move || {
+        let store = &node.handle.store;
+        let height = height(&text, &**store)?;
+        let kept = retention::kept_from(&**store);
+        if height < kept && query::header(store, height).is_some() {
+            return Err(Failure::dropped(&format_args!(
+                "the body of block {height} was dropped here by retention (blocks from {kept} on are kept): ask another validator, \
+                 or whoever keeps the archive{}; its header and certificate are proven here as before, by POST /v1/proofs",
+                node.archive.as_ref().map_or_else(String::new, |archive| format!(": {archive}"))
+            )));
+        }
+        let missing = || missing(height);
+        let block = query::block(store, height).ok_or_else(missing)?;
+        let certificate = query::certificate(store, height).ok_or_else(missing)?;
+        let transactions = block.transactions.iter().map(Transaction::id).collect();
+        Ok(BlockView { block: block.id(), header: block.header, certificate, transactions })
+    };
+    answers::json(read).await
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -77,15 +80,18 @@ pub(super) struct Page {
 pub(super) async fn list(
     State(node): Node,
     Asked(Page { cursor, limit }): Asked<Page>,
-) -> Json<Blocks> {
-    let snapshot = node.handle.store.snapshot();
-    let tip = query::height(&snapshot).0;
-    // The cursor is the first height of the next page.
-    let first = cursor.unwrap_or(tip).min(tip);
-    let limit = u64::try_from(limit.unwrap_or(ROWS).clamp(1, ROWS_MAX)).unwrap_or(1);
-    let last = first.saturating_sub(limit);
-    let rows = (last + 1..=first).rev().filter_map(|height| row(&snapshot, Height(height)));
-    Json(Blocks { blocks: rows.collect(), next: (last > 0).then_some(last) })
+) -> Result<Response, Failure> {
+    let read = move || {
+        let snapshot = node.handle.store.snapshot();
+        let tip = query::height(&snapshot).0;
+        // The cursor is the first height of the next page.
+        let first = cursor.unwrap_or(tip).min(tip);
+        let limit = u64::try_from(limit.unwrap_or(ROWS).clamp(1, ROWS_MAX)).unwrap_or(1);
+        let last = first.saturating_sub(limit);
+        let rows = (last + 1..=first).rev().filter_map(|height| row(&snapshot, Height(height)));
+        Ok(Blocks { blocks: rows.collect(), next: (last > 0).then_some(last) })
+    };
+    answers::json(read).await
 }
 
 /// One row, from headers alone.

@@ -32,7 +32,8 @@ pub(super) fn head() -> OpenApi {
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
-            "What `minlian-node key token` printed; a client certificate over TLS does as well.",
+            "What `minlian-node key token` printed; a client certificate over TLS does as well, unless a page of another site has a \
+             browser show it where something is recorded (403, `E-AUTH-ORIGIN`).",
         ))
         .build();
     let components = Components::builder()

@@ -51,7 +51,7 @@ pub(super) async fn submit(
     Asked(WaitFor { wait }): Asked<WaitFor>,
     body: Body,
 ) -> Result<Response, Failure> {
-    systems::admit(&node, &headers, Scope::Submit, "document").await?;
+    systems::admit_to_record(&node, &headers, Scope::Submit, "document").await?;
     let body = asked::body(body, DOCUMENT_BYTES_MAX, "split the document").await?;
     let shared = node.clone();
     let work = tokio::task::spawn_blocking(move || {

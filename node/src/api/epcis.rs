@@ -7,17 +7,19 @@
 pub(super) mod events;
 
 use super::{
-    Node, Shared,
+    Node, Shared, answers,
     asked::{self, Name},
     jobs,
     problem::Failure,
     systems,
     transactions::{self, decided},
 };
-use crate::gateway::{Event, Gateway, Scope, Token};
-use ::records::{self, CONTEXT_BYTES_MAX, Capture, DOCUMENT_BYTES_MAX, Fault, Prepared};
+use crate::{
+    gateway::{Event, Gateway, Scope, Token},
+    shell::Unaccepted,
+};
+use ::records::{self, CONTEXT_BYTES_MAX, Capture, DOCUMENT_BYTES_MAX, Fault, Prepared, cbv::Room};
 use axum::{
-    Json,
     body::Body,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -97,9 +99,15 @@ struct Read {
 }
 
 impl Read {
-    /// Takes in what an event comes to, which is a document of its own.
-    fn add(&mut self, index: usize, document: &[u8], capture: &Capture) {
-        match records::prepare(document, capture) {
+    /// Takes in what an event comes to, which is a document of its own and has its part of the room of all.
+    fn add(
+        &mut self,
+        index: usize,
+        document: &[u8],
+        capture: &Capture,
+        room: &Room,
+    ) -> Result<(), Failure> {
+        match records::prepare_within(room, document, capture) {
             Ok(prepared) => {
                 for one in prepared {
                     let operation = one.captured_with_its_effect().operation;
@@ -108,13 +116,16 @@ impl Read {
                     self.sound.push(Sound { operation, document, id });
                 }
             }
+            // What all of them come to is too much, whichever of them is the last.
+            Err(faults) if room.is_spent() => return Err(refused(&faults)),
             Err(faults) => {
-                let room = FAULTS_TOLD_MAX.saturating_sub(self.faults.len());
-                self.more += faults.len().saturating_sub(room);
-                let told = faults.iter().take(room);
+                let left = FAULTS_TOLD_MAX.saturating_sub(self.faults.len());
+                self.more += faults.len().saturating_sub(left);
+                let told = faults.iter().take(left);
                 self.faults.extend(told.map(|fault| format!("event {index}: {fault}")));
             }
         }
+        Ok(())
     }
 
     /// The same with a word on the faults that are not told, when every event was taken in.
@@ -127,7 +138,6 @@ impl Read {
 }
 
 fn read(body: &[u8], behaviour: Behaviour, system: &Text<64>) -> Result<Read, Failure> {
-    let refuse = |all: Vec<String>| Failure::bad("E-EPCIS-DOCUMENT", &all.join("; "));
     let capture = origin(system);
     match records::prepare(body, &capture) {
         Ok(prepared) => {
@@ -141,15 +151,21 @@ fn read(body: &[u8], behaviour: Behaviour, system: &Text<64>) -> Result<Read, Fa
             // What is wrong with the document itself is wrong with all of it; and what cannot be told apart is not.
             let whole = !faults.iter().all(is_of_an_event);
             if behaviour == Behaviour::Rollback || whole {
-                return Err(refuse(faults.iter().map(ToString::to_string).collect()));
+                return Err(refused(&faults));
             }
         }
     }
     let read = one_by_one(body, &capture)?;
     if behaviour == Behaviour::Rollback && !read.faults.is_empty() {
-        return Err(refuse(read.faults));
+        return Err(Failure::bad("E-EPCIS-DOCUMENT", &read.faults.join("; ")));
     }
     Ok(read)
+}
+
+/// A document that is refused whole.
+fn refused(faults: &[Fault]) -> Failure {
+    let all: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    Failure::bad("E-EPCIS-DOCUMENT", &all.join("; "))
 }
 
 /// Whether a fault is of one event of a list, so that the others can do without it.
@@ -172,7 +188,8 @@ fn one_by_one(body: &[u8], capture: &Capture) -> Result<Read, Failure> {
         Some(events) => events.as_slice(),
         None => core::slice::from_ref(&value),
     };
-    let (mut read, mut bytes) = (Read::default(), 0);
+    // Of a document with very many faults nobody has looked yet at what all of its events come to.
+    let (mut read, mut bytes, room) = (Read::default(), 0, Room::of_document());
     for (index, event) in events.iter().enumerate() {
         // Each has the context with it, so that one is made at a time.
         let document = match list {
@@ -187,7 +204,7 @@ fn one_by_one(body: &[u8], capture: &Capture) -> Result<Read, Failure> {
             );
             return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "E-GATEWAY-SIZE", detail));
         }
-        read.add(index, document.as_bytes(), capture);
+        read.add(index, document.as_bytes(), capture, &room)?;
     }
     Ok(read.counted())
 }
@@ -282,7 +299,7 @@ pub(super) async fn capture(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    systems::admit(&node, &headers, Scope::Capture, "capture").await?;
+    systems::admit_to_record(&node, &headers, Scope::Capture, "capture").await?;
     let behaviour = Behaviour::read(&headers)?;
     let body = asked::body(body, DOCUMENT_BYTES_MAX, "split the document").await?;
     let work = tokio::task::spawn_blocking(move || take_on(&node, &headers, behaviour, &body));
@@ -363,27 +380,29 @@ pub(super) async fn job(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     systems::admit(&node, &headers, Scope::Capture, "capture job").await?;
-    let account = node.jobs.account(&id).ok_or_else(|| {
-        Failure::not_found("E-JOB-UNKNOWN", format!("this node knows of no capture {id:?}"))
-    })?;
-    let mut errors: Vec<Value> = account
-        .faults
-        .into_iter()
-        .map(|fault| json!({ "type": "epcisException:ValidationException", "title": "unsound event", "status": 400, "detail": fault }))
-        .collect();
-    errors.extend(account.refused.iter().map(|(records, code, detail)| {
-        json!({ "type": format!("urn:minlian:problem:{code}"), "title": "refused", "status": 409, "detail": detail, "records": records })
-    }));
-    let job = CaptureJob {
-        capture_id: id,
-        created_at: account.created,
-        finished_at: account.finished,
-        running: account.finished.is_none(),
-        success: errors.is_empty(),
-        capture_error_behaviour: account.behaviour.unwrap_or_default(),
-        errors,
+    let read = move || {
+        let account = node.jobs.account(&id).ok_or_else(|| {
+            Failure::not_found("E-JOB-UNKNOWN", format!("this node knows of no capture {id:?}"))
+        })?;
+        let mut errors: Vec<Value> = account
+            .faults
+            .into_iter()
+            .map(|fault| json!({ "type": "epcisException:ValidationException", "title": "unsound event", "status": 400, "detail": fault }))
+            .collect();
+        errors.extend(account.refused.iter().map(|(records, code, detail)| {
+            json!({ "type": format!("urn:minlian:problem:{code}"), "title": "refused", "status": 409, "detail": detail, "records": records })
+        }));
+        Ok(CaptureJob {
+            capture_id: id,
+            created_at: account.created,
+            finished_at: account.finished,
+            running: account.finished.is_none(),
+            success: errors.is_empty(),
+            capture_error_behaviour: account.behaviour.unwrap_or_default(),
+            errors,
+        })
     };
-    Ok((VERSIONS, Json(job)).into_response())
+    Ok((VERSIONS, answers::json(read).await?).into_response())
 }
 
 /// Capture one event
@@ -411,7 +430,7 @@ pub(super) async fn event(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    systems::admit(&node, &headers, Scope::Capture, "event").await?;
+    systems::admit_to_record(&node, &headers, Scope::Capture, "event").await?;
     let body = asked::body(body, TRANSACTION_BYTES_MAX, "an event is smaller").await?;
     let shared = node.clone();
     let work = tokio::task::spawn_blocking(move || {
@@ -432,12 +451,14 @@ pub(super) async fn event(
         Ok((tx, event.id.clone()))
     });
     let (tx, id) = work.await.map_err(|error| Failure::fault(&error))??;
-    let name = node.handle.submit(tx).await?;
-    let receipt = transactions::outcome(&node, name).await.or_else(|| decided(&node, name));
+    let receipt = match node.handle.submit(tx).await {
+        Ok(name) => transactions::outcome(&node, name).await.or_else(|| decided(&node, name)),
+        Err(Unaccepted::Refused(rejection)) => return Err(rejection.into()),
+        Err(Unaccepted::Undecided(_)) => None,
+    };
     // Only what is known to be on the ledger is said to be.
     let Some(receipt) = receipt else {
-        let detail = "it is on this node's disk and not decided yet; ask for it by its id, or send it again: it will not be \
-                      recorded twice";
+        let detail = "it is not decided yet; ask for it by its id, or send it again: it will not be recorded twice";
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "E-EPCIS-UNDECIDED", detail));
     };
     match receipt.status {
@@ -588,6 +609,28 @@ mod tests {
             panic!("it goes on")
         };
         assert!(format!("{why:?}").contains("E-GATEWAY-SIZE"), "{why:?}");
+    }
+
+    #[test]
+    fn events_share_what_there_is_to_hash_however_many_faults_are_before_them() {
+        let namespace = format!("https://ex.example/{}/", "x".repeat(CONTEXT_BYTES_MAX - 1000));
+        let context = format!("[{CONTEXT:?},{{\"ex\":{namespace:?}}}]");
+        let mut unsound = event(0);
+        for number in 0..records::FAULTS_MAX {
+            unsound[format!("m{number}").as_str()] = json!(0);
+        }
+        let mut large = event(1);
+        large["un:m"] = json!(vec!["ex:1"; 1500]);
+        let system = Text::new("erp").unwrap();
+        let ask = |events: &[Value]| {
+            let text = document("2026-05-12T09:00:00Z", events);
+            let text = text.replacen(&format!("[{CONTEXT:?}]"), &context, 1);
+            read(text.as_bytes(), Behaviour::Proceed, &system)
+        };
+        let alone = ask(&[unsound.clone(), large.clone()]).unwrap();
+        assert_eq!((alone.sound.len(), alone.faults.len()), (1, records::FAULTS_MAX));
+        let Err(why) = ask(&[unsound, large.clone(), large]) else { panic!("it goes on") };
+        assert!(format!("{why:?}").contains("E-REC-005 at the document"), "{why:?}");
     }
 
     #[test]

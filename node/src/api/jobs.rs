@@ -4,14 +4,16 @@
 //! same job; a node that stops goes on with it when it starts.
 
 use super::{
-    Node, Shared,
+    Node, Shared, answers,
     asked::{self, Name},
     problem::Failure,
     transactions,
 };
-use crate::{clock, shell::committed_receipt};
+use crate::{
+    clock,
+    shell::{Unaccepted, committed_receipt},
+};
 use axum::{
-    Json,
     body::{Body, Bytes},
     extract::State,
     http::{StatusCode, header},
@@ -21,7 +23,7 @@ use client::api::{self, Fate, JOB_BYTES_MAX, JOB_TRANSACTIONS_MAX, JobView, Rece
 use ledger::{Rejection, query};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
@@ -140,7 +142,7 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// The jobs that lie in a directory; it is made when the first one is.
+    /// The jobs that lie in a directory; it is made when the first one is. What a crash left of others is removed.
     ///
     /// # Errors
     /// When it is there and cannot be read.
@@ -155,13 +157,20 @@ impl Jobs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
+        let paths: BTreeSet<_> = entries.iter().map(fs::DirEntry::path).collect();
         let mut read = 0;
-        for path in entries.iter().map(fs::DirEntry::path) {
+        for path in &paths {
             let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-            if path.extension().is_none_or(|kind| kind != "json") {
+            let is = |kind: &str| path.extension().is_some_and(|found| found == kind);
+            // What was being written when the node died: nobody was told that it is taken on.
+            if is("draft") || (is("txs") && !paths.contains(&path.with_extension("json"))) {
+                // One that stays is found at the next start.
+                fs::remove_file(path).unwrap_or(());
+            }
+            if !is("json") {
                 continue;
             }
-            match serde_json::from_slice::<Job>(&fs::read(&path)?) {
+            match serde_json::from_slice::<Job>(&fs::read(path)?) {
                 Ok(job) => {
                     read += job.size();
                     jobs.lock().insert(name.to_owned(), job);
@@ -231,7 +240,10 @@ impl Jobs {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, &path)?;
-        File::open(&self.directory)?.sync_all()
+        File::open(&self.directory)?.sync_all()?;
+        // The first job makes the directory, which a power cut would take along with it.
+        let above = self.directory.parent().filter(|above| !above.as_os_str().is_empty());
+        File::open(above.unwrap_or_else(|| Path::new(".")))?.sync_all()
     }
 
     fn save(&self, id: &str, job: &Job) -> io::Result<()> {
@@ -415,10 +427,15 @@ async fn run(node: Arc<Shared>, id: String, transactions: Vec<Verified>) {
         for (tx, answer) in lot.iter().zip(answers).take(taken) {
             let (tx_id, names) = (tx.id(), tx.records().to_vec());
             let receipt = match answer {
-                Ok(_) => None,
-                Err(Rejection::Committed(_)) => committed_receipt(&node.handle.store, &tx_id),
-                Err(Rejection::Recorded) => Some(transactions::recorded(&node, tx_id, &names)),
-                Err(rejection) => Some(Receipt {
+                // Of what is undecided the ledger tells, or the next start, which hands it in again.
+                Ok(_) | Err(Unaccepted::Undecided(_)) => None,
+                Err(Unaccepted::Refused(Rejection::Committed(_))) => {
+                    committed_receipt(&node.handle.store, &tx_id)
+                }
+                Err(Unaccepted::Refused(Rejection::Recorded)) => {
+                    Some(transactions::recorded(&node, tx_id, &names))
+                }
+                Err(Unaccepted::Refused(rejection)) => Some(Receipt {
                     status: Fate::Refused,
                     code: Some(rejection.code().to_owned()),
                     detail: Some(rejection.to_string()),
@@ -500,8 +517,8 @@ async fn end(node: Arc<Shared>, id: String) {
 }
 
 /// Whether one found no room, and neither did any behind it.
-pub(super) fn is_crowded(answer: &Result<TxId, Rejection>) -> bool {
-    answer.as_ref().is_err_and(Rejection::is_passing)
+pub(super) fn is_crowded(answer: &Result<TxId, Unaccepted>) -> bool {
+    matches!(answer, Err(Unaccepted::Refused(rejection)) if rejection.is_passing())
 }
 
 fn settle(node: &Shared, id: &str, index: usize, receipt: &Receipt) {
@@ -612,10 +629,17 @@ pub(super) async fn submit(State(node): Node, body: Body) -> Result<Response, Fa
         begin(&shared, &name, transactions, owner, (None, Vec::new()))
     });
     begun.await.map_err(|error| Failure::fault(&error))??;
-    let jobs = node.jobs.lock();
-    let job = jobs.get(&id).ok_or_else(|| unknown(&id))?;
-    let location = format!("/v1/jobs/{id}");
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(view(&id, job))).into_response())
+    let location = [(header::LOCATION, format!("/v1/jobs/{id}"))];
+    Ok((StatusCode::ACCEPTED, location, told(node, id).await?).into_response())
+}
+
+/// How a job is doing. It may have a hundred thousand records, and is copied, so that nobody waits while it is spelled.
+async fn told(node: Arc<Shared>, id: String) -> Result<Response, Failure> {
+    let read = move || {
+        let job = node.jobs.lock().get(&id).cloned();
+        job.map(|job| view(&id, &job)).ok_or_else(|| unknown(&id))
+    };
+    answers::json(read).await
 }
 
 /// The transactions of a body, each with its signature checked, away from those who wait for nothing of the kind.
@@ -651,9 +675,8 @@ fn unknown(id: &str) -> Failure {
         (status = 404, description = "This node knows of no such job."),
     ),
 )]
-pub(super) async fn job(State(node): Node, Name(id): Name) -> Result<Json<JobView>, Failure> {
-    let jobs = node.jobs.lock();
-    jobs.get(&id).map(|job| Json(view(&id, job))).ok_or_else(|| unknown(&id))
+pub(super) async fn job(State(node): Node, Name(id): Name) -> Result<Response, Failure> {
+    told(node, id).await
 }
 
 #[cfg(test)]
@@ -837,6 +860,26 @@ mod tests {
         assert_eq!(jobs.undecided("x"), [(1, txs[1].id())]);
         let lost = lost(txs[1].id());
         assert_eq!((lost.status, lost.code.as_deref()), (Fate::Refused, Some("E-TX-UNKNOWN")));
+    }
+
+    #[test]
+    fn what_a_crash_left_of_a_job_that_was_not_taken_on_is_gone_after_a_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("jobs");
+        let jobs = Jobs::open(&directory).unwrap();
+        let txs = signed([1]);
+        let job = Job::new(&txs, Owner::default(), (None, Vec::new()));
+        assert!(jobs.take_on("x", job, &txs).unwrap());
+        // What cannot be read as a job is left alone, and what lies beside it.
+        for left in ["x.draft", "y.draft", "y.txs", "z.json", "z.txs"] {
+            fs::write(directory.join(left), "").unwrap();
+        }
+        let again = Jobs::open(&directory).unwrap();
+        let names = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        assert_eq!(names, ["x.json", "x.txs", "z.json", "z.txs"]);
+        assert_eq!(again.read("x", &CHAIN).unwrap(), txs);
     }
 
     /// A second that comes while the first is being written down is not told of it before it is on the disk.

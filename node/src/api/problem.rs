@@ -1,5 +1,6 @@
 //! Errors on their way out (RFC 9457), each with a code that never changes.
 
+use crate::shell::Unaccepted;
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -125,6 +126,17 @@ impl From<Rejection> for Failure {
             | Rejection::SeedReused { .. } => StatusCode::CONFLICT,
         };
         Self::new(status, rejection.code(), rejection.to_string())
+    }
+}
+
+impl From<Unaccepted> for Failure {
+    fn from(why: Unaccepted) -> Self {
+        match why {
+            Unaccepted::Refused(rejection) => rejection.into(),
+            Unaccepted::Undecided(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "E-TX-UNDECIDED", why.to_string())
+            }
+        }
     }
 }
 

@@ -1,18 +1,13 @@
 //! Proofs: files that show something without this node being believed.
 
 use super::{
-    Node, Shared,
+    Node, Shared, answers,
     asked::{self, Name},
     problem::Failure,
     records::unknown_record,
 };
 use crate::evidence;
-use axum::{
-    body::Body,
-    extract::State,
-    http::header,
-    response::{IntoResponse as _, Response},
-};
+use axum::{body::Body, extract::State, response::Response};
 use client::api::{Ask, Authority, ProofRequest};
 use ledger::prove::{self, Asked, Unprovable};
 use types::{Height, RecordId};
@@ -106,9 +101,8 @@ pub(super) async fn prove_all(State(node): Node, body: Body) -> Result<Response,
 async fn apart(
     prove: impl FnOnce() -> Result<proof::Proof, Failure> + Send + 'static,
 ) -> Result<Response, Failure> {
-    let work = tokio::task::spawn_blocking(move || prove().map(|proof| proof::encode(&proof)));
-    let bytes = work.await.map_err(|error| Failure::fault(&error))??;
-    Ok(([(header::CONTENT_TYPE, "application/vnd.minlian.proof")], bytes).into_response())
+    let bytes = answers::in_turn(move || prove().map(|proof| proof::encode(&proof))).await??;
+    answers::answer("application/vnd.minlian.proof", bytes)
 }
 
 fn meant(node: &Shared, ask: Ask) -> Result<Asked, Failure> {

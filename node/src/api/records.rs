@@ -1,11 +1,11 @@
 //! Records: one by its name, and lists of them by kind, agency, subject or document.
 
 use super::{
-    Node, ROWS, ROWS_MAX, Shared,
+    Node, ROWS, ROWS_MAX, Shared, answers,
     asked::{self, Asked, Name},
     problem::Failure,
 };
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use client::api::{Kind, Order, RecordView, Records};
 use ledger::{State as Ledger, query};
 use serde::Deserialize;
@@ -189,7 +189,7 @@ pub(super) struct Wanted {
 pub(super) async fn list(
     State(node): Node,
     Asked(wanted): Asked<Wanted>,
-) -> Result<Json<Records>, Failure> {
+) -> Result<Response, Failure> {
     let Wanted { document, kind, agency, subject, order, cursor, limit } = wanted;
     let filter = Filter::read(kind, agency.as_deref(), subject.as_deref())?;
     let document: Option<Digest> = document
@@ -201,7 +201,7 @@ pub(super) async fn list(
         return Err(Failure::bad("E-HTTP-QUERY", &detail));
     }
     let limit = limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
-    let work = tokio::task::spawn_blocking(move || {
+    let read = move || {
         let snapshot = node.handle.store.snapshot();
         match (document, &filter.subject) {
             (Some(document), _) => by_document(&node, &snapshot, &document, &filter, cursor, limit),
@@ -211,25 +211,30 @@ pub(super) async fn list(
                 Order::Newest => newest(&node, &snapshot, &filter, cursor, limit),
             },
         }
-    });
-    work.await.map_err(|error| Failure::fault(&error))?.map(Json)
+    };
+    answers::json(read).await
 }
 
+/// The records that pass a filter, of these positions, each by its cursor; and the cursor of the first for which there is no
+/// room.
 fn at(
     node: &Shared,
     state: &impl Ledger,
-    positions: impl Iterator<Item = u64>,
+    positions: impl Iterator<Item = (u64, u64)>,
     filter: &Filter,
-) -> Result<Vec<RecordView>, Failure> {
-    let mut rows = Vec::new();
-    for position in positions {
-        let found = node.record_at(state, position)?;
-        let taken = |found: &query::Found| {
-            filter.takes(&found.transaction.header.agency, found.operation())
-        };
-        rows.extend(found.filter(taken).map(|found| found_view(node, &found)));
+) -> Result<Records, Failure> {
+    let (mut records, mut page) = (Vec::new(), answers::Page::new(ROWS_MAX));
+    for (cursor, position) in positions {
+        if page.is_full() {
+            return Ok(Records { records, next: Some(cursor) });
+        }
+        let Some(found) = node.record_at(state, position)? else { continue };
+        if filter.takes(&found.transaction.header.agency, found.operation()) {
+            page.add(found.operation());
+            records.push(found_view(node, &found));
+        }
     }
-    Ok(rows)
+    Ok(Records { records, next: None })
 }
 
 /// The cursor is a position of the log.
@@ -243,7 +248,9 @@ fn by_document(
 ) -> Result<Records, Failure> {
     let mut positions = query::by_document(state, document, cursor.unwrap_or(0), limit + 1);
     let next = (positions.len() > limit).then(|| positions.pop()).flatten();
-    Ok(Records { records: at(node, state, positions.into_iter(), filter)?, next })
+    let positions = positions.into_iter().map(|position| (position, position));
+    let page = at(node, state, positions, filter)?;
+    Ok(Records { next: page.next.or(next), ..page })
 }
 
 /// The cursor is a place in the subject's history.
@@ -264,8 +271,9 @@ fn by_subject(
     let next = links.iter().any(|(_, place)| *place >= end).then_some(end);
     links.dedup_by_key(|(link, _)| link.position);
     let page = links.iter().filter(|(_, place)| (from..end).contains(place));
-    let positions = page.map(|(link, _)| link.position);
-    Ok(Records { records: at(node, state, positions, filter)?, next })
+    let positions = page.map(|(link, place)| (*place, link.position));
+    let page = at(node, state, positions, filter)?;
+    Ok(Records { next: page.next.or(next), ..page })
 }
 
 /// The cursor is the position of the first record that was not looked at.
@@ -276,7 +284,7 @@ pub(super) fn oldest(
     cursor: Option<u64>,
     limit: usize,
 ) -> Result<Records, Failure> {
-    let (mut records, mut looked) = (Vec::new(), 0);
+    let (mut records, mut looked, mut page) = (Vec::new(), 0, answers::Page::new(limit));
     let tip = query::height(state);
     let from = cursor.unwrap_or(0);
     let Some(first) = query::record_height(state, from) else { return Ok(Records::default()) };
@@ -285,9 +293,10 @@ pub(super) fn oldest(
         let (rows, there) = of_block(node, state, Height(height), filter);
         looked += there.max(1);
         for row in rows.into_iter().filter(|row| row.position >= from) {
-            if records.len() == limit {
+            if page.is_full() {
                 return Ok(Records { records, next: Some(row.position) });
             }
+            page.add(&row.operation);
             records.push(row);
         }
         let many = looked >= LOOKED_AT_MAX || height - first.0 >= BLOCKS_MAX;
@@ -308,7 +317,7 @@ fn newest(
     cursor: Option<u64>,
     limit: usize,
 ) -> Result<Records, Failure> {
-    let (mut records, mut looked) = (Vec::new(), 0);
+    let (mut records, mut looked, mut page) = (Vec::new(), 0, answers::Page::new(limit));
     let size = query::header(state, query::height(state)).map_or(0, |header| header.log_size);
     let mut below = cursor.unwrap_or(size).min(size);
     while let Some(last) = below.checked_sub(1) {
@@ -322,10 +331,11 @@ fn newest(
         let (rows, there) = of_block(node, state, height, filter);
         looked += there.max(1);
         for row in rows.into_iter().rev().filter(|row| row.position < below) {
-            if records.len() == limit {
+            if page.is_full() {
                 let next = records.last().map(|last: &RecordView| last.position);
                 return Ok(Records { records, next });
             }
+            page.add(&row.operation);
             records.push(row);
         }
         let before = height.previous().and_then(|before| query::header(state, before));

@@ -4,7 +4,7 @@
 //! takes them. One that does not read is not read for, and its connection ends when it takes nothing for a while.
 
 use super::{
-    Node, Shared, Tip,
+    Node, Shared, Tip, answers,
     asked::Asked,
     blocks::row,
     problem::Failure,
@@ -18,7 +18,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use client::api::Kind;
+use client::api::{Kind, RecordView};
 use futures::stream::{Stream, unfold};
 use ledger::query;
 use serde::{Deserialize, Serialize};
@@ -29,11 +29,14 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use types::Height;
+use types::{Height, codec};
 use utoipa::IntoParams;
 
 /// How many subscribers a node has at most.
 pub(super) const SUBSCRIBERS_MAX: usize = 512;
+/// How many bytes of records are made ready for one subscriber at once: with all of a block for each, those who take their
+/// time would hold hundreds of blocks.
+const READY_BYTES_MAX: usize = 512 << 10;
 /// How often something is said when nothing happens, so that both sides know that the line is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// When a client that lost its line comes back.
@@ -91,18 +94,35 @@ impl Subscriber {
             }
             let (node, filter, at) = (self.node.clone(), self.filter.clone(), Height(self.next));
             let position = self.position;
-            let read = tokio::task::spawn_blocking(move || match filter {
-                None => block_event(&node, at).into_iter().collect(),
+            let read = answers::in_turn(move || match filter {
+                None => (block_event(&node, at).into_iter().collect(), None),
                 Some(filter) => {
                     let (rows, _) = of_block(&node, &node.handle.store, at, &filter);
-                    let new = rows.iter().filter(|row| row.position >= position);
-                    new.filter_map(|row| event("record", row.position, row)).collect()
+                    made_ready(&rows, position)
                 }
             });
-            self.ready = read.await.ok()?;
-            self.next += 1;
+            let (ready, rest) = read.await.ok()?;
+            self.ready = ready;
+            match rest {
+                Some(position) => self.position = position,
+                None => self.next += 1,
+            }
         }
     }
+}
+
+/// The events of a block's records from a position on, as many as are made ready at once; and the position of the next, if
+/// there is one.
+fn made_ready(rows: &[RecordView], position: u64) -> (VecDeque<Event>, Option<u64>) {
+    let (mut ready, mut bytes) = (VecDeque::new(), 0);
+    for row in rows.iter().filter(|row| row.position >= position) {
+        if bytes > READY_BYTES_MAX {
+            return (ready, Some(row.position));
+        }
+        bytes += codec::length(&row.operation);
+        ready.extend(event("record", row.position, row));
+    }
+    (ready, None)
 }
 
 fn block_event(node: &Shared, height: Height) -> Option<Event> {
@@ -210,4 +230,84 @@ pub(super) async fn records(
     let (ready, seat) = (VecDeque::new(), seat()?);
     let filter = Some(filter);
     Ok(answer(Subscriber { node, tips, next, position, filter, ready, _seat: seat }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::{
+        Digest, Hash, Operation, RecordId, Timestamp, TxId,
+        block::BLOCK_BYTES_MAX,
+        operation::{Action, Commitment, EventType, Grade, Lot, Provenance, TraceEvent},
+        subject::Part,
+    };
+
+    /// An event that names a thousand lots, as it stands at a position.
+    fn row(position: u64) -> RecordView {
+        let lot =
+            |n: u32| -> (Lot, Part) { (format!("{n:0>240}").parse().unwrap(), Part::Observed) };
+        let event = TraceEvent {
+            event: EventType::Object,
+            id: None,
+            time: Timestamp(1),
+            step: None,
+            lots: (0..1000).map(lot).collect(),
+            cbv_hash: None,
+            corrects: None,
+        };
+        let digest = Digest::blake3(b"document");
+        let operation = Operation {
+            action: Action::Trace(event),
+            commitment: Commitment { document: digest, content: digest, fields: None },
+            effective_from: Timestamp(1),
+            grade: Grade::Public,
+            provenance: Provenance {
+                system: "test".parse().unwrap(),
+                version: "1".parse().unwrap(),
+                captured_at: Timestamp(1),
+            },
+        };
+        RecordView {
+            record: RecordId(Hash([1; 32])),
+            position,
+            height: Height(1),
+            time: Timestamp(1),
+            tx: TxId(Hash([2; 32])),
+            index: 0,
+            agency: "11350000MXDEX01033".parse().unwrap(),
+            agency_name: String::new(),
+            operation,
+        }
+    }
+
+    #[test]
+    fn of_a_large_block_a_part_is_made_ready_and_the_next_begins_where_it_ended() {
+        let rows: Vec<_> = (10..20).map(row).collect();
+        let (mut parts, mut from) = (Vec::new(), 12);
+        loop {
+            let (ready, rest) = made_ready(&rows, from);
+            parts.push(ready.len());
+            match rest {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        assert_eq!(parts, [3, 3, 2], "eight records of a quarter of a mebibyte");
+        assert!(made_ready(&rows, 20).0.is_empty());
+    }
+
+    #[test]
+    fn a_page_is_of_so_many_records_and_of_no_more_than_a_block() {
+        let operation = row(0).operation;
+        let fits = |limit: usize| {
+            let (mut page, mut count) = (answers::Page::new(limit), 0);
+            while !page.is_full() {
+                page.add(&operation);
+                count += 1;
+            }
+            count
+        };
+        assert_eq!(fits(7), 7);
+        assert_eq!(fits(1000), BLOCK_BYTES_MAX / codec::length(&operation) + 1);
+    }
 }

@@ -1,12 +1,12 @@
 //! Subjects: where a thing stands by its business identifier, and all that became of it.
 
 use super::{
-    Node, ROWS, ROWS_MAX,
+    Node, ROWS, ROWS_MAX, answers,
     asked::{self, Asked, Name},
     problem::Failure,
     records::found_view,
 };
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use client::api::{History, HistoryRow, SubjectView};
 use ledger::query;
 use serde::Deserialize;
@@ -73,17 +73,21 @@ pub(super) async fn history(
     State(node): Node,
     Name(text): Name,
     Asked(Page { from, limit }): Asked<Page>,
-) -> Result<Json<History>, Failure> {
+) -> Result<Response, Failure> {
     let asked = asked::subject(&text)?;
-    let work = tokio::task::spawn_blocking(move || {
+    let read = move || {
         let snapshot = node.handle.store.snapshot();
         let state = query::subject(&snapshot, &asked).ok_or_else(|| unknown(&asked))?;
         let limit = limit.unwrap_or(ROWS).clamp(1, ROWS_MAX);
         let links = query::history(&snapshot, &asked, from, limit);
-        let mut rows = Vec::with_capacity(links.len());
+        let (mut rows, mut page) = (Vec::with_capacity(links.len()), answers::Page::new(limit));
         // The links are asked first: behind the last number there is, there is none to count on to.
         for (link, sequence) in links.iter().zip(from..) {
+            if page.is_full() {
+                break;
+            }
             let Some(found) = node.record_at(&snapshot, link.position)? else { continue };
+            page.add(found.operation());
             let record = found_view(&node, &found);
             rows.push(HistoryRow { sequence, part: link.part, record });
         }
@@ -91,7 +95,7 @@ pub(super) async fn history(
             .last()
             .map(|row: &HistoryRow| row.sequence + 1)
             .filter(|next| *next < state.records);
-        Ok(Json(History { subject: asked, total: state.records, rows, next }))
-    });
-    work.await.map_err(|error| Failure::fault(&error))?
+        Ok(History { subject: asked, total: state.records, rows, next })
+    };
+    answers::json(read).await
 }

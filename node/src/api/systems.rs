@@ -2,7 +2,7 @@
 
 use super::{Shared, problem::Failure};
 use crate::{
-    gateway::{Denied, Documents, Event, Gateway, Scope, Shown, Shut, Token},
+    gateway::{Denied, Documents, Event, Gateway, Scope, Shown, Shut, Token, Unkept},
     tls,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -32,7 +32,21 @@ fn gateway(node: &Shared) -> Result<&Gateway, Failure> {
 fn shown(headers: &HeaderMap) -> Shown<'_> {
     let bearer = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     let bearer = bearer.map(|value| value.strip_prefix(b"Bearer ").unwrap_or_default());
-    Shown { bearer, certificate: tls::certificate(headers) }
+    Shown { bearer, certificate: tls::certificate(headers), by_foreign_page: false }
+}
+
+/// Whether a page of another site has a browser ask this. Where something is recorded a browser says by one of two headers whose
+/// page it is, which no page can change; an application sends neither.
+fn is_by_foreign_page(headers: &HeaderMap) -> bool {
+    let said = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
+    // `none` is what the browser's user asks for without any page.
+    let of_site =
+        said("sec-fetch-site").is_some_and(|site| site != b"same-origin" && site != b"none");
+    // A certificate is shown over TLS alone.
+    let from_elsewhere = said("origin").is_some_and(|origin| {
+        origin.strip_prefix(b"https://").is_none_or(|own| said("host") != Some(own))
+    });
+    of_site || from_elsewhere
 }
 
 /// Lets a system in, once that is written down.
@@ -42,14 +56,36 @@ pub(super) async fn admit<'n>(
     scope: Scope,
     act: &str,
 ) -> Result<(&'n Gateway, &'n Token), Failure> {
+    enter(node, shown(headers), scope, act).await
+}
+
+/// Lets a system in that has something recorded, once that is written down. A browser shows a certificate for whatever page asks,
+/// and what a page cannot read it could have signed all the same.
+pub(super) async fn admit_to_record<'n>(
+    node: &'n Shared,
+    headers: &HeaderMap,
+    scope: Scope,
+    act: &str,
+) -> Result<(&'n Gateway, &'n Token), Failure> {
+    let shown = Shown { by_foreign_page: is_by_foreign_page(headers), ..shown(headers) };
+    enter(node, shown, scope, act).await
+}
+
+async fn enter<'n>(
+    node: &'n Shared,
+    shown: Shown<'_>,
+    scope: Scope,
+    act: &str,
+) -> Result<(&'n Gateway, &'n Token), Failure> {
     let gateway = gateway(node)?;
-    match gateway.admit(shown(headers), scope, act).await {
+    match gateway.admit(shown, scope, act).await {
         Ok(token) => Ok((gateway, token)),
         Err(denied) => {
             let (status, code) = match denied {
                 Denied::Unknown => (StatusCode::UNAUTHORIZED, "E-AUTH-TOKEN"),
                 Denied::Expired => (StatusCode::UNAUTHORIZED, "E-AUTH-EXPIRED"),
                 Denied::Scope => (StatusCode::FORBIDDEN, "E-AUTH-SCOPE"),
+                Denied::Origin => (StatusCode::FORBIDDEN, "E-AUTH-ORIGIN"),
                 Denied::Unaudited => (StatusCode::SERVICE_UNAVAILABLE, "E-NODE-DISK"),
             };
             Err(Failure::new(status, code, denied.to_string()))
@@ -88,8 +124,12 @@ pub(super) fn keep(
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, "E-NODE-DISK", detail)
     };
     if let Some(documents) = &gateway.documents {
-        let kept = documents.keep(document, events);
-        kept.map_err(|error| disk("the document cannot be kept", &error))?;
+        documents.keep(document, events).map_err(|why| match why {
+            Unkept::Disk(error) => disk("the document cannot be kept", &error),
+            Unkept::Crowded { .. } => {
+                Failure::new(StatusCode::CONFLICT, "E-EPCIS-ID", why.to_string())
+            }
+        })?;
     }
     let key = gateway.signer(token).public();
     let outcome = format!("{count} operations signed with {key}");
@@ -143,4 +183,42 @@ pub(super) fn together(operations: &[Operation]) -> Result<(), Failure> {
         operations.len()
     );
     Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "E-GATEWAY-SIZE", detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(said: &[(&'static str, &'static str)], foreign: bool) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("node.example:8443"));
+        for &(name, value) in said {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        assert_eq!(is_by_foreign_page(&headers), foreign, "{said:?}");
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_told_from_a_program_and_from_our_own_pages() {
+        let own = ("origin", "https://node.example:8443");
+        check(&[], false);
+        check(&[("sec-fetch-site", "none")], false);
+        check(&[("sec-fetch-site", "same-origin"), own], false);
+        // Of a browser that says no more than that.
+        check(&[own], false);
+        check(&[("sec-fetch-site", "cross-site")], true);
+        check(&[("sec-fetch-site", "same-site"), own], true);
+        check(&[("sec-fetch-site", "")], true);
+        for origin in [
+            "https://evil.example",
+            "https://node.example",
+            "https://node.example:8443.evil.example",
+            "http://node.example:8443",
+            "null",
+            "",
+        ] {
+            check(&[("origin", origin)], true);
+            check(&[("sec-fetch-site", "same-origin"), ("origin", origin)], true);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::{
     jobs,
     problem::Failure,
 };
-use crate::shell::{committed_receipt, refused_receipt};
+use crate::shell::{Unaccepted, committed_receipt, refused_receipt};
 use axum::{
     Json,
     body::Body,
@@ -47,7 +47,8 @@ pub(super) struct WaitFor {
 
 /// Hand in a transaction
 ///
-/// In canonical encoding, signed. It is named by its content: handing it in again is one commit and the same receipt.
+/// In canonical encoding, signed. It is named by its content: handing it in again is one commit and the same receipt. A node
+/// that ends before it knows whether it has accepted it says so (503, `E-TX-UNDECIDED`): ask for it by its id, or hand it in again.
 #[utoipa::path(
     post,
     path = "/v1/transactions",
@@ -70,11 +71,16 @@ pub(super) async fn submit(
     Asked(WaitFor { wait }): Asked<WaitFor>,
     body: Body,
 ) -> Result<Response, Failure> {
+    let verified = read(&node, body).await?;
+    hand_in(&node, verified, wait).await
+}
+
+/// The transaction of a body, its signature checked. Its bytes end here: whoever waits for the commit keeps no room with them.
+async fn read(node: &Shared, body: Body) -> Result<Verified, Failure> {
     let bytes = asked::body(body, BODY_BYTES_MAX, "send fewer operations at once").await?;
     let tx: Transaction =
         codec::decode(&bytes).map_err(|error| Failure::bad("E-TX-ENCODING", &error))?;
-    let verified = tx.verify(node.rules().chain()).map_err(Rejection::from)?;
-    hand_in(&node, verified, wait).await
+    Ok(tx.verify(node.rules().chain()).map_err(Rejection::from)?)
 }
 
 /// Hands a transaction in, and answers when it is as far as asked.
@@ -90,9 +96,11 @@ pub(super) async fn hand_in(
             Wait::Accepted => None,
             Wait::Committed => outcome(node, id).await,
         },
-        Err(Rejection::Committed(_)) => committed_receipt(&node.handle.store, &id),
-        Err(Rejection::Recorded) => Some(recorded(node, id, &names)),
-        Err(rejection) => return Err(rejection.into()),
+        Err(Unaccepted::Refused(Rejection::Committed(_))) => {
+            committed_receipt(&node.handle.store, &id)
+        }
+        Err(Unaccepted::Refused(Rejection::Recorded)) => Some(recorded(node, id, &names)),
+        Err(why @ (Unaccepted::Refused(_) | Unaccepted::Undecided(_))) => return Err(why.into()),
     };
     Ok(match receipt {
         Some(receipt) => (StatusCode::OK, Json(receipt)).into_response(),
@@ -172,20 +180,22 @@ pub(super) async fn submit_all(
     let names = txs.iter().map(|tx| (tx.id(), tx.records().to_vec()));
     let names: Vec<(TxId, Vec<RecordId>)> = names.collect();
     let answers = node.handle.submit_all(txs).await;
-    if let Some(Err(rejection)) = answers.first().filter(|first| jobs::is_crowded(first)) {
+    if let Some(Err(full)) = answers.first().filter(|first| jobs::is_crowded(first)) {
         // Behind the first, there was room for none.
-        return Err(rejection.clone().into());
+        return Err(full.clone().into());
     }
     let crowded = answers.iter().any(jobs::is_crowded);
     let mut receipts = Vec::with_capacity(names.len());
     for ((id, names), answer) in names.iter().zip(answers) {
         receipts.push(match answer {
             Ok(_) => accepted(*id, names),
-            Err(Rejection::Committed(_)) => {
+            Err(Unaccepted::Refused(Rejection::Committed(_))) => {
                 committed_receipt(&node.handle.store, id).unwrap_or_else(|| accepted(*id, names))
             }
-            Err(Rejection::Recorded) => recorded(&node, *id, names),
-            Err(rejection) => refused_receipt(*id, &(&rejection).into()),
+            Err(Unaccepted::Refused(Rejection::Recorded)) => recorded(&node, *id, names),
+            Err(Unaccepted::Refused(rejection)) => refused_receipt(*id, &(&rejection).into()),
+            // There is no receipt for it; and all of them may be handed in again.
+            Err(why @ Unaccepted::Undecided(_)) => return Err(why.into()),
         });
     }
     if matches!(wait, Wait::Committed) {

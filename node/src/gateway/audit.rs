@@ -242,9 +242,14 @@ impl Writer {
 
     fn put_aside(&mut self) -> io::Result<()> {
         let path = self.home.join(FILE);
-        fs::rename(&path, self.home.join(format!("{ASIDE}{:012}.ndjson", self.first)))?;
+        let aside = self.home.join(format!("{ASIDE}{:012}.ndjson", self.first));
+        // An attempt that came no further has put it aside already: what bears the log's name since then has no line, and must
+        // not take the place of what has them.
+        if !aside.try_exists()? {
+            fs::rename(&path, &aside)?;
+        }
         let mut options = fs::OpenOptions::new();
-        let file = options.read(true).append(true).create_new(true).mode(0o600).open(&path)?;
+        let file = options.read(true).append(true).create(true).mode(0o600).open(&path)?;
         file.try_lock().map_err(io::Error::other)?;
         File::open(&self.home)?.sync_all()?;
         (self.file, self.bytes, self.first) = (file, 0, self.end.number);
@@ -452,6 +457,29 @@ mod tests {
         assert_eq!(lines(home), 81);
         Audit::open(home).unwrap().note_and_wait(entry("next", 1, false)).unwrap();
         assert_eq!(lines(home), 82);
+    }
+
+    /// The disk failed between the steps of putting the log aside, and the node went on.
+    #[test]
+    fn what_was_put_aside_by_half_is_not_written_over() {
+        for left in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let home = folder.path();
+            let mut writer = Writer::open(home, SEGMENT_BYTES).unwrap();
+            writer.write([entry("one", 1, false)].iter()).unwrap();
+            fs::rename(home.join(FILE), home.join(format!("{ASIDE}{:012}.ndjson", 0))).unwrap();
+            if left {
+                fs::write(home.join(FILE), "").unwrap();
+            }
+            writer.segment_bytes = 200;
+            for act in ["two", "three", "four"] {
+                writer.write([entry(act, 1, false)].iter()).unwrap();
+            }
+            drop(writer);
+            assert_eq!(lines(home), 4);
+            let goes_on = Writer::open(home, SEGMENT_BYTES).unwrap();
+            assert_eq!(goes_on.end.number, 4);
+        }
     }
 
     #[test]

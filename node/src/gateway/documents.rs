@@ -13,6 +13,10 @@ use std::{
 };
 use types::{Digest, RecordId, codec};
 
+/// How many events may be sent under one id. An id is an event's own, and is sent again for one that was refused or erroneous; the
+/// file of its records is read for each of them.
+const RECORDS_OF_ID_MAX: usize = 1000;
+
 /// Tells the drafts of this process apart.
 static DRAFT: AtomicU64 = AtomicU64::new(0);
 
@@ -22,6 +26,22 @@ pub struct Documents {
     home: PathBuf,
     /// Held while an id is given another record.
     ids: Arc<Mutex<()>>,
+}
+
+/// Why documents are not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Unkept {
+    /// They cannot be written.
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+    /// Too many were sent under an id.
+    #[error(
+        "{RECORDS_OF_ID_MAX} events were sent under the id {id:?}, and no more are taken under it; give each event an id of its own"
+    )]
+    Crowded {
+        /// The id.
+        id: String,
+    },
 }
 
 /// An event to be kept: a document of its own, which its record commits to.
@@ -45,15 +65,15 @@ impl Documents {
     /// Keeps a document and the events in it: when this returns they are on the disk.
     ///
     /// # Errors
-    /// When they cannot be written.
-    pub fn keep(&self, document: &[u8], events: &[Event<'_>]) -> io::Result<()> {
+    /// When they cannot be written, or too many were sent under the id of one.
+    pub fn keep(&self, document: &[u8], events: &[Event<'_>]) -> Result<(), Unkept> {
         self.write("documents", &codec::hex(&Digest::blake3(document).bytes), document)?;
         for event in events {
             self.write("events", &event.record.to_string(), event.document)?;
             self.add(event.id, &event.record)?;
         }
         // One for all: a document may have a thousand events, and each its file and its folder.
-        nix::unistd::syncfs(File::open(&self.home)?)?;
+        nix::unistd::syncfs(File::open(&self.home)?).map_err(io::Error::from)?;
         Ok(())
     }
 
@@ -89,16 +109,22 @@ impl Documents {
         }
         make_folder(&path)?;
         let draft = path.with_extension(format!("{}.draft", DRAFT.fetch_add(1, Ordering::Relaxed)));
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(bytes)?;
-        fs::rename(&draft, &path)
+        let written = write_new(&draft, bytes).and_then(|()| fs::rename(&draft, &path));
+        if written.is_err() {
+            // No other draft has its name, so that it would stay, and on a full disk with all that it takes up.
+            fs::remove_file(&draft).unwrap_or(());
+        }
+        written
     }
 
-    fn add(&self, id: &str, record: &RecordId) -> io::Result<()> {
+    fn add(&self, id: &str, record: &RecordId) -> Result<(), Unkept> {
         let _held = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.records(id).contains(record) {
+        let sent = self.records(id);
+        if sent.contains(record) {
             return Ok(());
+        }
+        if sent.len() >= RECORDS_OF_ID_MAX {
+            return Err(Unkept::Crowded { id: id.to_owned() });
         }
         let path = self.path("ids", &named(id));
         make_folder(&path)?;
@@ -111,12 +137,19 @@ impl Documents {
         }
         // A line that was cut off is none.
         let begin = if last == *b"\n" { "" } else { "\n" };
-        file.write_all(format!("{begin}{record}\n").as_bytes())
+        file.write_all(format!("{begin}{record}\n").as_bytes())?;
+        Ok(())
     }
 }
 
 fn named(id: &str) -> String {
     codec::hex(&Digest::blake3(id.as_bytes()).bytes)
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {
@@ -163,5 +196,43 @@ mod tests {
         documents.keep(b"x", &[event]).unwrap();
         assert_eq!(documents.records("urn:x"), records);
         assert!(documents.records("urn:y").is_empty());
+    }
+
+    #[test]
+    fn under_an_id_no_more_are_taken_than_may_be_and_those_there_are_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let documents = Documents::new(folder.path().to_owned());
+        let record = |n: usize| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&n.to_le_bytes());
+            RecordId(Hash(bytes))
+        };
+        let path = documents.path("ids", &named("urn:x"));
+        make_folder(&path).unwrap();
+        let sent: String = (1..RECORDS_OF_ID_MAX).map(|n| format!("{}\n", record(n))).collect();
+        fs::write(&path, sent).unwrap();
+        let keep = |n: usize, id: &str| {
+            documents.keep(b"x", &[Event { record: record(n), id, document: b"{}" }])
+        };
+        keep(RECORDS_OF_ID_MAX, "urn:x").unwrap();
+        let refused = keep(0, "urn:x").unwrap_err();
+        assert!(matches!(refused, Unkept::Crowded { .. }), "{refused:?}");
+        // What was sent before may be sent again, and other ids are others' business.
+        keep(1, "urn:x").unwrap();
+        keep(0, "urn:y").unwrap();
+        let found = documents.records("urn:x");
+        assert_eq!(found, (1..=RECORDS_OF_ID_MAX).map(record).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_no_draft_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let documents = Documents::new(folder.path().to_owned());
+        let path = documents.path("documents", &named("x"));
+        // A folder stands where the file belongs.
+        fs::create_dir_all(&path).unwrap();
+        assert!(documents.keep(b"x", &[]).is_err());
+        let there = fs::read_dir(path.parent().unwrap()).unwrap();
+        assert_eq!(there.map(|entry| entry.unwrap().path()).collect::<Vec<_>>(), [path]);
     }
 }

@@ -504,6 +504,7 @@ pub(super) async fn failed(keeper: Option<&mut Keeper>) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::{SUBMISSIONS_AT_ONCE, Unaccepted, hand_over};
     use types::{
         AgencyCode, Digest, Hash, Operation, SecretKey, Timestamp,
         operation::{Action, Commitment, EventType, Grade, Provenance, TraceEvent},
@@ -570,6 +571,23 @@ mod tests {
             }
             assert_eq!(found.join(", "), expected, "{why:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_the_replica_had_when_it_ended_is_undecided_and_not_refused() {
+        let (asks, mut asked) = tokio::sync::mpsc::channel(1);
+        let txs = (0..).take(SUBMISSIONS_AT_ONCE + 1).map(|n| recalled(n, false).tx);
+        let txs: Vec<_> = txs.collect();
+        // There is room for one lot; the thread has it, and ends.
+        let ends = async move { drop(asked.recv().await) };
+        let (answers, ()) = tokio::join!(hand_over(&asks, txs.clone()), ends);
+        let full: Result<TxId, _> = Err(Unaccepted::Refused(Rejection::Full));
+        let had = txs[..SUBMISSIONS_AT_ONCE].iter();
+        let mut wanted: Vec<_> = had.map(|tx| Err(Unaccepted::Undecided(tx.id()))).collect();
+        wanted.push(full.clone());
+        assert_eq!(answers, wanted);
+        // Nobody is there to have anything.
+        assert_eq!(hand_over(&asks, txs[..1].to_vec()).await, [full]);
     }
 
     #[test]

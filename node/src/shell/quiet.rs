@@ -2,6 +2,7 @@
 
 use super::{Ask, Body, Ended, Forward, Heard, Submission, WAITING_BYTES, restored};
 use crate::clock;
+use ledger::Rejection;
 use replica::{Elsewhere, Event, Received};
 use std::{collections::VecDeque, time::Duration};
 use tokio::sync::mpsc;
@@ -121,8 +122,12 @@ impl Body {
                 Some(event) = urgent.recv() => self.overhear(event, &mut held)?,
                 Some(event) = heard.recv() => self.overhear(event, &mut held)?,
                 Some(ask) = asked.recv() => match ask {
-                    // Who waits for an answer that is dropped hears that there is no room.
-                    Ask::Submit(lot, _) if late || self.room.shortage().is_some() => drop(lot),
+                    // Whom nobody answers takes it for undecided, and of these it is known that they were not taken.
+                    Ask::Submit(lot, _) if late || self.room.shortage().is_some() => {
+                        for (_, answer) in lot {
+                            answer.send(Err(Rejection::Full)).unwrap_or(());
+                        }
+                    }
                     Ask::Submit(lot, _) => held.submissions.extend(lot),
                     Ask::Watch(id, answer) => self.watch(id, answer),
                     Ask::IsPending(id, answer) => answer.send(self.is_waiting(&id)).unwrap_or(()),

@@ -404,6 +404,19 @@ fn a_place_is_a_socket_or_an_address_with_certificates() {
     }
 }
 
+#[test]
+fn an_address_that_is_not_there_or_not_free_yet_is_no_disk_that_failed() {
+    let ends = Ends::new();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    for address in ["192.0.2.1:27100".parse().unwrap(), taken.local_addr().unwrap()] {
+        let place = Place::Tls(address);
+        let door = place.served(ends.directory.path(), Some(&Ends::tls("signer"))).unwrap();
+        let why = serve(door, ends.guard.clone()).unwrap_err();
+        assert_eq!(crate::cli::exit_code(&why), 4, "{why:#}");
+        assert!(why.to_string().contains(&address.to_string()), "{why}");
+    }
+}
+
 /// The key, as a node has it that has no line to its guard yet.
 fn asking(reach: &Reach) -> SecretKey {
     let (line, public) = (Mutex::default(), secret().public());

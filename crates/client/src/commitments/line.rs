@@ -108,13 +108,8 @@ async fn batch_proof(
     console: &Console,
 ) -> Result<Vec<u8>, Stop> {
     let kept = kept(&what.file);
-    let shows = |bytes: &[u8]| {
-        proof::decode(bytes).is_ok_and(|proof| {
-            matches!(proof.claims.as_slice(), [Claim::Record(claim)] if claim.entry.record == recorded.record)
-        })
-    };
     if let Ok(bytes) = fs::read(&kept)
-        && shows(&bytes)
+        && shows(&bytes, recorded)
     {
         return Ok(bytes);
     }
@@ -130,7 +125,7 @@ async fn batch_proof(
         let (url, record) = (client.url(), recorded.record);
         return Err(Stop::says(Exit::Negative, format!("{url} has no record {record}")));
     };
-    if !shows(&bytes) {
+    if !shows(&bytes, recorded) {
         let url = client.url().to_owned();
         return Err(
             ClientError::Strange { url, why: "the proof is of something else".into() }.into()
@@ -138,6 +133,13 @@ async fn batch_proof(
     }
     fs::write(&kept, &bytes).map_err(|why| Stop::file(&kept, why))?;
     Ok(bytes)
+}
+
+/// Whether a proof is that of a batch, on the chain on which it was recorded: its record has one name on all of them.
+fn shows(bytes: &[u8], recorded: &Recorded) -> bool {
+    let Ok(proof) = proof::decode(bytes) else { return false };
+    let [Claim::Record(claim)] = proof.claims.as_slice() else { return false };
+    (proof.chain, claim.entry.record) == (recorded.chain, recorded.record)
 }
 
 fn kept(file: &Path) -> PathBuf {
@@ -164,11 +166,11 @@ pub(crate) fn verify(what: &arguments::Verify, console: &Console) -> Exit {
         };
         if !what.quiet && console.data(&text).is_err() { Exit::Disk } else { Exit::Undecided }
     };
-    if what.report.is_some() || what.evidence.is_some() || what.explain {
+    if what.at.is_some() || what.report.is_some() || what.evidence.is_some() || what.explain {
         console.talk(&say!(
             lang,
-            "--report, --evidence and --explain are not for the proof of a line",
-            "单行证明不支持 --report、--evidence 与 --explain"
+            "--at, --report, --evidence and --explain are not for the proof of a line",
+            "单行证明不支持 --at、--report、--evidence 与 --explain"
         ));
         return Exit::Usage;
     }
@@ -201,4 +203,54 @@ pub(crate) fn verify(what: &arguments::Verify, console: &Console) -> Exit {
         }
     }
     verifier::exit_of(found.decide().0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fixture::{HOME, Ledger, genesis},
+        speech::Lang,
+    };
+    use types::Timestamp;
+
+    #[test]
+    fn what_is_asked_of_a_line_and_has_no_answer_is_refused() {
+        let console = Console::open(Some(Lang::En));
+        for (at, wanted) in [(None, Exit::Undecided), (Some(Timestamp(1)), Exit::Usage)] {
+            let what = arguments::Verify {
+                proof: vec!["no-such.line".into()],
+                trust_root: None,
+                document: None,
+                at,
+                report: None,
+                explain: false,
+                schema: false,
+                evidence: None,
+                json: false,
+                quiet: true,
+            };
+            assert_eq!(verify(&what, &console), wanted, "{at:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_another_chain_is_not_the_proof() {
+        let of = |salt: u8| Ledger::new(&genesis(salt), salt, &[0, 1, 2, 3]).record();
+        let (here, elsewhere) = (of(HOME), of(60));
+        let Claim::Record(claim) = &here.claims[0] else { panic!("the proof of a record") };
+        let recorded = Recorded {
+            chain: here.chain,
+            agency: claim.transaction.agency,
+            series: "urn:x:series".parse().unwrap(),
+            record: claim.entry.record,
+            tx: claim.entry.tx,
+            height: None,
+            position: None,
+        };
+        assert!(shows(&proof::encode(&here), &recorded));
+        let Claim::Record(claim) = &elsewhere.claims[0] else { panic!("the proof of a record") };
+        assert_eq!(claim.entry.record, recorded.record, "one document has one name everywhere");
+        assert!(!shows(&proof::encode(&elsewhere), &recorded));
+    }
 }

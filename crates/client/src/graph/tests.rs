@@ -234,6 +234,17 @@ fn a_graph_that_is_cut_says_so() {
 }
 
 #[test]
+fn a_history_of_which_there_is_more_makes_no_whole_graph() {
+    let book = Book::default().events(&[made(1, &["a"], &["b"])]);
+    let (limits, ways, lot) = (Limits::default(), [Way::Up], name("urn:x:b"));
+    let mut graph = Graph::new(lot.clone(), ways, Height(1), limits, Withdrawn::Ignored);
+    graph.learn_beginning(&lot, book.rows["lot:urn:x:b"].clone());
+    book.fill(&mut graph);
+    assert_eq!(lots(graph.reached(Way::Up)), ["urn:x:a", "urn:x:b"]);
+    assert_eq!(graph.cuts().iter().copied().collect::<Vec<_>>(), [Cut::Events]);
+}
+
+#[test]
 fn later_blocks_are_of_another_graph() {
     let book = Book::default().events(&[made(1, &["a"], &["b"]), made(2, &["b"], &["c"])]);
     for (height, reached) in [(0, 1), (1, 2), (2, 3)] {

@@ -13,7 +13,7 @@ use std::{
     io::{self, BufRead as _, BufReader, BufWriter, Write as _},
     path::{Path, PathBuf},
 };
-use types::{AgencyCode, ChainId, Height, RecordId, Timestamp, TxId};
+use types::{AgencyCode, ChainId, Digest, Height, RecordId, Timestamp, TxId};
 
 /// The rejections shown one by one.
 const SHOWN_MAX: usize = 20;
@@ -71,6 +71,9 @@ pub(crate) struct Run {
     pub(crate) file: String,
     pub(crate) bytes: u64,
     pub(crate) modified: Timestamp,
+    /// Of a table: by another mapping its rows are other records, and which of them are settled is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mapping: Option<Digest>,
     pub(crate) captured_at: Option<Timestamp>,
     pub(crate) origin: String,
     pub(crate) chain: ChainId,
@@ -116,6 +119,12 @@ impl Rejections {
         file.flush().map_err(fault)?;
         self.count += 1;
         Ok(())
+    }
+
+    /// Returns when they are durable.
+    fn sync(&self) -> Result<(), Stop> {
+        let Some(file) = &self.file else { return Ok(()) };
+        sync(file.get_ref()).map_err(|why| Stop::file(&self.path, why))
     }
 
     /// How many records were rejected.
@@ -187,6 +196,15 @@ impl Receipts {
         match self {
             Self::Output => Ok(()),
             Self::File(path, file) => file.flush().map_err(|why| Stop::file(path, why)),
+        }
+    }
+
+    /// Returns when they are durable.
+    fn sync(&mut self) -> Result<(), Stop> {
+        self.flush()?;
+        match self {
+            Self::Output => Ok(()),
+            Self::File(path, file) => sync(file.get_ref()).map_err(|why| Stop::file(path, why)),
         }
     }
 
@@ -270,11 +288,13 @@ impl<'a> Books<'a> {
         self.file.flush().map_err(|why| Stop::file(&self.state, why))
     }
 
-    /// Closes the books: there is nothing left to go on with.
+    /// Closes the books: there is nothing left to go on with. What became of the records is durable before.
     ///
     /// # Errors
-    /// When the state file cannot be removed.
+    /// When a file cannot be synced, or the state file cannot be removed.
     pub(crate) fn close(self) -> Result<(), Stop> {
+        self.receipts.sync()?;
+        self.rejections.sync()?;
         drop(self.file);
         remove(&self.state)
     }
@@ -356,6 +376,11 @@ fn write_line(file: &mut BufWriter<File>, value: &impl Serialize) -> io::Result<
     file.write_all(b"\n")
 }
 
+/// Syncs what has a disk under it; a pipe or a terminal has none, and refuses.
+fn sync(file: &File) -> io::Result<()> {
+    if file.metadata()?.is_file() { file.sync_all() } else { Ok(()) }
+}
+
 fn remove(path: &Path) -> Result<(), Stop> {
     match fs::remove_file(path) {
         Err(why) if why.kind() != io::ErrorKind::NotFound => Err(Stop::file(path, why)),
@@ -372,6 +397,7 @@ impl Run {
             file: source.name.clone(),
             bytes: source.bytes,
             modified: source.modified,
+            mapping: source.mapping,
             captured_at: source.captured_at,
             origin: format!("{} {} {:?}", capture.system, capture.version, capture.grade),
             chain,

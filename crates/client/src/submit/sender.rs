@@ -115,7 +115,9 @@ impl Sender {
             let problem = match answer {
                 Ok(receipt) if receipt.status == Fate::Refused => refusal(receipt),
                 Ok(receipt) => return Ok(Ok(receipt)),
-                Err(ClientError::Problem(problem)) if problem.status < 500 => problem,
+                // What was not done in time was not refused: it may even be on its way.
+                Err(why) if why.is_passing() => return Err(why.into()),
+                Err(ClientError::Problem(problem)) => problem,
                 Err(why) => return Err(why.into()),
             };
             match problem.code.as_str() {

@@ -1,6 +1,6 @@
 //! The records in a file, prepared one after another; a file of lines is never held whole.
 
-use super::files::Beside;
+use super::{files::Beside, table::Mapped};
 use crate::exit::Stop;
 use records::Capture;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use std::{
     io::{self, BufRead, BufReader, Read as _},
     path::{Path, PathBuf},
 };
-use types::{AgencyCode, Operation, Timestamp};
+use types::{AgencyCode, Digest, Operation, Timestamp};
 
 /// A file of records.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Source {
     pub(crate) bytes: u64,
     /// When it was last modified then.
     pub(crate) modified: Timestamp,
+    /// Of a table, the digest of the mapping that made its lines.
+    pub(crate) mapping: Option<Digest>,
     shape: Shape,
     /// What its records say of their origin.
     pub(crate) capture: Capture,
@@ -92,7 +94,7 @@ impl Source {
     /// When the file cannot be opened or has no time.
     pub(crate) fn open(
         own: &Path,
-        lines: Option<&Path>,
+        mapped: Option<&Mapped>,
         agency: Option<AgencyCode>,
         capture: Capture,
         captured_at: Option<Timestamp>,
@@ -102,7 +104,7 @@ impl Source {
         if !metadata.is_file() {
             return Err(fault(io::Error::other("not a file")));
         }
-        let path = lines.unwrap_or(own);
+        let path = mapped.map_or(own, |mapped| mapped.lines.as_path());
         let extension = path.extension().map(|name| name.to_ascii_lowercase());
         let lines = extension.is_some_and(|name| name == "ndjson" || name == "jsonl");
         Ok(Self {
@@ -111,6 +113,7 @@ impl Source {
             name: own.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             bytes: metadata.len(),
             modified: modified(&metadata).map_err(fault)?,
+            mapping: mapped.map(|mapped| mapped.mapping),
             shape: if lines { Shape::Lines } else { Shape::Whole },
             capture,
             captured_at,

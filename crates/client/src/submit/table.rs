@@ -13,6 +13,7 @@ use std::{
     io::{self, BufRead, BufReader, BufWriter, Read as _, Write as _},
     path::{Path, PathBuf},
 };
+use types::Digest;
 
 /// The longest row, bytes.
 const ROW_BYTES_MAX: usize = 1 << 20;
@@ -20,11 +21,20 @@ const ROW_BYTES_MAX: usize = 1 << 20;
 /// Before a row that could not be mapped: no JSON begins like this.
 pub(super) const FAULT: &str = "!E-CSV-ROW ";
 
-/// Maps a table; the file of lines that comes of it.
+/// What was made of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Mapped {
+    /// The file of lines.
+    pub(crate) lines: PathBuf,
+    /// The digest of the mapping: by another one the rows are other records.
+    pub(crate) mapping: Digest,
+}
+
+/// Maps a table into a file of lines.
 ///
 /// # Errors
 /// When a file cannot be read or written, or the mapping asks for what the table does not have.
-pub(super) fn map(table: &Path, mapping: &Path) -> Result<PathBuf, Stop> {
+pub(super) fn map(table: &Path, mapping: &Path) -> Result<Mapped, Stop> {
     let usage =
         |path: &Path, why: String| Stop::says(Exit::Usage, format!("{}: {why}", path.display()));
     let text = fs::read_to_string(mapping).map_err(|why| Stop::file(mapping, why))?;
@@ -74,7 +84,7 @@ pub(super) fn map(table: &Path, mapping: &Path) -> Result<PathBuf, Stop> {
     let file = lines.into_inner().map_err(|why| broken(why.into_error()))?;
     file.sync_all().map_err(broken)?;
     fs::rename(&fresh, &out).map_err(broken)?;
-    Ok(out)
+    Ok(Mapped { lines: out, mapping: Digest::blake3(text.as_bytes()) })
 }
 
 /// Whether a file is a table, as its name says.

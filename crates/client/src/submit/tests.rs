@@ -11,7 +11,11 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
-use types::{BlockId, Hash, RecordId, Transaction, TxId, operation::Action};
+use types::{
+    BlockId, Hash, RecordId, Transaction, TxId,
+    authority::{Change, Governance},
+    operation::{Action, Grade},
+};
 
 /// What the node does wrong next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +26,10 @@ enum Fault {
     HangsUp,
     /// Forgets this many transactions that it accepted.
     Forgets(u32),
+    /// Is not done in time with this many submissions.
+    Late(u32),
+    /// Shows of a proposal another change than was proposed.
+    Misreports,
     /// None.
     None,
 }
@@ -75,7 +83,16 @@ impl Node {
                 *left -= 1;
                 return (429, problem(429, "E-POOL-FULL", "this node holds as many as it may"));
             }
-            Fault::Busy(_) | Fault::HangsUp | Fault::Forgets(_) | Fault::None => {}
+            Fault::Late(left) if *left > 0 => {
+                *left -= 1;
+                return (408, problem(408, "E-HTTP-TIMEOUT", "not done after 30 s; ask again"));
+            }
+            Fault::Busy(_)
+            | Fault::HangsUp
+            | Fault::Forgets(_)
+            | Fault::Late(_)
+            | Fault::Misreports
+            | Fault::None => {}
         }
         let tx: Transaction = codec::decode(body).unwrap();
         let tx = tx.verify(&genesis(HOME).chain()).unwrap().into_inner();
@@ -127,6 +144,12 @@ impl Node {
     fn record(&self, tx: TxId, there: Recorded) -> String {
         let tx = self.committed.iter().find(|found| found.id() == tx).unwrap();
         let index = tx.records().position(|record| record == there.record).unwrap();
+        let mut operation = tx.operations[index].clone();
+        if self.fault == Fault::Misreports
+            && let Action::Govern(Governance::Propose(change)) = &mut operation.action
+        {
+            **change = Change::Elements(Vec::new());
+        }
         to_string(&RecordView {
             record: there.record,
             position: there.position.unwrap(),
@@ -136,7 +159,7 @@ impl Node {
             index: index.try_into().unwrap(),
             agency: tx.header.agency,
             agency_name: "test".into(),
-            operation: tx.operations[index].clone(),
+            operation,
         })
         .unwrap()
     }
@@ -238,6 +261,31 @@ impl Bench {
 
     /// Submits `licences.ndjson` in batches of two, with a second of patience.
     fn submit(&self, more: &str) -> Result<Exit, Stop> {
+        self.online(async |url| {
+            run(self.arguments(&url, more), &Console::open(Some(Lang::En))).await
+        })
+    }
+
+    /// Proposes that an element be uniform.
+    fn propose(&self) -> Result<Exit, Stop> {
+        self.govern("propose elements 事项名称")
+    }
+
+    /// Governs, without being asked.
+    fn govern(&self, act: &str) -> Result<Exit, Stop> {
+        use clap::Parser as _;
+        self.online(async |url| {
+            let key = self.folder.path().join("issuer.json");
+            let line = format!("minlian govern {act} --node {url} --key {} --yes", key.display());
+            let command =
+                arguments::Arguments::try_parse_from(line.split_whitespace()).unwrap().command;
+            let arguments::Command::Govern(what) = command else { panic!("{command:?}") };
+            crate::govern::run(&what, &Console::open(Some(Lang::En))).await
+        })
+    }
+
+    /// Does what needs the node, whose address it is told.
+    fn online(&self, work: impl AsyncFnOnce(String) -> Result<Exit, Stop>) -> Result<Exit, Stop> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -248,7 +296,7 @@ impl Bench {
                     tokio::spawn(serve(stream, Arc::clone(&node)));
                 }
             });
-            run(self.arguments(&url, more), &Console::open(Some(Lang::En))).await
+            work(url).await
         })
     }
 
@@ -418,6 +466,73 @@ fn what_a_node_accepts_and_forgets_is_handed_in_again() {
 }
 
 #[test]
+fn an_act_that_a_node_accepts_and_forgets_is_not_called_recorded() {
+    let bench = Bench::new("governs", Fault::Forgets(1));
+    let stop = bench.propose().unwrap_err();
+    assert_eq!(stop.exit, Exit::Network, "{:#}", stop.why);
+    let said = speech::stop(Lang::En, &stop);
+    assert!(said.contains("nothing was recorded") && said.contains("run the same command again"));
+    assert_eq!(bench.propose().unwrap(), Exit::Done);
+    assert_eq!(bench.node.lock().unwrap().committed.len(), 1);
+}
+
+#[test]
+fn what_is_not_done_in_time_is_not_called_rejected() {
+    let bench = Bench::new("late", Fault::Late(2));
+    bench.folder.write("licences.ndjson", lines(2));
+    assert_eq!(bench.submit("").unwrap(), Exit::Done);
+    assert_eq!(bench.answers(), [408, 408, 202]);
+    assert_eq!((line_numbers(&bench.rows()), bench.rejected()), (vec![1, 2], Vec::new()));
+    let bench = Bench::new("late-act", Fault::Late(1));
+    assert_eq!(bench.propose().unwrap_err().exit, Exit::Network);
+}
+
+#[test]
+fn a_change_is_approved_as_its_proposal_names_it_or_not_at_all() {
+    let bench = Bench::new("approves", Fault::None);
+    assert_eq!(bench.propose().unwrap(), Exit::Done);
+    let proposal = bench.node.lock().unwrap().committed[0].records().next().unwrap();
+    let approve = format!("approve {proposal}");
+    bench.node.lock().unwrap().fault = Fault::Misreports;
+    for act in [approve.clone(), format!("withdraw {proposal}")] {
+        let stop = bench.govern(&act).unwrap_err();
+        assert_eq!(stop.exit, Exit::Undecided, "{:#}", stop.why);
+        assert_eq!(bench.node.lock().unwrap().committed.len(), 1, "nothing was signed");
+    }
+    bench.node.lock().unwrap().fault = Fault::None;
+    assert_eq!(bench.govern(&approve).unwrap(), Exit::Done);
+    assert_eq!(bench.node.lock().unwrap().committed.len(), 2);
+    // A record that proposes nothing is no proposal.
+    let approval = bench.node.lock().unwrap().committed[1].records().next().unwrap();
+    let stop = bench.govern(&format!("approve {approval}")).unwrap_err();
+    assert_eq!(stop.exit, Exit::Negative, "{:#}", stop.why);
+}
+
+#[test]
+fn a_table_by_another_mapping_is_another_run() {
+    let folder = Folder::new("mappings");
+    let csv = folder.write("t.csv", "标识,名称\nA,甲\n");
+    let run = |mapping: &str| {
+        let mapping = folder.write("mapping.json", mapping);
+        let mapped = table::map(&csv, &mapping).unwrap();
+        let capture = Capture {
+            system: "t".parse().unwrap(),
+            version: "1".parse().unwrap(),
+            captured_at: Timestamp::default(),
+            grade: Grade::Internal,
+        };
+        let source = Source::open(&csv, Some(&mapped), None, capture, None).unwrap();
+        Run::of(&source, genesis(HOME).chain(), key_file().agency.unwrap(), "committed")
+    };
+    let one = run(r#"{"id": "${标识}"}"#);
+    assert_eq!(run(r#"{"id": "${标识}"}"#), one);
+    // Or it would go on in the middle of other records.
+    assert_ne!(run(r#"{"id": "${名称}"}"#), one);
+    let kept: Run = serde_json::from_str(&to_string(&one).unwrap()).unwrap();
+    assert_eq!(kept, one);
+}
+
+#[test]
 fn what_touches_one_subject_arrives_in_order() {
     let bench = Bench::new("order", Fault::None);
     let mut text = String::new();
@@ -457,6 +572,13 @@ fn checking_needs_neither_node_nor_key() {
     let exit = runtime.block_on(run(arguments, &Console::open(Some(Lang::En)))).unwrap();
     assert_eq!((exit, bench.rejected().len()), (Exit::Negative, 1));
     assert!(bench.folder.read("licences.receipts.ndjson").is_none());
+}
+
+#[test]
+fn receipts_may_go_where_there_is_no_disk() {
+    let bench = Bench::new("no-disk", Fault::None);
+    bench.folder.write("licences.ndjson", lines(2));
+    assert_eq!(bench.submit("--receipts /dev/null").unwrap(), Exit::Done);
 }
 
 #[test]

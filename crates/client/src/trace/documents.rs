@@ -2,7 +2,7 @@
 //!
 //! A document is believed as far as its digest goes: an event of it is the one behind a record if the record commits to it.
 
-use super::history;
+use super::{Found, history};
 use crate::exit::{Exit, Stop};
 use client::{Client, ClientError, api::SubjectView, graph::Graph};
 use records::{Capture, identifiers::LicenceIdentifier};
@@ -217,8 +217,10 @@ async fn of_document(client: &Client, document: &Digest) -> Result<BTreeSet<Stri
 /// Every act on a licence, in order; none when the node cannot show all of them.
 async fn acts(client: &Client, subject: &Subject) -> Result<Option<Vec<Operation>>, Stop> {
     match history(client, subject, ACTS_MAX).await {
-        Ok(rows) if rows.len() > ACTS_MAX => Ok(None),
-        Ok(rows) => Ok(Some(rows.into_iter().map(|row| row.record.operation).collect())),
+        Ok(Found::Whole(rows)) if rows.len() <= ACTS_MAX => {
+            Ok(Some(rows.into_iter().map(|row| row.record.operation).collect()))
+        }
+        Ok(Found::Whole(_) | Found::Beginning(_)) => Ok(None),
         Err(why) if is_dropped(&why) => Ok(None),
         Err(why) => Err(why.into()),
     }

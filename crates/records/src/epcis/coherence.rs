@@ -7,6 +7,7 @@ use crate::{
     read::{Members, time},
     vocabulary::DISPOSITION,
 };
+use std::collections::BTreeSet;
 use types::{
     operation::{EventType, Lot},
     subject::Part,
@@ -56,7 +57,7 @@ fn dispositions(event: &Members<'_, '_>, faults: &mut Faults) {
         let standard = word.strip_prefix(DISPOSITION.web);
         Some(standard.or_else(|| word.strip_prefix(DISPOSITION.urn)).unwrap_or(word).to_owned())
     };
-    let unset: Vec<_> = list("unset").iter().filter_map(bare).collect();
+    let unset: BTreeSet<String> = list("unset").iter().filter_map(bare).collect();
     let at = place.member("set");
     for (index, value) in list("set").iter().enumerate() {
         if bare(value).is_some_and(|word| unset.contains(&word)) {

@@ -1,5 +1,7 @@
 //! EPC URIs: the schemes of the Tag Data Standard 2.0 section 6, each with the parts its key is made of.
 
+use crate::fault::quote;
+
 /// Where an identifier stands, which decides what it may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
@@ -86,14 +88,15 @@ pub(crate) fn wrong(uri: &str, level: Level) -> Option<String> {
                     .into(),
             );
         }
-        _ => return Some(format!("`urn:epc:{space}:` does not identify goods")),
+        _ => return Some(format!("`urn:epc:{}:` does not identify goods", quote(space))),
     };
     let Some((scheme, key)) = name.split_once(':') else {
         return Some(format!("after `urn:epc:{space}:` come a scheme and a colon"));
     };
     let Some(Scheme(_, together, made)) = schemes.iter().find(|one| one.0 == scheme) else {
         let foreign = space != "class" && FOREIGN.contains(&scheme) && !key.is_empty();
-        return (!foreign).then(|| format!("`{scheme}` is not a scheme of `urn:epc:{space}:`"));
+        return (!foreign)
+            .then(|| format!("`{}` is not a scheme of `urn:epc:{space}:`", quote(scheme)));
     };
     parts(scheme, key, *together, made, pattern)
 }
@@ -122,7 +125,7 @@ fn parts(
     let (prefix, rest) = fixed.split_first()?;
     let company = scheme == "gid" || (6..=12).contains(&prefix.len());
     if !is_digits(prefix) || !company {
-        return Some(format!("the company prefix {prefix:?} is not of 6 to 12 digits"));
+        return Some(format!("the company prefix {:?} is not of 6 to 12 digits", quote(prefix)));
     }
     for (part, made) in rest.iter().zip(made) {
         let fits = match made {
@@ -135,7 +138,11 @@ fn parts(
             }
         };
         if !fits {
-            return Some(format!("the part {part:?} of an {scheme} should be {}", made.words()));
+            return Some(format!(
+                "the part {:?} of an {scheme} should be {}",
+                quote(part),
+                made.words()
+            ));
         }
     }
     let (digits, wanted) = match (together, rest.first()) {

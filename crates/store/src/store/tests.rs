@@ -225,6 +225,34 @@ fn a_journal_grows_and_shrinks() {
 }
 
 #[test]
+fn a_journal_that_grew_long_keeps_what_is_needed() {
+    let home = directory();
+    let first = store(home.path());
+    let bytes = |path: &Path| fs::metadata(path.join("journal")).unwrap().len() >> 20;
+    let (block, vote) = (|n: u8| vec![n; 3 << 20], |n: u8| vec![b'v', n]);
+    let is_needed = |entry: &[u8]| entry.len() == 2 || entry[0] > 20;
+    for n in 0..22 {
+        assert!(bytes(home.path()) >= u64::from(n) * 3, "it is not long yet");
+        first.journal(&[block(n), vote(n)]).unwrap();
+        first.thin_journal(is_needed).unwrap();
+    }
+    assert_eq!(bytes(home.path()), 4);
+    let mut expected: Vec<_> = (0..21).map(vote).chain([block(21), vote(21)]).collect();
+    assert_eq!(first.replay().unwrap(), expected);
+    first.journal(&[vote(22)]).unwrap();
+    expected.push(vote(22));
+    // A crash now, or during the next time.
+    let crashed = copy(home.path());
+    fs::write(crashed.path().join("journal.new"), b"half of it").unwrap();
+    let again = store(crashed.path());
+    assert_eq!(again.replay().unwrap(), expected);
+    again.journal(&[vote(23)]).unwrap();
+    assert_eq!(again.replay().unwrap().len(), expected.len() + 1);
+    again.write(&[]).unwrap();
+    assert_eq!(again.replay().unwrap(), entries(&[]));
+}
+
+#[test]
 fn a_damaged_journal_keeps_us_silent_until_the_ledger_is_past_it() {
     let home = directory();
     let first = store(home.path());

@@ -6,7 +6,7 @@
 use super::{VERSIONS, event_id, kept};
 use crate::{
     api::{
-        Node, ROWS, Shared,
+        Node, ROWS, Shared, answers,
         asked::{Asked, Name},
         problem::Failure,
         records::{Filter, found_view, oldest},
@@ -16,9 +16,8 @@ use crate::{
     gateway::{Gateway, Scope},
 };
 use axum::{
-    Json,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, Uri, header},
     response::{IntoResponse as _, Response},
 };
 use client::api::RecordView;
@@ -70,7 +69,7 @@ pub(in super::super) struct Simple {
     /// At one of these business locations, or within.
     #[serde(rename = "WD_bizLocation")]
     location_within: Option<String>,
-    /// With one of these ids.
+    /// With one of these ids, 100 at most.
     #[serde(rename = "EQ_eventID")]
     id: Option<String>,
     /// That happened at this time or later.
@@ -465,20 +464,22 @@ async fn answer(
     systems::documents(gateway)?;
     let simply = Simply::read(asked)?;
     let limit = simply.asked.per_page.unwrap_or(EVENTS).clamp(1, ROWS);
-    let work = tokio::task::spawn_blocking(move || {
+    let read = move || {
         let (gateway, _) = systems::find(&node, &headers)?;
         let snapshot = node.handle.store.snapshot();
-        search(&node, gateway, &snapshot, &simply, limit)
-    });
-    let Page { events, next } = work.await.map_err(|error| Failure::fault(&error))??;
-    let document = json!({
-        "@context": [CONTEXT],
-        "type": "EPCISQueryDocument",
-        "schemaVersion": "2.0",
-        "creationDate": clock::now(),
-        "epcisBody": { "queryResults": { "queryName": "SimpleEventQuery", "resultsBody": { "eventList": events } } },
-    });
-    let mut response = (VERSIONS, Json(document)).into_response();
+        let Page { events, next } = search(&node, gateway, &snapshot, &simply, limit)?;
+        let document = json!({
+            "@context": [CONTEXT],
+            "type": "EPCISQueryDocument",
+            "schemaVersion": "2.0",
+            "creationDate": clock::now(),
+            "epcisBody": { "queryResults": { "queryName": "SimpleEventQuery", "resultsBody": { "eventList": events } } },
+        });
+        let spelled = serde_json::to_vec(&document).map_err(|error| Failure::fault(&error))?;
+        Ok::<_, Failure>((spelled, next))
+    };
+    let (spelled, next) = answers::in_turn(read).await??;
+    let mut response = (VERSIONS, answers::answer("application/json", spelled)?).into_response();
     if let Some(next) = next {
         response.headers_mut().insert(header::LINK, link(&uri, next)?);
     }
@@ -548,18 +549,21 @@ pub(in super::super) async fn event_by_id(
 ) -> Result<Response, Failure> {
     let (gateway, _) = systems::admit(&node, &headers, Scope::Read, "event").await?;
     systems::documents(gateway)?;
-    let unknown = || {
-        let detail = format!("no event {id:?} is on the ledger and kept here");
-        Failure::not_found("E-EPCIS-UNKNOWN", detail)
+    let read = move || {
+        let (gateway, _) = systems::find(&node, &headers)?;
+        let unknown = || {
+            let detail = format!("no event {id:?} is on the ledger and kept here");
+            Failure::not_found("E-EPCIS-UNKNOWN", detail)
+        };
+        let store = &*node.handle.store;
+        let (position, record) = newest(gateway, store, &id).ok_or_else(unknown)?;
+        let found = node.record_at(store, position)?.ok_or_else(unknown)?;
+        let operation = found.operation();
+        let Action::Trace(event) = &operation.action else { return Err(unknown()) };
+        let commitment = &operation.commitment.document;
+        kept(gateway, &record, commitment, event).ok_or_else(unknown)
     };
-    let store = &*node.handle.store;
-    let (position, record) = newest(gateway, store, &id).ok_or_else(unknown)?;
-    let found = node.record_at(store, position)?.ok_or_else(unknown)?;
-    let operation = found.operation();
-    let Action::Trace(event) = &operation.action else { return Err(unknown()) };
-    let commitment = &operation.commitment.document;
-    let document = kept(gateway, &record, commitment, event).ok_or_else(unknown)?;
-    Ok((StatusCode::OK, VERSIONS, Json(document)).into_response())
+    Ok((VERSIONS, answers::json(read).await?).into_response())
 }
 
 /// Routes that name what most queries are about in their path.
@@ -658,6 +662,8 @@ mod tests {
         }
         let ids = |count: usize| format!("EQ_eventID={}", vec!["urn:x:1"; count].join("|"));
         assert!(simply(&ids(ROWS)).is_ok() && simply(&ids(ROWS + 1)).is_err());
+        let described = include_str!("../../../openapi.json");
+        assert!(described.contains(&format!("With one of these ids, {ROWS} at most.")));
     }
 
     #[test]
