@@ -7,6 +7,10 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 use types::{
     Agency, AgencyCode, Block, BlockId, Certificate, Entry, Genesis, Hash, Header, Height, Level,
     Operation, Region, Role, Round, SecretKey, Subject, SubjectState, Timestamp, Transaction,
@@ -320,5 +324,33 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// What is asked of a node: the head, in small letters, and the body. `None` of who hangs up before its end.
+pub(crate) async fn asked(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let read = stream.read(&mut buffer).await.ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&buffer[..read]);
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
+        if bytes.len() >= end + 4 + length {
+            return Some((head, bytes.split_off(end + 4)));
+        }
+    }
+}
+
+/// A node that gives one page and one proof, whichever of them are asked for.
+pub(crate) async fn give(listener: TcpListener, page: String, proof: Vec<u8>) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let (head, _) = asked(&mut stream).await.expect("a request has an end");
+        let body = if head.starts_with("post") { &proof[..] } else { page.as_bytes() };
+        let length = body.len();
+        let head = format!("content-length: {length}\r\nconnection: close");
+        stream.write_all(format!("HTTP/1.1 200 X\r\n{head}\r\n\r\n").as_bytes()).await.unwrap();
+        stream.write_all(body).await.unwrap();
     }
 }

@@ -212,23 +212,8 @@ fn read(message: &str) -> Option<Option<Event>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Kind;
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::{TcpListener, TcpStream},
-    };
-
-    /// The next who asks, when the whole question is here.
-    async fn asked(listener: &TcpListener) -> TcpStream {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
-        while !request.ends_with(b"\r\n\r\n") {
-            let read = stream.read(&mut buffer).await.unwrap();
-            assert!(read > 0, "a request has an end");
-            request.extend_from_slice(&buffer[..read]);
-        }
-        stream
-    }
+    use crate::{api::Kind, http::tests::asked};
+    use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
     /// A node that is busy twice, with a header more each time.
     async fn refuse(listener: TcpListener, headers: [&'static str; 2]) {

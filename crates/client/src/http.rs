@@ -745,23 +745,29 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
     };
+
+    /// The next who asks, when the whole question is here.
+    pub(crate) async fn asked(listener: &TcpListener) -> TcpStream {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
+        while !request.ends_with(b"\r\n\r\n") {
+            let read = stream.read(&mut buffer).await.unwrap();
+            assert!(read > 0, "a request has an end");
+            request.extend_from_slice(&buffer[..read]);
+        }
+        stream
+    }
 
     /// A node that gives these pages, one after the other, whatever is asked for.
     async fn give(listener: TcpListener, pages: Vec<String>) {
         for page in pages {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
-            while !request.ends_with(b"\r\n\r\n") {
-                let read = stream.read(&mut buffer).await.unwrap();
-                assert!(read > 0, "a request has an end");
-                request.extend_from_slice(&buffer[..read]);
-            }
+            let mut stream = asked(&listener).await;
             let length = page.len();
             let head = format!("content-length: {length}\r\nconnection: close");
             let answer = format!("HTTP/1.1 200 X\r\n{head}\r\n\r\n{page}");

@@ -173,27 +173,9 @@ async fn history(client: &Client, subject: &Subject, room: usize) -> Result<Foun
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::give;
     use client::api::History;
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpListener,
-    };
-
-    /// A node that gives one page of a history, whichever is asked for.
-    async fn give(listener: TcpListener, page: String) {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
-            while !request.ends_with(b"\r\n\r\n") {
-                let read = stream.read(&mut buffer).await.unwrap();
-                assert!(read > 0, "a request has an end");
-                request.extend_from_slice(&buffer[..read]);
-            }
-            let length = page.len();
-            let head = format!("content-length: {length}\r\nconnection: close");
-            let answer = format!("HTTP/1.1 200 X\r\n{head}\r\n\r\n{page}");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
-    }
+    use tokio::net::TcpListener;
 
     #[test]
     fn a_history_that_ends_before_its_end_is_not_called_whole() {
@@ -204,7 +186,7 @@ mod tests {
                 let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
                 let subject = Subject::lot(&"urn:x:a".parse().unwrap());
                 let page = History { subject: subject.clone(), total: 5, rows: Vec::new(), next };
-                tokio::spawn(give(listener, serde_json::to_string(&page).unwrap()));
+                tokio::spawn(give(listener, serde_json::to_string(&page).unwrap(), Vec::new()));
                 history(&client.unwrap(), &subject, 10).await.unwrap()
             });
             assert_eq!(matches!(found, Found::Whole(_)), is_whole, "{next:?}");

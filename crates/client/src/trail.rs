@@ -235,39 +235,13 @@ fn shows(proof: &Proof, claim: &StatusClaim, rows: &[HistoryRow]) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        fixture::{Folder, HOME, Ledger, genesis},
+        fixture::{Folder, HOME, Ledger, genesis, give},
         speech::Lang,
     };
     use client::api::History;
     use proof::{RecordsClaim, SharedRecord};
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpListener,
-    };
+    use tokio::net::TcpListener;
     use types::subject::Part;
-
-    /// A node that gives one history and one proof, whichever are asked for.
-    async fn give(listener: TcpListener, history: String, proof: Vec<u8>) {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
-            let head = loop {
-                let read = stream.read(&mut buffer).await.unwrap();
-                assert!(read > 0, "a request has an end");
-                request.extend_from_slice(&buffer[..read]);
-                let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
-                let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-                if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-                    break head.to_owned();
-                }
-            };
-            let body = if head.starts_with("post") { &proof[..] } else { history.as_bytes() };
-            let length = body.len();
-            let head = format!("content-length: {length}\r\nconnection: close");
-            stream.write_all(format!("HTTP/1.1 200 X\r\n{head}\r\n\r\n").as_bytes()).await.unwrap();
-            stream.write_all(body).await.unwrap();
-        }
-    }
 
     /// A licence's history, and the proof of it.
     fn honest() -> (History, Proof) {

@@ -1,14 +1,14 @@
 //! Submission against a node that is a few lines long, and misbehaves as it is told.
 
 use super::*;
-use crate::fixture::{Folder, HOME, LICENCES, genesis, key_file};
+use crate::fixture::{Folder, HOME, LICENCES, asked, genesis, key_file};
 use books::{Row, Standing};
 use client::api::{Fate, NodeStatus, Problem, Receipt, RecordView, Recorded};
 use serde_json::{json, to_string};
 use source::Rejected;
 use std::os::unix::fs::PermissionsExt as _;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
 };
 use types::{
@@ -218,18 +218,7 @@ fn status() -> String {
 
 /// Answers one request a connection, as a node would.
 async fn serve(mut stream: TcpStream, node: Arc<Mutex<Node>>) -> Option<()> {
-    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
-    let (head, body) = loop {
-        let read = stream.read(&mut buffer).await.ok().filter(|read| *read > 0)?;
-        bytes.extend_from_slice(&buffer[..read]);
-        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
-        if bytes.len() >= end + 4 + length {
-            break (head, bytes.split_off(end + 4));
-        }
-    };
+    let (head, body) = asked(&mut stream).await?;
     let mut words = head.split(' ');
     let method = words.next()?.to_ascii_uppercase();
     let path = words.next()?.split('?').next()?.to_owned();
